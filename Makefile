@@ -1,0 +1,84 @@
+# Centralita. `make demo` and `make test` each do all their own set-up; every other target does too.
+# Needs Python 3.11 or newer, pip, make and cargo. Nothing is installed outside .venv and target.
+
+.DEFAULT_GOAL := test
+SHELL := /bin/bash
+
+# The first interpreter that is new enough: a `python3` may be older, a version manager's shim may be empty.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt
+MEMBERS := cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
+RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src -name '*.rs')
+
+# Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
+PYTEST_ARGS ?=
+
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue clean
+
+setup: $(VENV)/.members
+
+$(VENV)/.tools: constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
+	@# Debian's python3 has no ensurepip without python3-venv, so pip comes from the interpreter's own pip.
+	@test -x $(BIN)/pip || $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt pip
+	$(INSTALL) --upgrade pip
+	$(INSTALL) --group dev
+	@touch $@
+
+$(VENV)/.engine: $(VENV)/.tools $(RUST)
+	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" PIP_CONSTRAINT="$(CURDIR)/constraints.txt" PIP_QUIET=1 \
+		$(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+$(VENV)/.members: $(VENV)/.engine $(addsuffix /pyproject.toml,$(MEMBERS))
+	$(INSTALL) --no-build-isolation $(addprefix --editable ./,$(MEMBERS))
+	@touch $@
+
+demo: setup
+	$(BIN)/centralita demo
+
+# Python last: pytest's closing line ends the output.
+test: setup
+	@$(MAKE) --no-print-directory test-rust
+	@$(MAKE) --no-print-directory test-python
+
+test-rust:
+	cargo test --locked --workspace --quiet
+
+test-python: setup
+	$(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+check: setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory test
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	cargo fmt --all --check
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
+
+types: setup
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml centralita._routing
+
+fmt: $(VENV)/.tools
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+	cargo fmt --all
+
+bench: bench-queue bench-engine
+
+bench-engine: setup
+	@$(BIN)/python benchmarks/bench_engine.py
+
+bench-queue: setup
+	@$(BIN)/python benchmarks/bench_queue.py
+
+clean:
+	rm -rf $(VENV) target core/centralita/_routing*.so

@@ -1,0 +1,3 @@
+"""Centralita: an embeddable contact-centre routing engine."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,3 @@
+"""The compiled matching queue."""
+
+def version() -> str: ...

@@ -1,0 +1,1 @@
+"""The web console of Centralita: the desk of an agent and the wall board."""

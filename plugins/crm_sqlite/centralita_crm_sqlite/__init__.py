@@ -1,0 +1,1 @@
+"""The embedded CRM of Centralita: customers, conversations and notes in SQLite."""

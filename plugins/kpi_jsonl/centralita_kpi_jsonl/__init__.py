@@ -1,0 +1,1 @@
+"""The events and figures of Centralita as lines of JSON."""

@@ -1,0 +1,1 @@
+"""A web chat for any page, as a channel of Centralita."""
