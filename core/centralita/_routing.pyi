@@ -1,3 +1,5 @@
 """The compiled matching queue."""
 
+__all__ = ["version"]
+
 def version() -> str: ...
