@@ -1,0 +1,43 @@
+"""The errors a caller can tell apart. Expected failures of commands are `messages.Refusal`, not these."""
+
+from __future__ import annotations
+
+
+class CentralitaError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class ConfigurationError(CentralitaError):
+    """A configuration that can't be used; `problems` has one line each, beginning with its place."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class PluginError(CentralitaError):
+    """A plugin that can't be loaded or breaks its contract at start."""
+
+
+class JournalError(CentralitaError):
+    """The journal can't be opened, read or written."""
+
+
+class JournalLocked(JournalError):
+    """Another process has this journal open."""
+
+
+class JournalCorrupt(JournalError):
+    """A record's bytes are not what was written; says which."""
+
+
+class Fenced(JournalError):
+    """Somebody else has appended since: this writer is no longer the one."""
+
+
+class InvalidTransition(CentralitaError, AssertionError):
+    """An event that can't follow the present phase: a bug in a stage, or a foreign journal."""
+
+
+class EngineStopped(CentralitaError):
+    """The engine is stopping or has failed; the command was not taken."""

@@ -1,0 +1,1063 @@
+"""Everything that goes in and out of the engine: commands, events and asks.
+
+A *command* is what someone wants, an *event* what became true, an *ask* what the edge must now do.
+All are frozen and carry ids, never references. Commands and events are journalled as msgpack arrays,
+so their fields may only be added at the end, with a default (`array_like`): that is the upgrade rule
+of the journal, held by `tests/journal`.
+
+This module knows no rule: what may follow what is in `state.py`, who decides it in `stages/`.
+Times are int nanoseconds since the Unix epoch; a field ends in its unit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NewType
+
+import msgspec
+from msgspec import Struct
+
+from centralita.config import EngineConfig
+
+ContactId = NewType("ContactId", int)
+ConversationId = NewType("ConversationId", int)
+OfferId = NewType("OfferId", int)
+AgentName = NewType("AgentName", str)
+QueueName = NewType("QueueName", str)
+
+Skills = dict[str, int]
+"""What is required: the least level, 1 to 10, of each skill by name."""
+
+Author = Literal["customer", "agent", "bot", "system"]
+Status = Literal["available", "break", "offline"]
+Direction = Literal["inbound", "outbound", "consultation"]
+
+Outcome = Literal[
+    "served",  # an agent spoke with the customer
+    "abandoned",  # the customer left before anybody answered
+    "refused",  # the rules turned it away: closed, full, waited too long, nobody signed in
+    "overflowed",  # handed on to a place that is not ours
+    "resolved_by_bot",  # self-service was enough
+    "cancelled",  # taken out by a supervisor, or by whoever placed it
+    "lost",  # its channel no longer knows it
+    "unreachable",  # a callback or placed contact that nobody answered
+    "consulted",  # a consultation between agents that came to its end
+]
+
+
+class Attachment(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """A file that goes with a message; its bytes stay with the channel that took them."""
+
+    id: str
+    name: str
+    media_type: str
+    bytes_n: int
+
+
+class Customer(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """Who a CRM says the contact is. `id` is the CRM's own."""
+
+    id: str
+    name: str = ""
+    language: str = ""
+    vip: bool = False
+    preferred_agent: str = ""
+    crm: str = ""
+    url: str = ""
+
+
+class Target(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """Where a contact is to go: an agent, or a queue, or (within its queue) other skills."""
+
+    agent: str = ""
+    queue: str = ""
+    skills: Skills | None = None
+
+
+# Commands ---------------------------------------------------------------------------------------
+
+
+class Command(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What someone wants of the engine."""
+
+
+class AdmitContact(Command, tag="AdmitContact"):
+    """A contact has come in on a channel. Idempotent on (`channel`, `provider_id`).
+
+    `queue`, `skills`, `priority` and `preferred_agent` are what the channel already knows; a
+    classifier may change them. `handle` is the customer's address on the channel.
+    """
+
+    channel: str
+    provider_id: str
+    handle: str = ""
+    to: str = ""
+    subject: str = ""
+    customer_name: str = ""
+    language: str = ""
+    queue: str = ""
+    skills: Skills | None = None
+    priority: int = 0
+    credit_s: float | None = None
+    preferred_agent: str = ""
+    attributes: dict[str, str] | None = None
+    conversation: int = 0
+    text: str = ""
+
+
+class IdentifyContact(Command, tag="IdentifyContact"):
+    """A CRM's answer, or an agent's correction: who the customer is. None: nobody known."""
+
+    contact: int
+    customer: Customer | None = None
+    conversation: int = 0
+
+
+class ClassifyContact(Command, tag="ClassifyContact"):
+    """A classifier's answer. Empty and None mean: leave as it is."""
+
+    contact: int
+    queue: str = ""
+    skills: Skills | None = None
+    priority: int | None = None
+    preferred_agent: str = ""
+    attributes: dict[str, str] | None = None
+    by: str = ""
+
+
+class FinishSelfService(Command, tag="FinishSelfService"):
+    """A bot is done: the matter is resolved, or it hands over to a person with what it learnt."""
+
+    contact: int
+    resolved: bool
+    queue: str = ""
+    skills: Skills | None = None
+    priority: int | None = None
+    attributes: dict[str, str] | None = None
+    summary: str = ""
+
+
+class PostMessage(Command, tag="PostMessage"):
+    """Words or files in a contact, in either direction. Idempotent on `message_id` in the contact.
+
+    `author_id` is the agent's or bot's name. `internal` messages stay among agents.
+    """
+
+    contact: int
+    author: Author
+    text: str = ""
+    author_id: str = ""
+    message_id: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    internal: bool = False
+
+
+class AbandonContact(Command, tag="AbandonContact"):
+    """The customer has gone, whatever stage the contact is in."""
+
+    contact: int
+    reason: str = ""
+
+
+class AnswerOffer(Command, tag="AnswerOffer"):
+    """An agent takes an offer or declines it."""
+
+    contact: int
+    agent: str
+    offer: int
+    accept: bool
+    reason: str = ""
+
+
+class ReportConnection(Command, tag="ReportConnection"):
+    """A channel says whether customer and agent are connected.
+
+    When not made, `customer_gone` tells a customer who could not be reached (a callback that rings
+    out) from an agent or a line that failed, which returns the contact to its place.
+    """
+
+    contact: int
+    agent: str
+    made: bool
+    customer_gone: bool = False
+    reason: str = ""
+
+
+class HoldContact(Command, tag="HoldContact"):
+    """An agent puts the customer on hold."""
+
+    contact: int
+    agent: str
+
+
+class ResumeContact(Command, tag="ResumeContact"):
+    """An agent comes back to a customer on hold."""
+
+    contact: int
+    agent: str
+
+
+class TransferContact(Command, tag="TransferContact"):
+    """An agent passes the contact on without waiting for who takes it (a blind transfer)."""
+
+    contact: int
+    agent: str
+    target: Target
+    note: str = ""
+
+
+class StartConsultation(Command, tag="StartConsultation"):
+    """An agent asks for a colleague while the customer stays; a contact of its own carries it."""
+
+    contact: int
+    agent: str
+    target: Target
+    note: str = ""
+
+
+class EndConsultation(Command, tag="EndConsultation"):
+    """How a consultation ends: the colleague takes over, joins, or goes."""
+
+    contact: int
+    agent: str
+    then: Literal["transfer", "join", "cancel"]
+
+
+class LeaveContact(Command, tag="LeaveContact"):
+    """One of several agents leaves a conference; the last one ends the contact."""
+
+    contact: int
+    agent: str
+
+
+class EndContact(Command, tag="EndContact"):
+    """An agent, a supervisor or a channel ends the conversation; wrap-up follows if it was served."""
+
+    contact: int
+    by: str = ""
+    reason: str = ""
+
+
+class CancelContact(Command, tag="CancelContact"):
+    """Take a contact out before it is served."""
+
+    contact: int
+    by: str = ""
+    reason: str = ""
+
+
+class NoteContact(Command, tag="NoteContact"):
+    """An agent writes notes or a disposition while working; each replaces what was there."""
+
+    contact: int
+    agent: str
+    notes: str | None = None
+    disposition: str | None = None
+
+
+class FinishWrapUp(Command, tag="FinishWrapUp"):
+    """An agent is done with a contact's after-work."""
+
+    contact: int
+    agent: str
+    disposition: str = ""
+    notes: str = ""
+
+
+class ExtendWrapUp(Command, tag="ExtendWrapUp"):
+    """An agent asks for more time, up to the queue's `wrap_up_max_s`."""
+
+    contact: int
+    agent: str
+    seconds: float
+
+
+class RequestCallback(Command, tag="RequestCallback"):
+    """A waiting customer would rather be called back; the place in line is kept.
+
+    `handle` and `channel` say where to reach them, the contact's own when empty. With `due_ns` the
+    callback waits for that moment first, and its waiting time still counts from the start.
+    """
+
+    contact: int
+    handle: str = ""
+    channel: str = ""
+    due_ns: int = 0
+
+
+class RateContact(Command, tag="RateContact"):
+    """The customer's satisfaction, 1 to 5; also for a while after the contact has ended."""
+
+    contact: int
+    score: int
+    comment: str = ""
+
+
+class MoveContact(Command, tag="MoveContact"):
+    """A supervisor changes where a waiting contact stands. None and empty: as it is."""
+
+    contact: int
+    by: str
+    queue: str = ""
+    skills: Skills | None = None
+    priority: int | None = None
+
+
+class PickContact(Command, tag="PickContact"):
+    """A waiting contact is offered to one agent, whatever the order says."""
+
+    contact: int
+    agent: str
+    by: str
+
+
+class PlaceContact(Command, tag="PlaceContact"):
+    """An agent begins a contact: click to call, an e-mail out. Idempotent like AdmitContact."""
+
+    agent: str
+    channel: str
+    provider_id: str
+    handle: str
+    queue: str = ""
+    subject: str = ""
+    customer_name: str = ""
+    conversation: int = 0
+
+
+class SignIn(Command, tag="SignIn"):
+    """An agent is here, at a desk; also how one whose connection was lost comes back."""
+
+    agent: str
+    desk: str = ""
+    status: Status = "available"
+    reason: str = ""
+
+
+class SetStatus(Command, tag="SetStatus"):
+    """An agent (or a supervisor, named in `by`) chooses the agent's status."""
+
+    agent: str
+    status: Status
+    reason: str = ""
+    by: str = ""
+
+
+class SignOut(Command, tag="SignOut"):
+    """An agent leaves: at once, live contacts going back to their place, or when free."""
+
+    agent: str
+    when_free: bool = False
+    by: str = ""
+
+
+class LoseAgent(Command, tag="LoseAgent"):
+    """A desk's connection broke: the agent has the grace time to come back."""
+
+    agent: str
+    desk: str = ""
+
+
+class OpenQueue(Command, tag="OpenQueue"):
+    """The queue's hours begin, or somebody opens it by hand."""
+
+    queue: str
+    reason: str = ""
+
+
+class CloseQueue(Command, tag="CloseQueue"):
+    """The queue's hours end; who waits goes on waiting, who comes is told what `when_closed` says."""
+
+    queue: str
+    reason: str = ""
+
+
+class ApplyConfiguration(Command, tag="ApplyConfiguration"):
+    """Replace the whole configuration, or nothing of it."""
+
+    config: EngineConfig
+
+
+class MarkComponentDown(Command, tag="MarkComponentDown"):
+    """A plugin's component crashed or does not answer; the figures show it."""
+
+    component: str
+    error: str = ""
+
+
+class MarkComponentUp(Command, tag="MarkComponentUp"):
+    """A component runs (again)."""
+
+    component: str
+
+
+class ReconcileChannel(Command, tag="ReconcileChannel"):
+    """A channel tells which of its contacts are alive; those that vanished are ended as lost."""
+
+    channel: str
+    alive: tuple[str, ...]
+
+
+class Tick(Command, tag="Tick"):
+    """Time has passed: whatever is due happens now."""
+
+
+AnyCommand = (
+    AdmitContact
+    | IdentifyContact
+    | ClassifyContact
+    | FinishSelfService
+    | PostMessage
+    | AbandonContact
+    | AnswerOffer
+    | ReportConnection
+    | HoldContact
+    | ResumeContact
+    | TransferContact
+    | StartConsultation
+    | EndConsultation
+    | LeaveContact
+    | EndContact
+    | CancelContact
+    | NoteContact
+    | FinishWrapUp
+    | ExtendWrapUp
+    | RequestCallback
+    | RateContact
+    | MoveContact
+    | PickContact
+    | PlaceContact
+    | SignIn
+    | SetStatus
+    | SignOut
+    | LoseAgent
+    | OpenQueue
+    | CloseQueue
+    | ApplyConfiguration
+    | MarkComponentDown
+    | MarkComponentUp
+    | ReconcileChannel
+    | Tick
+)
+
+
+# Events -----------------------------------------------------------------------------------------
+
+
+class Event(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What became true."""
+
+
+class ContactAdmitted(Event, tag="ContactAdmitted"):
+    contact: int
+    conversation: int
+    channel: str
+    medium: str
+    provider_id: str
+    direction: Direction
+    handle: str = ""
+    to: str = ""
+    subject: str = ""
+    customer_name: str = ""
+    language: str = ""
+    queue: str = ""
+    skills: Skills | None = None
+    priority: int = 0
+    credit_ns: int | None = None
+    preferred_agent: str = ""
+    attributes: dict[str, str] | None = None
+    parent: int = 0
+
+
+class IdentificationStarted(Event, tag="IdentificationStarted"):
+    contact: int
+    deadline_ns: int
+
+
+class ContactIdentified(Event, tag="ContactIdentified"):
+    """`customer` None: nobody known, or nobody answered in time."""
+
+    contact: int
+    customer: Customer | None = None
+    conversation: int = 0
+    timed_out: bool = False
+
+
+class ClassificationStarted(Event, tag="ClassificationStarted"):
+    contact: int
+    deadline_ns: int
+
+
+class ContactClassified(Event, tag="ContactClassified"):
+    contact: int
+    queue: str
+    skills: Skills | None = None
+    priority: int = 0
+    preferred_agent: str = ""
+    attributes: dict[str, str] | None = None
+    by: str = ""
+
+
+class SelfServiceStarted(Event, tag="SelfServiceStarted"):
+    contact: int
+    bot: str
+    deadline_ns: int
+
+
+class SelfServiceTurn(Event, tag="SelfServiceTurn"):
+    """The bot has a new time limit for its next turn."""
+
+    contact: int
+    deadline_ns: int
+
+
+class SelfServiceEnded(Event, tag="SelfServiceEnded"):
+    contact: int
+    resolved: bool
+    summary: str = ""
+
+
+class ContactQueued(Event, tag="ContactQueued"):
+    """The contact waits in a queue. `queued_ns` is where its waiting time counts from."""
+
+    contact: int
+    queue: str
+    skills: Skills
+    priority: int
+    rate_thousandths: int
+    credit_ns: int
+    queued_ns: int
+    preferred_agent: str = ""
+    preferred_until_ns: int = 0
+    max_wait_until_ns: int = 0
+    announce_at_ns: int = 0
+    due_ns: int = 0
+    reason: str = ""
+    hops: int = 0
+    medium: str = ""
+
+
+class RingPassed(Event, tag="RingPassed"):
+    """A ring relaxed what a contact requires (or raised its priority)."""
+
+    contact: int
+    rung: int
+
+
+class ContactMoved(Event, tag="ContactMoved"):
+    """A supervisor changed what a waiting contact requires or weighs; queue changes requeue it."""
+
+    contact: int
+    by: str
+    skills: Skills | None = None
+    priority: int | None = None
+
+
+class ContactPicked(Event, tag="ContactPicked"):
+    """The next offer of this contact was chosen by somebody, not by the order."""
+
+    contact: int
+    agent: str
+    by: str
+
+
+class ContactOffered(Event, tag="ContactOffered"):
+    contact: int
+    agent: str
+    offer: int
+    expires_ns: int
+    waited_ns: int = 0
+
+
+class OfferAccepted(Event, tag="OfferAccepted"):
+    """`connect_by_ns` is when the channel must have said whether the connection was made."""
+
+    contact: int
+    agent: str
+    offer: int
+    connect_by_ns: int
+
+
+class OfferDeclined(Event, tag="OfferDeclined"):
+    contact: int
+    agent: str
+    offer: int
+    reason: str = ""
+
+
+class OfferExpired(Event, tag="OfferExpired"):
+    contact: int
+    agent: str
+    offer: int
+
+
+class OfferWithdrawn(Event, tag="OfferWithdrawn"):
+    """Somebody else won, the customer left, the agent vanished. Never the agent's fault."""
+
+    contact: int
+    agent: str
+    offer: int
+    reason: str = ""
+
+
+class ContactConnected(Event, tag="ContactConnected"):
+    """`first` tells the answer of a customer's wait from a later connection of the same contact."""
+
+    contact: int
+    agent: str
+    queue: str
+    waited_ns: int
+    first: bool = True
+
+
+class ConnectionFailed(Event, tag="ConnectionFailed"):
+    contact: int
+    agent: str
+    reason: str = ""
+
+
+class ContactHeld(Event, tag="ContactHeld"):
+    contact: int
+    agent: str
+
+
+class ContactResumed(Event, tag="ContactResumed"):
+    contact: int
+    agent: str
+
+
+class TransferStarted(Event, tag="TransferStarted"):
+    """The agent has let go; ContactQueued follows."""
+
+    contact: int
+    agent: str
+    target: Target
+    note: str = ""
+
+
+class ConsultationStarted(Event, tag="ConsultationStarted"):
+    contact: int
+    agent: str
+    consultation: int
+    target: Target
+    note: str = ""
+
+
+class ConsultationEnded(Event, tag="ConsultationEnded"):
+    contact: int
+    consultation: int
+    how: Literal["transfer", "join", "cancel", "failed"]
+
+
+class ContactTransferred(Event, tag="ContactTransferred"):
+    """A consultation ended in a hand-over: the customer is with `to_agent` now."""
+
+    contact: int
+    from_agent: str
+    to_agent: str
+
+
+class AgentJoined(Event, tag="AgentJoined"):
+    contact: int
+    agent: str
+
+
+class AgentLeft(Event, tag="AgentLeft"):
+    """An agent is no longer in the conversation, which goes on or goes back to its queue."""
+
+    contact: int
+    agent: str
+    reason: str = ""
+
+
+class ServiceEnded(Event, tag="ServiceEnded"):
+    """The conversation with the customer is over; what is left is after-work."""
+
+    contact: int
+    by: str
+    reason: str = ""
+
+
+class WrapUpStarted(Event, tag="WrapUpStarted"):
+    contact: int
+    agent: str
+    deadline_ns: int
+
+
+class WrapUpExtended(Event, tag="WrapUpExtended"):
+    contact: int
+    agent: str
+    deadline_ns: int
+
+
+class WrapUpEnded(Event, tag="WrapUpEnded"):
+    contact: int
+    agent: str
+    by: Literal["agent", "timer", "status", "none"]
+    disposition: str = ""
+    notes: str = ""
+    wrap_up_ns: int = 0
+
+
+class ContactNoted(Event, tag="ContactNoted"):
+    contact: int
+    agent: str
+    notes: str | None = None
+    disposition: str | None = None
+
+
+class ContactEnded(Event, tag="ContactEnded"):
+    """The last word about a contact, with its figures, so that a sink needs no earlier event."""
+
+    contact: int
+    outcome: Outcome
+    channel: str
+    queue: str
+    agent: str = ""
+    by: str = ""
+    reason: str = ""
+    direction: Direction = "inbound"
+    arrived_ns: int = 0
+    waited_ns: int = 0
+    talk_ns: int = 0
+    hold_ns: int = 0
+    wrap_up_ns: int = 0
+
+
+class MessagePosted(Event, tag="MessagePosted"):
+    """`number` counts the messages of the contact from 1, in the order everybody sees."""
+
+    contact: int
+    number: int
+    author: Author
+    text: str
+    author_id: str = ""
+    message_id: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    internal: bool = False
+
+
+class WaitAnnounced(Event, tag="WaitAnnounced"):
+    """The customer is told the position (1 is next) and the expected wait, where known.
+
+    `low_s` and `high_s` bound the estimate, -1 when there is none. `next_at_ns` 0: no further one.
+    """
+
+    contact: int
+    position: int
+    low_s: float
+    high_s: float
+    next_at_ns: int
+
+
+class CallbackRequested(Event, tag="CallbackRequested"):
+    contact: int
+    handle: str
+    channel: str
+    due_ns: int = 0
+
+
+class CallbackDue(Event, tag="CallbackDue"):
+    """The agreed moment has come; from now on it can be offered."""
+
+    contact: int
+
+
+class ContactRated(Event, tag="ContactRated"):
+    contact: int
+    score: int
+    queue: str
+    agent: str
+    comment: str = ""
+
+
+class AgentSignedIn(Event, tag="AgentSignedIn"):
+    agent: str
+    desk: str
+    status: Status
+    reason: str = ""
+
+
+class AgentStatusChanged(Event, tag="AgentStatusChanged"):
+    agent: str
+    status: Status
+    reason: str = ""
+    by: str = ""
+
+
+class AgentLeaving(Event, tag="AgentLeaving"):
+    """The agent gets nothing more and is signed out when free."""
+
+    agent: str
+
+
+class AgentSignedOut(Event, tag="AgentSignedOut"):
+    agent: str
+    reason: str = ""
+
+
+class AgentConnectionLost(Event, tag="AgentConnectionLost"):
+    agent: str
+    grace_until_ns: int
+
+
+class AgentReturned(Event, tag="AgentReturned"):
+    agent: str
+    desk: str
+
+
+class QueueOpened(Event, tag="QueueOpened"):
+    queue: str
+    reason: str = ""
+
+
+class QueueClosed(Event, tag="QueueClosed"):
+    queue: str
+    reason: str = ""
+
+
+class ConfigurationApplied(Event, tag="ConfigurationApplied"):
+    config: EngineConfig
+
+
+class ComponentDown(Event, tag="ComponentDown"):
+    component: str
+    error: str = ""
+
+
+class ComponentUp(Event, tag="ComponentUp"):
+    component: str
+
+
+AnyEvent = (
+    ContactAdmitted
+    | IdentificationStarted
+    | ContactIdentified
+    | ClassificationStarted
+    | ContactClassified
+    | SelfServiceStarted
+    | SelfServiceTurn
+    | SelfServiceEnded
+    | ContactQueued
+    | RingPassed
+    | ContactMoved
+    | ContactPicked
+    | ContactOffered
+    | OfferAccepted
+    | OfferDeclined
+    | OfferExpired
+    | OfferWithdrawn
+    | ContactConnected
+    | ConnectionFailed
+    | ContactHeld
+    | ContactResumed
+    | TransferStarted
+    | ConsultationStarted
+    | ConsultationEnded
+    | ContactTransferred
+    | AgentJoined
+    | AgentLeft
+    | ServiceEnded
+    | WrapUpStarted
+    | WrapUpExtended
+    | WrapUpEnded
+    | ContactNoted
+    | ContactEnded
+    | MessagePosted
+    | WaitAnnounced
+    | CallbackRequested
+    | CallbackDue
+    | ContactRated
+    | AgentSignedIn
+    | AgentStatusChanged
+    | AgentLeaving
+    | AgentSignedOut
+    | AgentConnectionLost
+    | AgentReturned
+    | QueueOpened
+    | QueueClosed
+    | ConfigurationApplied
+    | ComponentDown
+    | ComponentUp
+)
+
+
+# Asks -------------------------------------------------------------------------------------------
+
+
+class Ask(Struct, frozen=True, kw_only=True, gc=False):
+    """What the edge must do now; never journalled, always derivable from events or state."""
+
+
+class FindCustomer(Ask):
+    """Ask the CRMs, in their configured order; answer with IdentifyContact."""
+
+    contact: int
+
+
+class FindClassification(Ask):
+    """Ask the classifiers, in their configured order; answer with ClassifyContact."""
+
+    contact: int
+
+
+class TakeBotTurn(Ask):
+    """Give a bot its turn (`message` 0: the first); answer with PostMessage or FinishSelfService."""
+
+    contact: int
+    bot: str
+    message: int
+
+
+class SendOffer(Ask):
+    """Put an offer before an agent; answer with AnswerOffer."""
+
+    contact: int
+    agent: str
+    offer: int
+    expires_ns: int
+
+
+class WithdrawOffer(Ask):
+    contact: int
+    agent: str
+    offer: int
+    reason: str
+
+
+class ConnectContact(Ask):
+    """Bring customer and agent together; answer with ReportConnection."""
+
+    contact: int
+    channel: str
+    provider_id: str
+    agent: str
+    callback_handle: str = ""
+
+
+class DisconnectContact(Ask):
+    """The contact is over for the customer."""
+
+    contact: int
+    channel: str
+    provider_id: str
+    reason: str
+
+
+class SetHold(Ask):
+    contact: int
+    channel: str
+    provider_id: str
+    on: bool
+
+
+class JoinAgent(Ask):
+    """Another agent comes into the customer's conversation (transfer or conference)."""
+
+    contact: int
+    channel: str
+    provider_id: str
+    agent: str
+
+
+class PartAgent(Ask):
+    """An agent is taken out of the customer's conversation, which goes on."""
+
+    contact: int
+    channel: str
+    provider_id: str
+    agent: str
+
+
+class DeliverMessage(Ask):
+    """Carry words to the customer."""
+
+    contact: int
+    channel: str
+    provider_id: str
+    number: int
+    author: Author
+    author_id: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+class AnnounceWait(Ask):
+    contact: int
+    channel: str
+    provider_id: str
+    position: int
+    low_s: float
+    high_s: float
+
+
+AnyAsk = (
+    FindCustomer
+    | FindClassification
+    | TakeBotTurn
+    | SendOffer
+    | WithdrawOffer
+    | ConnectContact
+    | DisconnectContact
+    | SetHold
+    | JoinAgent
+    | PartAgent
+    | DeliverMessage
+    | AnnounceWait
+)
+
+
+# Results ----------------------------------------------------------------------------------------
+
+
+class Refusal(Struct, frozen=True, kw_only=True, gc=False):
+    """Why a command changed nothing: an expected failure, returned and never journalled.
+
+    `code` is one of REFUSAL_CODES, for programs; `message` is for people.
+    """
+
+    code: str
+    message: str
+
+
+REFUSAL_CODES: Final = (
+    "unknown_contact",
+    "unknown_agent",
+    "unknown_queue",
+    "unknown_channel",
+    "unknown_skill",
+    "wrong_phase",  # the contact is not where this can be done
+    "not_yours",  # the agent does not have this contact
+    "offer_over",  # expired, withdrawn, answered
+    "not_signed_in",
+    "already",  # it is so already
+    "not_capable",  # the channel cannot do this
+    "bad_value",
+    "bad_configuration",
+    "stopping",  # the engine no longer admits
+)
+
+
+class Record(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One step as journalled: what was wanted, when, and what became of it."""
+
+    seq: int
+    at_ns: int
+    command: AnyCommand
+    events: tuple[AnyEvent, ...] | list[AnyEvent]
+
+
+def named(value: object) -> Any:
+    """A message as plain dictionaries with its type, for people and JSON: the arrays of the journal
+    have no names. `{"type": "ContactOffered", "contact": 7, ...}`; defaults are kept."""
+    if isinstance(value, Struct):
+        fields = {name: named(getattr(value, name)) for name in value.__struct_fields__}
+        tag = value.__struct_config__.tag
+        if tag is not None:
+            return {"type": tag, **fields}
+        if isinstance(value, Ask):
+            return {"type": type(value).__name__, **fields}
+        return fields
+    if isinstance(value, dict):
+        return {key: named(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [named(item) for item in value]
+    return msgspec.to_builtins(value)
