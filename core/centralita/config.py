@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from centralita.errors import ConfigurationError
+from centralita.structs import Frozen
 
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Level = Annotated[int, Meta(ge=1, le=10)]
@@ -43,7 +44,7 @@ def ns(seconds: float) -> int:
     return round(seconds * NS_PER_S)
 
 
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(Frozen, forbid_unknown_fields=True, omit_defaults=True):
     """A piece of the engine's configuration."""
 
 
@@ -168,7 +169,7 @@ class Limits(Part):
 class EngineConfig(Part):
     """Everything the pure engine decides by."""
 
-    media: dict[str, Medium] = DEFAULT_MEDIA
+    media: dict[str, Medium] = msgspec.field(default_factory=DEFAULT_MEDIA.copy)
     skills: tuple[str, ...] = ()
     queues: dict[str, Queue] = {}
     agents: dict[str, Agent] = {}
@@ -203,7 +204,7 @@ class Domain(Part):
     time_zone: str = "UTC"
 
 
-class Component(Struct, frozen=True, kw_only=True):
+class Component(Frozen):
     """One `[kind.name]` table: which plugin's type, and its settings, not yet decoded."""
 
     kind: str
@@ -217,7 +218,7 @@ class Component(Struct, frozen=True, kw_only=True):
         return f"{self.kind}.{self.name}"
 
 
-class Configuration(Struct, frozen=True, kw_only=True):
+class Configuration(Frozen):
     """A whole file: the engine's part, the components, and where it came from."""
 
     engine: EngineConfig = EngineConfig()
@@ -232,7 +233,16 @@ class Configuration(Struct, frozen=True, kw_only=True):
         return [component for component in self.components if component.kind == kind]
 
 
-COMPONENT_KINDS: Final = ("channels", "desks", "crms", "classifiers", "bots", "kpi_sinks", "front_doors", "routes")
+COMPONENT_KINDS: Final = (
+    "channels",
+    "desks",
+    "crms",
+    "classifiers",
+    "bots",
+    "kpi_sinks",
+    "front_doors",
+    "routes",
+)
 """Tables of tables in the file, one entry a component; `journal` is a single table."""
 
 _ENGINE_TABLES: Final = {
@@ -269,7 +279,11 @@ def loads(text: str, *, folder: Path = Path(), where: str = "configuration") -> 
 
 def decode(raw: dict[str, Any], *, folder: Path = Path()) -> Configuration:
     """Turn a decoded TOML document (or the same as dictionaries) into a Configuration."""
-    problems = [f"{key}: unknown table; known: {', '.join(sorted(_KNOWN_TABLES))}" for key in raw if key not in _KNOWN_TABLES]
+    problems = [
+        f"{key}: unknown table; known: {', '.join(sorted(_KNOWN_TABLES))}"
+        for key in raw
+        if key not in _KNOWN_TABLES
+    ]
     components, rules = _components(raw, problems)
     parts: dict[str, Any] = {}
     for key, kind in _ENGINE_TABLES.items():
@@ -296,7 +310,12 @@ def decode(raw: dict[str, Any], *, folder: Path = Path()) -> Configuration:
     if problems:
         raise ConfigurationError(problems)
     return Configuration(
-        engine=engine, domain=domain, hours=hours, components=tuple(components), journal=journal, folder=folder
+        engine=engine,
+        domain=domain,
+        hours=hours,
+        components=tuple(components),
+        journal=journal,
+        folder=folder,
     )
 
 
@@ -333,7 +352,9 @@ def problems_of(engine: EngineConfig, *, bots: frozenset[str] | None = None) -> 
         if channel.bot and bots is not None and channel.bot not in bots:
             problems.append(f"channels.{name}.bot was {channel.bot!r}; known: {_known(bots)}")
         if not channel.queue and not engine.default_queue:
-            problems.append(f"channels.{name}.queue: none given, and no default_queue; known: {_known(engine.queues)}")
+            problems.append(
+                f"channels.{name}.queue: none given, and no default_queue; known: {_known(engine.queues)}"
+            )
     if engine.default_queue:
         known("default_queue", "queue", engine.default_queue)
     return problems
@@ -348,7 +369,9 @@ def _queue_problems(name: str, queue: Queue, known: Any, problems: list[str]) ->
         for skill in (*ring.drop, *ring.lower):
             known(f"{path}.rings[{index}]", "skill", skill)
         if ring.after_s <= previous_s:
-            problems.append(f"{path}.rings[{index}].after_s was {ring.after_s:g}; must be more than {previous_s:g}")
+            problems.append(
+                f"{path}.rings[{index}].after_s was {ring.after_s:g}; must be more than {previous_s:g}"
+            )
         previous_s = ring.after_s
     for field in ("when_full", "when_waited", "when_unstaffed", "when_closed"):
         overflow: Overflow = getattr(queue, field)
@@ -359,7 +382,9 @@ def _queue_problems(name: str, queue: Queue, known: Any, problems: list[str]) ->
         if overflow.do == "message" and not overflow.text:
             problems.append(f"{path}.{field}.text is empty; do = 'message' needs one")
     if queue.wrap_up_s > queue.wrap_up_max_s:
-        problems.append(f"{path}.wrap_up_s was {queue.wrap_up_s:g}; at most wrap_up_max_s, {queue.wrap_up_max_s:g}")
+        problems.append(
+            f"{path}.wrap_up_s was {queue.wrap_up_s:g}; at most wrap_up_max_s, {queue.wrap_up_max_s:g}"
+        )
     if len(set(queue.agent_order)) != len(queue.agent_order):
         problems.append(f"{path}.agent_order: a key stands twice")
 
@@ -397,7 +422,9 @@ def _journal(raw: Any, problems: list[str]) -> Component | None:
         problems.append("journal: expected a table")
         return None
     settings = dict(raw)
-    return Component(kind="journal", name="journal", type=str(settings.pop("type", "sqlite")), settings=settings)
+    return Component(
+        kind="journal", name="journal", type=str(settings.pop("type", "sqlite")), settings=settings
+    )
 
 
 def _convert(value: Any, kind: Any, path: str, problems: list[str]) -> Any:
@@ -418,5 +445,3 @@ def locate(error: msgspec.ValidationError, path: str) -> str:
 
 def _known(names: Any) -> str:
     return ", ".join(sorted(names)) or "none"
-
-

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NewType
 
 import msgspec
-from msgspec import Struct
 
 from centralita.config import EngineConfig
+from centralita.structs import Frozen
 
 ContactId = NewType("ContactId", int)
 ConversationId = NewType("ConversationId", int)
@@ -44,7 +44,7 @@ Outcome = Literal[
 ]
 
 
-class Attachment(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Attachment(Frozen, array_like=True, gc=False):
     """A file that goes with a message; its bytes stay with the channel that took them."""
 
     id: str
@@ -53,7 +53,7 @@ class Attachment(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     bytes_n: int
 
 
-class Customer(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Customer(Frozen, array_like=True, gc=False):
     """Who a CRM says the contact is. `id` is the CRM's own."""
 
     id: str
@@ -65,7 +65,7 @@ class Customer(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     url: str = ""
 
 
-class Target(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Target(Frozen, array_like=True, gc=False):
     """Where a contact is to go: an agent, or a queue, or (within its queue) other skills."""
 
     agent: str = ""
@@ -76,7 +76,7 @@ class Target(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
 # Commands ---------------------------------------------------------------------------------------
 
 
-class Command(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Command(Frozen, array_like=True, gc=False):
     """What someone wants of the engine."""
 
 
@@ -442,11 +442,13 @@ AnyCommand = (
 # Events -----------------------------------------------------------------------------------------
 
 
-class Event(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Event(Frozen, array_like=True, gc=False):
     """What became true."""
 
 
 class ContactAdmitted(Event, tag="ContactAdmitted"):
+    """A contact is ours. `parent` is the contact a consultation belongs to."""
+
     contact: int
     conversation: int
     channel: str
@@ -468,6 +470,8 @@ class ContactAdmitted(Event, tag="ContactAdmitted"):
 
 
 class IdentificationStarted(Event, tag="IdentificationStarted"):
+    """The CRMs are being asked, until the deadline."""
+
     contact: int
     deadline_ns: int
 
@@ -482,11 +486,15 @@ class ContactIdentified(Event, tag="ContactIdentified"):
 
 
 class ClassificationStarted(Event, tag="ClassificationStarted"):
+    """The classifiers are being asked, until the deadline."""
+
     contact: int
     deadline_ns: int
 
 
 class ContactClassified(Event, tag="ContactClassified"):
+    """What the contact needs is settled; `skills` are its own, beside its queue's."""
+
     contact: int
     queue: str
     skills: Skills | None = None
@@ -497,6 +505,8 @@ class ContactClassified(Event, tag="ContactClassified"):
 
 
 class SelfServiceStarted(Event, tag="SelfServiceStarted"):
+    """A bot has the customer; each of its turns has a deadline."""
+
     contact: int
     bot: str
     deadline_ns: int
@@ -510,6 +520,8 @@ class SelfServiceTurn(Event, tag="SelfServiceTurn"):
 
 
 class SelfServiceEnded(Event, tag="SelfServiceEnded"):
+    """The bot is done, by resolving the matter or by handing over."""
+
     contact: int
     resolved: bool
     summary: str = ""
@@ -560,6 +572,8 @@ class ContactPicked(Event, tag="ContactPicked"):
 
 
 class ContactOffered(Event, tag="ContactOffered"):
+    """An agent is asked; what the offer reserves of the agent's capacity is taken."""
+
     contact: int
     agent: str
     offer: int
@@ -577,6 +591,8 @@ class OfferAccepted(Event, tag="OfferAccepted"):
 
 
 class OfferDeclined(Event, tag="OfferDeclined"):
+    """The agent said no; the contact keeps its place and won't be offered to them again."""
+
     contact: int
     agent: str
     offer: int
@@ -584,6 +600,8 @@ class OfferDeclined(Event, tag="OfferDeclined"):
 
 
 class OfferExpired(Event, tag="OfferExpired"):
+    """The agent did not answer in time."""
+
     contact: int
     agent: str
     offer: int
@@ -609,17 +627,23 @@ class ContactConnected(Event, tag="ContactConnected"):
 
 
 class ConnectionFailed(Event, tag="ConnectionFailed"):
+    """Customer and agent could not be connected; the contact keeps its place."""
+
     contact: int
     agent: str
     reason: str = ""
 
 
 class ContactHeld(Event, tag="ContactHeld"):
+    """The customer is on hold."""
+
     contact: int
     agent: str
 
 
 class ContactResumed(Event, tag="ContactResumed"):
+    """The customer is no longer on hold."""
+
     contact: int
     agent: str
 
@@ -634,6 +658,8 @@ class TransferStarted(Event, tag="TransferStarted"):
 
 
 class ConsultationStarted(Event, tag="ConsultationStarted"):
+    """An agent is asking a colleague; `consultation` is the contact that carries it."""
+
     contact: int
     agent: str
     consultation: int
@@ -642,6 +668,8 @@ class ConsultationStarted(Event, tag="ConsultationStarted"):
 
 
 class ConsultationEnded(Event, tag="ConsultationEnded"):
+    """The consultation is over, and how."""
+
     contact: int
     consultation: int
     how: Literal["transfer", "join", "cancel", "failed"]
@@ -656,6 +684,8 @@ class ContactTransferred(Event, tag="ContactTransferred"):
 
 
 class AgentJoined(Event, tag="AgentJoined"):
+    """One more agent is in the conversation."""
+
     contact: int
     agent: str
 
@@ -677,18 +707,24 @@ class ServiceEnded(Event, tag="ServiceEnded"):
 
 
 class WrapUpStarted(Event, tag="WrapUpStarted"):
+    """The agent's after-work of this contact begins."""
+
     contact: int
     agent: str
     deadline_ns: int
 
 
 class WrapUpExtended(Event, tag="WrapUpExtended"):
+    """The agent has more time for the after-work."""
+
     contact: int
     agent: str
     deadline_ns: int
 
 
 class WrapUpEnded(Event, tag="WrapUpEnded"):
+    """The agent's part in the contact is over; its capacity is free."""
+
     contact: int
     agent: str
     by: Literal["agent", "timer", "status", "none"]
@@ -698,6 +734,8 @@ class WrapUpEnded(Event, tag="WrapUpEnded"):
 
 
 class ContactNoted(Event, tag="ContactNoted"):
+    """Notes or a disposition were written; None: as it was."""
+
     contact: int
     agent: str
     notes: str | None = None
@@ -749,6 +787,8 @@ class WaitAnnounced(Event, tag="WaitAnnounced"):
 
 
 class CallbackRequested(Event, tag="CallbackRequested"):
+    """The contact is a callback from now on; its place is kept."""
+
     contact: int
     handle: str
     channel: str
@@ -762,6 +802,8 @@ class CallbackDue(Event, tag="CallbackDue"):
 
 
 class ContactRated(Event, tag="ContactRated"):
+    """The customer's satisfaction, 1 to 5."""
+
     contact: int
     score: int
     queue: str
@@ -770,6 +812,8 @@ class ContactRated(Event, tag="ContactRated"):
 
 
 class AgentSignedIn(Event, tag="AgentSignedIn"):
+    """An agent is here."""
+
     agent: str
     desk: str
     status: Status
@@ -777,6 +821,8 @@ class AgentSignedIn(Event, tag="AgentSignedIn"):
 
 
 class AgentStatusChanged(Event, tag="AgentStatusChanged"):
+    """The agent's status was chosen anew."""
+
     agent: str
     status: Status
     reason: str = ""
@@ -790,40 +836,56 @@ class AgentLeaving(Event, tag="AgentLeaving"):
 
 
 class AgentSignedOut(Event, tag="AgentSignedOut"):
+    """The agent has gone."""
+
     agent: str
     reason: str = ""
 
 
 class AgentConnectionLost(Event, tag="AgentConnectionLost"):
+    """The agent's desk is gone; back until then, or the work goes elsewhere."""
+
     agent: str
     grace_until_ns: int
 
 
 class AgentReturned(Event, tag="AgentReturned"):
+    """The desk is back within the grace time."""
+
     agent: str
     desk: str
 
 
 class QueueOpened(Event, tag="QueueOpened"):
+    """The queue takes contacts."""
+
     queue: str
     reason: str = ""
 
 
 class QueueClosed(Event, tag="QueueClosed"):
+    """The queue takes no new contacts."""
+
     queue: str
     reason: str = ""
 
 
 class ConfigurationApplied(Event, tag="ConfigurationApplied"):
+    """The rules are these from now on."""
+
     config: EngineConfig
 
 
 class ComponentDown(Event, tag="ComponentDown"):
+    """A plugin's component does not work."""
+
     component: str
     error: str = ""
 
 
 class ComponentUp(Event, tag="ComponentUp"):
+    """A plugin's component works (again)."""
+
     component: str
 
 
@@ -883,7 +945,7 @@ AnyEvent = (
 # Asks -------------------------------------------------------------------------------------------
 
 
-class Ask(Struct, frozen=True, kw_only=True, gc=False):
+class Ask(Frozen, gc=False):
     """What the edge must do now; never journalled, always derivable from events or state."""
 
 
@@ -917,6 +979,8 @@ class SendOffer(Ask):
 
 
 class WithdrawOffer(Ask):
+    """Take an offer back from an agent's desk."""
+
     contact: int
     agent: str
     offer: int
@@ -943,6 +1007,8 @@ class DisconnectContact(Ask):
 
 
 class SetHold(Ask):
+    """Put the customer on hold, or back."""
+
     contact: int
     channel: str
     provider_id: str
@@ -981,6 +1047,8 @@ class DeliverMessage(Ask):
 
 
 class AnnounceWait(Ask):
+    """Tell a waiting customer position and expected wait."""
+
     contact: int
     channel: str
     provider_id: str
@@ -1008,7 +1076,7 @@ AnyAsk = (
 # Results ----------------------------------------------------------------------------------------
 
 
-class Refusal(Struct, frozen=True, kw_only=True, gc=False):
+class Refusal(Frozen, gc=False):
     """Why a command changed nothing: an expected failure, returned and never journalled.
 
     `code` is one of REFUSAL_CODES, for programs; `message` is for people.
@@ -1036,7 +1104,7 @@ REFUSAL_CODES: Final = (
 )
 
 
-class Record(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Record(Frozen, array_like=True, gc=False):
     """One step as journalled: what was wanted, when, and what became of it."""
 
     seq: int
@@ -1048,7 +1116,7 @@ class Record(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
 def named(value: object) -> Any:
     """A message as plain dictionaries with its type, for people and JSON: the arrays of the journal
     have no names. `{"type": "ContactOffered", "contact": 7, ...}`; defaults are kept."""
-    if isinstance(value, Struct):
+    if isinstance(value, msgspec.Struct):
         fields = {name: named(getattr(value, name)) for name in value.__struct_fields__}
         tag = value.__struct_config__.tag
         if tag is not None:

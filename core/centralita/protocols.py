@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from centralita.config import Configuration
 from centralita.messages import AnyCommand, Attachment, Author, Customer, Record, Refusal
+from centralita.structs import Frozen
 from centralita.views import (
     AgentExplanation,
     AgentView,
@@ -37,7 +38,7 @@ class Clock(Protocol):
         ...
 
 
-class Context(Struct, frozen=True, kw_only=True):
+class Context(Frozen):
     """What `build` gets besides its settings."""
 
     kind: str
@@ -52,7 +53,7 @@ class Context(Struct, frozen=True, kw_only=True):
     switchboard: Switchboard
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Frozen):
     """What became of a submitted command, once it is durable (or refused, which changes nothing)."""
 
     seq: int
@@ -82,7 +83,9 @@ class Switchboard(Inbox, Protocol):
         """A live contact or one that ended a short while ago; None when unknown."""
         ...
 
-    def contacts(self, *, queue: str = "", agent: str = "", phase: str = "", limit: int = 1000) -> list[ContactView]:
+    def contacts(
+        self, *, queue: str = "", agent: str = "", phase: str = "", limit: int = 1000
+    ) -> list[ContactView]:
         """Live contacts without their messages; waiting ones in the order they will be served."""
         ...
 
@@ -102,7 +105,9 @@ class Switchboard(Inbox, Protocol):
         """Version, uptime, journal position, counts (admitted, ended, live), inbox depth, clock."""
         ...
 
-    async def history(self, customer: Customer | None, *, handle: str = "", limit: int = 20) -> list[PastContact]:
+    async def history(
+        self, customer: Customer | None, *, handle: str = "", limit: int = 20
+    ) -> list[PastContact]:
         """What the CRMs know of earlier contacts, newest first."""
         ...
 
@@ -110,7 +115,9 @@ class Switchboard(Inbox, Protocol):
         """Pass on something fleeting (typing) between a channel and the desks; never journalled."""
         ...
 
-    def follow(self, *, after_seq: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Record]]]:
+    def follow(
+        self, *, after_seq: int | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Record]]]:
         """Durable records as they come, in batches; with `after_seq`, first those since then.
 
         A follower that is too slow is fed from the journal, so nothing is missed and nothing piles up.
@@ -118,7 +125,7 @@ class Switchboard(Inbox, Protocol):
         ...
 
 
-class Signal(Struct, frozen=True, kw_only=True):
+class Signal(Frozen):
     """Something fleeting that is worth showing now or never. `by`: customer or an agent's name."""
 
     kind: Literal["typing", "seen"]
@@ -127,7 +134,7 @@ class Signal(Struct, frozen=True, kw_only=True):
     on: bool = True
 
 
-class Outgoing(Struct, frozen=True, kw_only=True):
+class Outgoing(Frozen):
     """A message for the customer. `number` is its place in the contact; repeat deliveries carry the
     same number, so a channel that keeps the last one delivers each exactly once."""
 
@@ -141,7 +148,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
 
 
-class Announcement(Struct, frozen=True, kw_only=True):
+class Announcement(Frozen):
     """What a waiting customer is told; -1 where unknown."""
 
     contact: int
@@ -151,7 +158,7 @@ class Announcement(Struct, frozen=True, kw_only=True):
     high_s: float
 
 
-class Capabilities(Struct, frozen=True, kw_only=True):
+class Capabilities(Frozen):
     """What a channel can do, so that nobody guesses from its name."""
 
     medium: str
@@ -218,7 +225,7 @@ class Desk(Component, Protocol):
     async def signal(self, agent: str, signal: Signal) -> None: ...
 
 
-class PastContact(Struct, frozen=True, kw_only=True):
+class PastContact(Frozen):
     """One earlier contact as a CRM keeps it."""
 
     contact: int
@@ -267,7 +274,7 @@ class Crm(Component, Follower, Protocol):
     async def history(self, customer: Customer | None, *, handle: str, limit: int) -> list[PastContact]: ...
 
 
-class Classification(Struct, frozen=True, kw_only=True):
+class Classification(Frozen):
     """What a classifier says; empty and None leave a thing as it is."""
 
     queue: str = ""
@@ -286,7 +293,7 @@ class Classifier(Component, Protocol):
         ...
 
 
-class BotTurn(Struct, frozen=True, kw_only=True):
+class BotTurn(Frozen):
     """What a bot says, and whether it goes on (`continue`), hands over or is done (`resolved`)."""
 
     texts: tuple[str, ...] = ()

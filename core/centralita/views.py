@@ -7,12 +7,11 @@ own clock can count down. The functions that make them from the state are at the
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from centralita.messages import Attachment, Author, Customer
+from centralita.structs import Frozen
 
 
-class View(Struct, frozen=True, kw_only=True):
+class View(Frozen):
     """Something to be read."""
 
 
@@ -163,7 +162,7 @@ class ContactExplanation(View):
 
 
 class AgentExplanation(View):
-    """"Why not me": for the first waiting contacts, what bars this agent from each."""
+    """ "Why not me": for the first waiting contacts, what bars this agent from each."""
 
     agent: str
     words: str
