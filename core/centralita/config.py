@@ -130,6 +130,7 @@ class Queue(Part):
     callback_retry_s: Annotated[float, Meta(gt=0, le=31_536_000)] = 900
     reserve_after_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
     keep_deferred: bool = True
+    ask_again_s: Annotated[float, Meta(gt=0, le=31_536_000)] = 60
 
 
 class Agent(Part):

@@ -571,6 +571,28 @@ class ContactPicked(Event, tag="ContactPicked"):
     by: str
 
 
+class ContactReturned(Event, tag="ContactReturned"):
+    """Nobody has the contact any more: it waits again, at its own place."""
+
+    contact: int
+    reason: str = ""
+
+
+class ExclusionsEnded(Event, tag="ExclusionsEnded"):
+    """Agents who declined may be asked again."""
+
+    contact: int
+    agents: tuple[str, ...]
+
+
+class ContactPlaced(Event, tag="ContactPlaced"):
+    """An agent begins the contact; the channel connects it."""
+
+    contact: int
+    agent: str
+    connect_by_ns: int
+
+
 class ContactOffered(Event, tag="ContactOffered"):
     """An agent is asked; what the offer reserves of the agent's capacity is taken."""
 
@@ -597,6 +619,7 @@ class OfferDeclined(Event, tag="OfferDeclined"):
     agent: str
     offer: int
     reason: str = ""
+    again_at_ns: int = 0
 
 
 class OfferExpired(Event, tag="OfferExpired"):
@@ -632,13 +655,15 @@ class ConnectionFailed(Event, tag="ConnectionFailed"):
     contact: int
     agent: str
     reason: str = ""
+    again_at_ns: int = 0
 
 
 class ContactHeld(Event, tag="ContactHeld"):
-    """The customer is on hold."""
+    """The customer is on hold, until the deadline at most."""
 
     contact: int
     agent: str
+    deadline_ns: int = 0
 
 
 class ContactResumed(Event, tag="ContactResumed"):
@@ -704,14 +729,20 @@ class ServiceEnded(Event, tag="ServiceEnded"):
     contact: int
     by: str
     reason: str = ""
+    outcome: Outcome = "served"
 
 
 class WrapUpStarted(Event, tag="WrapUpStarted"):
-    """The agent's after-work of this contact begins."""
+    """The agent's after-work of this contact begins.
+
+    `hold` is the id under which the agent's capacity stays taken when the contact itself goes on
+    elsewhere; 0 when it is the contact's own.
+    """
 
     contact: int
     agent: str
     deadline_ns: int
+    hold: int = 0
 
 
 class WrapUpExtended(Event, tag="WrapUpExtended"):
@@ -799,6 +830,13 @@ class CallbackDue(Event, tag="CallbackDue"):
     """The agreed moment has come; from now on it can be offered."""
 
     contact: int
+
+
+class CallbackPostponed(Event, tag="CallbackPostponed"):
+    """The customer was not reached; it is tried again then."""
+
+    contact: int
+    due_ns: int
 
 
 class ContactRated(Event, tag="ContactRated"):
@@ -902,6 +940,9 @@ AnyEvent = (
     | RingPassed
     | ContactMoved
     | ContactPicked
+    | ContactReturned
+    | ExclusionsEnded
+    | ContactPlaced
     | ContactOffered
     | OfferAccepted
     | OfferDeclined
@@ -927,6 +968,7 @@ AnyEvent = (
     | WaitAnnounced
     | CallbackRequested
     | CallbackDue
+    | CallbackPostponed
     | ContactRated
     | AgentSignedIn
     | AgentStatusChanged
@@ -1110,7 +1152,7 @@ class Record(Frozen, array_like=True, gc=False):
     seq: int
     at_ns: int
     command: AnyCommand
-    events: tuple[AnyEvent, ...] | list[AnyEvent]
+    events: list[AnyEvent]
 
 
 def named(value: object) -> Any:
