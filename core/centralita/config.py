@@ -37,6 +37,8 @@ AgentOrderKey = Literal[
 ]
 
 NS_PER_S: Final = 1_000_000_000
+OWN_MEDIUM: Final = ""
+"""In a channel's rule: the medium that the channel's own capabilities name."""
 
 
 def ns(seconds: float) -> int:
@@ -145,12 +147,16 @@ class Agent(Part):
 
 
 class ChannelRule(Part):
-    """What the engine must know of a channel: its medium, where its contacts go, who greets them."""
+    """What the engine must know of a channel: its medium, where its contacts go, who greets them.
 
-    medium: str
+    In a file, `medium` and `can_dial` may be left out: they are then what the channel itself says
+    (`Capabilities`), filled in by `plugins.resolve_channels` before the engine sees them.
+    """
+
+    medium: str = OWN_MEDIUM
     queue: str = ""
     bot: str = ""
-    can_dial: bool = False
+    can_dial: bool | None = None
 
 
 class Limits(Part):
@@ -347,7 +353,9 @@ def problems_of(engine: EngineConfig, *, bots: frozenset[str] | None = None) -> 
         for other in medium_rule.may_interrupt:
             known(f"media.{name}.may_interrupt", "medium", other)
     for name, channel in engine.channels.items():
-        known(f"channels.{name}.medium", "medium", channel.medium)
+        # A file (`bots` is given) may leave the medium to the channel; the engine needs to know it.
+        if channel.medium != OWN_MEDIUM or bots is None:
+            known(f"channels.{name}.medium", "medium", channel.medium)
         if channel.queue:
             known(f"channels.{name}.queue", "queue", channel.queue)
         if channel.bot and bots is not None and channel.bot not in bots:
@@ -410,7 +418,6 @@ def _components(raw: dict[str, Any], problems: list[str]) -> tuple[list[Componen
                 continue
             if kind == "channels":
                 rule = {key: settings.pop(key) for key in _CHANNEL_FIELDS if key in settings}
-                rule.setdefault("medium", "chat")
                 rules[name] = _convert(rule, ChannelRule, path, problems)
             components.append(Component(kind=kind, name=name, type=type_name, settings=settings))
     return components, rules
