@@ -1,0 +1,605 @@
+"""Events change the state here and nowhere else; recovery does nothing but this.
+
+`APPLY[type(event)](state, event, at_ns)` performs one event. The phase it leads to comes from the
+table in `state.py`; an event that can't come now raises InvalidTransition, which is a bug in a stage or
+a journal that isn't ours, never something a customer did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from centralita.errors import InvalidTransition
+from centralita.messages import (
+    AgentConnectionLost,
+    AgentJoined,
+    AgentLeaving,
+    AgentLeft,
+    AgentReturned,
+    AgentSignedIn,
+    AgentSignedOut,
+    AgentStatusChanged,
+    AnyEvent,
+    CallbackDue,
+    CallbackPostponed,
+    CallbackRequested,
+    ClassificationStarted,
+    ComponentDown,
+    ComponentUp,
+    ConfigurationApplied,
+    ConnectionFailed,
+    ConsultationEnded,
+    ConsultationStarted,
+    ContactAdmitted,
+    ContactClassified,
+    ContactConnected,
+    ContactEnded,
+    ContactHeld,
+    ContactIdentified,
+    ContactMoved,
+    ContactNoted,
+    ContactOffered,
+    ContactPicked,
+    ContactPlaced,
+    ContactQueued,
+    ContactRated,
+    ContactResumed,
+    ContactReturned,
+    ContactTransferred,
+    ExclusionsEnded,
+    IdentificationStarted,
+    MessagePosted,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+    QueueClosed,
+    QueueOpened,
+    RingPassed,
+    SelfServiceEnded,
+    SelfServiceStarted,
+    SelfServiceTurn,
+    ServiceEnded,
+    TransferStarted,
+    WaitAnnounced,
+    WrapUpEnded,
+    WrapUpExtended,
+    WrapUpStarted,
+)
+from centralita.state import (
+    CONTACT_TRANSITIONS,
+    ENDED_KEPT_MAX,
+    Agent,
+    Contact,
+    Ended,
+    Message,
+    Queue,
+    State,
+    Work,
+)
+
+GAP_WEIGHT: Final = 0.1
+"""Weight of the newest sample in the moving means that estimates are made from: about the last 20."""
+
+
+def apply(state: State, event: AnyEvent, at_ns: int) -> None:
+    """Perform one event. Raises InvalidTransition and KeyError for what can't be."""
+    APPLY[type(event)](state, event, at_ns)
+
+
+def _moved(state: State, event: Any, at_ns: int) -> Contact:
+    """The event's contact, brought to the phase that follows."""
+    contact = state.contacts[event.contact]
+    phase = contact.phase
+    following = CONTACT_TRANSITIONS[type(event)].get(phase)
+    if following is None:
+        raise InvalidTransition(f"contact {contact.id} was {phase}; {type(event).__name__} can't come then")
+    if following != phase:
+        if phase == "connected":
+            contact.talk_ns += at_ns - contact.phase_since_ns
+        elif phase == "on_hold":
+            contact.hold_ns += at_ns - contact.phase_since_ns
+        elif phase == "waiting":
+            state.queues[contact.queue].waiting.pop(contact.id, None)
+        if following == "waiting":
+            state.queues[contact.queue].waiting[contact.id] = None
+        contact.phase = following
+        contact.phase_since_ns = at_ns
+    return contact
+
+
+def _drop_work(state: State, contact: Contact, agent: str) -> None:
+    del contact.works[agent]
+    del state.agents[agent].contacts[contact.id]
+    if contact.agent == agent:
+        contact.agent = next((name for name, work in contact.works.items() if work.state != "wrapping"), "")
+
+
+def _add_work(state: State, contact: Contact, agent: str, work: Work) -> None:
+    contact.works[agent] = work
+    state.agents[agent].contacts[contact.id] = None
+
+
+def _admitted(state: State, event: ContactAdmitted, at_ns: int) -> None:
+    state.last_id = event.contact
+    state.admitted_n += 1
+    state.contacts[event.contact] = Contact(
+        id=event.contact,
+        conversation=event.conversation,
+        channel=event.channel,
+        medium=event.medium,
+        provider_id=event.provider_id,
+        direction=event.direction,
+        arrived_ns=at_ns,
+        handle=event.handle,
+        to=event.to,
+        subject=event.subject,
+        customer_name=event.customer_name,
+        language=event.language,
+        phase_since_ns=at_ns,
+        queue=event.queue,
+        own_skills=event.skills,
+        own_priority=event.priority,
+        own_credit_ns=event.credit_ns,
+        preferred_agent=event.preferred_agent,
+        attributes=event.attributes,
+        parent=event.parent,
+        active_ns=at_ns,
+    )
+
+
+def _deadline_set(state: State, event: Any, at_ns: int) -> None:
+    _moved(state, event, at_ns).deadline_ns = event.deadline_ns
+
+
+def _identified(state: State, event: ContactIdentified, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.deadline_ns = 0
+    if event.customer is not None:
+        contact.customer = event.customer
+    if event.conversation:
+        contact.conversation = event.conversation
+
+
+def _classified(state: State, event: ContactClassified, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.deadline_ns = 0
+    contact.queue = event.queue
+    contact.own_skills = event.skills
+    contact.own_priority = event.priority
+    contact.preferred_agent = event.preferred_agent
+    contact.attributes = event.attributes
+
+
+def _self_service_started(state: State, event: SelfServiceStarted, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.bot = event.bot
+    contact.deadline_ns = event.deadline_ns
+
+
+def _self_service_ended(state: State, event: SelfServiceEnded, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.deadline_ns = 0
+    contact.summary = event.summary
+
+
+def _queued(state: State, event: ContactQueued, at_ns: int) -> None:
+    contact = state.contacts[event.contact]
+    if contact.phase == "waiting":
+        state.queues[contact.queue].waiting.pop(contact.id, None)
+    contact.queue = event.queue
+    _moved(state, event, at_ns)
+    state.queues[event.queue].waiting[contact.id] = None
+    if not contact.wait_from_ns:
+        contact.wait_from_ns = at_ns
+    contact.skills = event.skills
+    contact.priority = event.priority
+    contact.rate_thousandths = event.rate_thousandths
+    contact.credit_ns = event.credit_ns
+    contact.queued_ns = event.queued_ns
+    contact.prefer_agent = event.preferred_agent
+    contact.prefer_until_ns = event.preferred_until_ns
+    contact.deadline_ns = event.max_wait_until_ns
+    contact.announce_at_ns = event.announce_at_ns
+    contact.due_ns = event.due_ns
+    contact.hops = event.hops
+    contact.rung = 0
+
+
+def _ring_passed(state: State, event: RingPassed, at_ns: int) -> None:
+    _moved(state, event, at_ns).rung = event.rung
+
+
+def _contact_moved(state: State, event: ContactMoved, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    if event.skills is not None:
+        contact.skills = event.skills
+    if event.priority is not None:
+        contact.priority = event.priority
+
+
+def _picked(state: State, event: ContactPicked, at_ns: int) -> None:
+    _moved(state, event, at_ns).picked = event.agent
+
+
+def _offered(state: State, event: ContactOffered, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    state.last_id = event.offer
+    agent = event.agent
+    contact.works[agent] = Work("offered", at_ns, event.expires_ns, event.offer)
+    state.agents[agent].contacts[contact.id] = None
+
+
+def _accepted(state: State, event: OfferAccepted, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    agent = event.agent
+    contact.works[agent] = Work("connecting", at_ns, event.connect_by_ns)
+    contact.agent = agent
+    contact.picked = ""
+    state.agents[agent].no_answers = 0
+
+
+def _offer_over(state: State, event: OfferWithdrawn, at_ns: int) -> None:
+    _drop_work(state, _moved(state, event, at_ns), event.agent)
+
+
+def _declined(state: State, event: OfferDeclined, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    _exclude(contact, event.agent, event.again_at_ns)
+    contact.picked = ""
+    _drop_work(state, contact, event.agent)
+
+
+def _expired(state: State, event: OfferExpired, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.picked = ""
+    _drop_work(state, contact, event.agent)
+    state.agents[event.agent].no_answers += 1
+
+
+def _exclude(contact: Contact, agent: str, until_ns: int) -> None:
+    if contact.excluded is None:
+        contact.excluded = {}
+    contact.excluded[agent] = until_ns
+
+
+def _exclusions_ended(state: State, event: ExclusionsEnded, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    left = {name: until for name, until in (contact.excluded or {}).items() if name not in event.agents}
+    contact.excluded = left or None
+
+
+def _placed(state: State, event: ContactPlaced, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.agent = event.agent
+    contact.wait_from_ns = contact.queued_ns = at_ns
+    _add_work(state, contact, event.agent, Work("connecting", at_ns, event.connect_by_ns))
+
+
+def _connected(state: State, event: ContactConnected, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.works[event.agent] = Work("connected", at_ns)
+    contact.last_agent = event.agent
+    contact.active_ns = at_ns
+    contact.waited_ns += event.waited_ns
+    contact.answered = True
+    queue = state.queues.get(event.queue)
+    if queue is not None and contact.direction == "inbound":
+        if queue.backlog_at_last_start:
+            gap_ns = at_ns - queue.last_start_ns
+            weight = max(GAP_WEIGHT, 1 / (queue.gaps_n + 1))
+            queue.gap_ns += (gap_ns - queue.gap_ns) * weight
+            queue.gaps_n += 1
+        queue.last_start_ns = at_ns
+        queue.backlog_at_last_start = bool(queue.waiting)
+
+
+def _connection_failed(state: State, event: ConnectionFailed, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    _exclude(contact, event.agent, event.again_at_ns)
+    _drop_work(state, contact, event.agent)
+
+
+def _only_phase(state: State, event: Any, at_ns: int) -> None:
+    _moved(state, event, at_ns)
+
+
+def _returned(state: State, event: ContactReturned, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.agent = ""
+    contact.wait_from_ns = contact.wait_from_ns if not contact.answered else at_ns
+
+
+def _resumed(state: State, event: ContactResumed, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.deadline_ns = 0
+    contact.active_ns = at_ns
+
+
+def _transfer_started(state: State, event: TransferStarted, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.wait_from_ns = 0
+    contact.deadline_ns = 0
+    _exclude(contact, event.agent, 0)
+    if event.agent in contact.works and contact.works[event.agent].state != "wrapping":
+        _drop_work(state, contact, event.agent)
+    contact.agent = ""
+
+
+def _consultation_started(state: State, event: ConsultationStarted, at_ns: int) -> None:
+    _moved(state, event, at_ns).consultation = event.consultation
+
+
+def _consultation_ended(state: State, event: ConsultationEnded, at_ns: int) -> None:
+    _moved(state, event, at_ns).consultation = 0
+
+
+def _transferred(state: State, event: ContactTransferred, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    if event.from_agent in contact.works and contact.works[event.from_agent].state != "wrapping":
+        _drop_work(state, contact, event.from_agent)
+    _add_work(state, contact, event.to_agent, Work("connected", at_ns))
+    contact.agent = contact.last_agent = event.to_agent
+    contact.deadline_ns = 0
+    contact.active_ns = at_ns
+
+
+def _joined(state: State, event: AgentJoined, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.deadline_ns = 0
+    _add_work(state, contact, event.agent, Work("connected", at_ns))
+
+
+def _left(state: State, event: AgentLeft, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    if event.agent in contact.works and contact.works[event.agent].state != "wrapping":
+        _drop_work(state, contact, event.agent)
+
+
+def _service_ended(state: State, event: ServiceEnded, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.deadline_ns = 0
+    contact.announce_at_ns = 0
+    contact.outcome = event.outcome
+    contact.ended_by = event.by
+    contact.ended_reason = event.reason
+
+
+def _wrap_up_started(state: State, event: WrapUpStarted, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    if event.hold:
+        state.last_id = event.hold
+    contact.works[event.agent] = Work("wrapping", at_ns, event.deadline_ns, 0, event.hold)
+    if contact.agent == event.agent and event.hold:
+        contact.agent = ""
+
+
+def _wrap_up_extended(state: State, event: WrapUpExtended, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.works[event.agent].deadline_ns = event.deadline_ns
+
+
+def _wrap_up_ended(state: State, event: WrapUpEnded, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.wrap_up_ns += event.wrap_up_ns
+    if event.disposition:
+        contact.disposition = event.disposition
+    if event.notes:
+        contact.notes = event.notes
+    _drop_work(state, contact, event.agent)
+
+
+def _noted(state: State, event: ContactNoted, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    if event.notes is not None:
+        contact.notes = event.notes
+    if event.disposition is not None:
+        contact.disposition = event.disposition
+
+
+def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    for agent in list(contact.works):
+        _drop_work(state, contact, agent)
+    if contact.answered and contact.queue in state.queues:
+        queue = state.queues[contact.queue]
+        handling_ns = contact.talk_ns + contact.hold_ns + contact.wrap_up_ns
+        queue.handled_n += 1
+        queue.handling_ns += (handling_ns - queue.handling_ns) * max(GAP_WEIGHT, 1 / queue.handled_n)
+    state.ended_n += 1
+    del state.contacts[contact.id]
+    ended = state.ended
+    ended[contact.id] = Ended(contact.channel, contact.provider_id, contact.queue, contact.last_agent, at_ns)
+    if len(ended) > ENDED_KEPT_MAX:
+        del ended[next(iter(ended))]
+
+
+def _message_posted(state: State, event: MessagePosted, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.messages_n = event.number
+    contact.active_ns = at_ns
+    if contact.messages is None:
+        contact.messages = []
+    elif len(contact.messages) >= state.config.limits.messages_kept:
+        del contact.messages[0]
+    contact.messages.append(
+        Message(
+            number=event.number,
+            at_ns=at_ns,
+            author=event.author,
+            text=event.text,
+            author_id=event.author_id,
+            message_id=event.message_id,
+            attachments=event.attachments,
+            internal=event.internal,
+        )
+    )
+
+
+def _announced(state: State, event: WaitAnnounced, at_ns: int) -> None:
+    _moved(state, event, at_ns).announce_at_ns = event.next_at_ns
+
+
+def _callback_requested(state: State, event: CallbackRequested, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    contact.callback_handle = event.handle
+    contact.callback_channel = event.channel
+    contact.medium = "callback"
+    contact.due_ns = event.due_ns
+    contact.announce_at_ns = 0
+    contact.deadline_ns = 0
+
+
+def _callback_due(state: State, event: CallbackDue, at_ns: int) -> None:
+    _moved(state, event, at_ns).due_ns = 0
+
+
+def _callback_postponed(state: State, event: CallbackPostponed, at_ns: int) -> None:
+    contact = _moved(state, event, at_ns)
+    for agent in [name for name, work in contact.works.items() if work.state == "connecting"]:
+        _drop_work(state, contact, agent)
+    contact.agent = ""
+    contact.callback_attempts += 1
+    contact.due_ns = event.due_ns
+
+
+def _rated(state: State, event: ContactRated, at_ns: int) -> None:
+    ended = state.ended.get(event.contact)
+    if ended is not None:
+        ended.rated = True
+
+
+def _signed_in(state: State, event: AgentSignedIn, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.status = event.status
+    agent.reason = event.reason
+    agent.desk = event.desk
+    agent.since_ns = at_ns
+    agent.leaving = False
+    agent.grace_until_ns = 0
+    agent.no_answers = 0
+
+
+def _status_changed(state: State, event: AgentStatusChanged, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.status = event.status
+    agent.reason = event.reason
+    agent.since_ns = at_ns
+    agent.leaving = False
+    if event.status == "available":
+        agent.no_answers = 0
+
+
+def _leaving(state: State, event: AgentLeaving, at_ns: int) -> None:
+    state.agents[event.agent].leaving = True
+
+
+def _signed_out(state: State, event: AgentSignedOut, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.status = "offline"
+    agent.reason = event.reason
+    agent.since_ns = at_ns
+    agent.desk = ""
+    agent.leaving = False
+    agent.grace_until_ns = 0
+
+
+def _connection_lost(state: State, event: AgentConnectionLost, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.grace_until_ns = event.grace_until_ns
+    agent.desk = ""
+
+
+def _agent_returned(state: State, event: AgentReturned, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.grace_until_ns = 0
+    agent.desk = event.desk
+
+
+def _queue_opened(state: State, event: QueueOpened, at_ns: int) -> None:
+    state.queues[event.queue].open = True
+
+
+def _queue_closed(state: State, event: QueueClosed, at_ns: int) -> None:
+    state.queues[event.queue].open = False
+
+
+def _configuration_applied(state: State, event: ConfigurationApplied, at_ns: int) -> None:
+    state.config = event.config
+    for name in event.config.queues:
+        if name not in state.queues:
+            state.queues[name] = Queue(name=name)
+    for name in [name for name in state.queues if name not in event.config.queues]:
+        del state.queues[name]
+    for name in event.config.agents:
+        if name not in state.agents:
+            state.last_agent_number += 1
+            state.agents[name] = Agent(name=name, number=state.last_agent_number, since_ns=at_ns)
+    for name in [name for name in state.agents if name not in event.config.agents]:
+        del state.agents[name]
+
+
+def _component_down(state: State, event: ComponentDown, at_ns: int) -> None:
+    state.components_down[event.component] = event.error
+
+
+def _component_up(state: State, event: ComponentUp, at_ns: int) -> None:
+    state.components_down.pop(event.component, None)
+
+
+APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
+    ContactAdmitted: _admitted,
+    IdentificationStarted: _deadline_set,
+    ContactIdentified: _identified,
+    ClassificationStarted: _deadline_set,
+    ContactClassified: _classified,
+    SelfServiceStarted: _self_service_started,
+    SelfServiceTurn: _deadline_set,
+    SelfServiceEnded: _self_service_ended,
+    ContactQueued: _queued,
+    RingPassed: _ring_passed,
+    ContactMoved: _contact_moved,
+    ContactPicked: _picked,
+    ContactReturned: _returned,
+    ExclusionsEnded: _exclusions_ended,
+    ContactPlaced: _placed,
+    ContactOffered: _offered,
+    OfferAccepted: _accepted,
+    OfferDeclined: _declined,
+    OfferExpired: _expired,
+    OfferWithdrawn: _offer_over,
+    ContactConnected: _connected,
+    ConnectionFailed: _connection_failed,
+    ContactHeld: _deadline_set,
+    ContactResumed: _resumed,
+    TransferStarted: _transfer_started,
+    ConsultationStarted: _consultation_started,
+    ConsultationEnded: _consultation_ended,
+    ContactTransferred: _transferred,
+    AgentJoined: _joined,
+    AgentLeft: _left,
+    ServiceEnded: _service_ended,
+    WrapUpStarted: _wrap_up_started,
+    WrapUpExtended: _wrap_up_extended,
+    WrapUpEnded: _wrap_up_ended,
+    ContactNoted: _noted,
+    ContactEnded: _ended,
+    MessagePosted: _message_posted,
+    WaitAnnounced: _announced,
+    CallbackRequested: _callback_requested,
+    CallbackDue: _callback_due,
+    CallbackPostponed: _callback_postponed,
+    ContactRated: _rated,
+    AgentSignedIn: _signed_in,
+    AgentStatusChanged: _status_changed,
+    AgentLeaving: _leaving,
+    AgentSignedOut: _signed_out,
+    AgentConnectionLost: _connection_lost,
+    AgentReturned: _agent_returned,
+    QueueOpened: _queue_opened,
+    QueueClosed: _queue_closed,
+    ConfigurationApplied: _configuration_applied,
+    ComponentDown: _component_down,
+    ComponentUp: _component_up,
+}
