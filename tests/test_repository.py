@@ -25,7 +25,7 @@ PURE = [
     "views.py",
     "explain.py",
     "estimate.py",
-    "lint.py",
+    "lint",
 ]
 IMPURE = {"trio", "time", "datetime", "random", "uuid", "structlog", "sqlite3"}
 OUTER = {"centralita.runner", "centralita.simulate", "centralita.testing", "centralita.journal"}
