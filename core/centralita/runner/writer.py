@@ -109,6 +109,7 @@ class JournalWriter:
                 with trio.CancelScope(shield=True):
                     await self._thread_over.wait()
                 thread.join()
+            self._thread_over.set()
             self._tell()
             self._lot.unpark_all()
         if self._failure is not None:
@@ -156,10 +157,7 @@ class JournalWriter:
         await trio.lowlevel.checkpoint()
         due_n = self._puts_n
         while self._told_n < due_n:
-            self._check_failure()
-            if self._thread_over.is_set():
-                raise EngineStopped("the journal's writer has ended")
-            await self._lot.park()
+            await self._park()
         self._check_failure()
 
     async def save_snapshot(self, seq: int, state: bytes) -> None:
@@ -170,8 +168,7 @@ class JournalWriter:
         if seq > self._put_seq:
             raise ValueError(f"a snapshot after record {seq}; the last one put is {self._put_seq}")
         while self._durable_seq < seq:
-            self._check_alive()
-            await self._lot.park()
+            await self._park()
         await trio.to_thread.run_sync(self._journal.save_snapshot, seq, state)
 
     async def close(self) -> None:
@@ -181,6 +178,12 @@ class JournalWriter:
             await self.flush()
         finally:
             self._over.set()
+
+    async def _park(self) -> None:
+        self._check_failure()
+        if self._thread_over.is_set():
+            raise EngineStopped("the journal's writer has ended")
+        await self._lot.park()
 
     def _check_failure(self) -> None:
         if self._failure is not None:

@@ -1,0 +1,184 @@
+"""The journal's one table in SQLite, and how its rows are read with suspicion.
+
+A row is a committed batch, not a record: one insert, one checksum and one decoding for everything that
+gathered while the commit before it was on its way. It refuses to know who writes and when. The archive's
+files have the same table, so whatever reads the one reads the other.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+from centralita.errors import JournalCorrupt, JournalError
+from centralita.journal.codec import SCHEMA, checksum
+from centralita.journal.protocol import Batch
+
+JOURNAL: Final = 0x43544C4A
+ARCHIVE: Final = 0x43544C41
+KINDS: Final = {JOURNAL: "a journal of Centralita", ARCHIVE: "an archive file of a journal of Centralita"}
+"""SQLite's application_id tells our files from others, and the two kinds apart."""
+
+BUSY_S: Final = 5.0
+"""How long a statement waits for another process's lock (a backup, a checkpoint) before it fails."""
+
+PAGE_BYTES: Final = 8192
+
+_TABLE: Final = """
+CREATE TABLE batches (
+    first_seq INTEGER PRIMARY KEY,
+    last_seq INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    state_hash BLOB NOT NULL,
+    payload BLOB NOT NULL
+)"""
+_COLUMNS: Final = "first_seq, last_seq, at_ns, checksum, state_hash, payload"
+
+Row = tuple[int, int, int, int, bytes, bytes]
+
+
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """Open a file in autocommit. For reading it must exist. Raises JournalError."""
+    mode = "rwc" if write else "ro"
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: can't be opened: {error}") from error
+
+
+def prepare(connection: sqlite3.Connection, path: Path, kind: int) -> None:
+    """Make the table in an empty file; check that a file with something in it is of this kind."""
+    if _identity(connection, path) == (0, 0) and _is_empty(connection):
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id = {kind}; PRAGMA user_version = {SCHEMA}; {_TABLE}; COMMIT"
+        )
+    check_identity(connection, path, kind)
+
+
+def check_identity(connection: sqlite3.Connection, path: Path, *kinds: int) -> tuple[int, int]:
+    """(kind, version of the schema) of a file of one of these kinds; none given: of any.
+
+    Raises JournalError when it is something else or has a newer schema than ours.
+    """
+    application, schema = _identity(connection, path)
+    if application not in (kinds or KINDS):
+        raise JournalError(f"{path}: is not {' or '.join(KINDS[kind] for kind in kinds or KINDS)}")
+    if not 1 <= schema <= SCHEMA:
+        raise JournalError(f"{path}: has schema {schema}; this version reads 1 to {SCHEMA}")
+    return application, schema
+
+
+def row_of(batch: Batch) -> Row:
+    """A batch as it is kept."""
+    return (
+        batch.first_seq,
+        batch.last_seq,
+        batch.at_ns,
+        checksum(batch),
+        batch.state_hash,
+        batch.payload,
+    )
+
+
+def batch_of(row: Row) -> Batch:
+    """A row as a batch. Raises JournalCorrupt when the checksum or the form of the row is wrong."""
+    first_seq, last_seq, at_ns, expected, state_hash, payload = row
+    batch = Batch(first_seq=first_seq, last_seq=last_seq, at_ns=at_ns, payload=payload, state_hash=state_hash)
+    try:
+        good = last_seq >= first_seq and checksum(batch) == expected
+    except (TypeError, struct.error):  # a damaged row may hold anything; msgspec checks no types here
+        good = False
+    if not good:
+        raise JournalCorrupt(f"records {first_seq} to {last_seq}: the checksum is wrong")
+    return batch
+
+
+def rows_after(connection: sqlite3.Connection, after_seq: int) -> Generator[Row, None, None]:
+    """The rows that hold or should hold records after `after_seq`, unchecked, in order.
+
+    The first may lie wholly before it when records are missing. A cursor left open keeps SQLite from
+    reusing its log: close the iterator soon. Raises JournalCorrupt when SQLite can't read on.
+    """
+    try:
+        yield from connection.execute(
+            f"SELECT {_COLUMNS} FROM batches WHERE first_seq >= "
+            "coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?1), ?1) ORDER BY first_seq",
+            (after_seq + 1,),
+        )
+    except sqlite3.DatabaseError as error:
+        raise corrupt(error, f"reading after record {after_seq}") from error
+
+
+def slice_after(
+    connection: sqlite3.Connection, after_seq: int, *, records_n: int
+) -> tuple[list[Batch], JournalCorrupt | None]:
+    """Batches with the records after `after_seq`, until `records_n` or the end; and what is wrong after them."""
+    batches: list[Batch] = []
+    taken_n = 0
+    rows = rows_after(connection, after_seq)
+    try:
+        for row in rows:
+            batch = batch_of(row)
+            if batch.last_seq <= after_seq:
+                continue
+            if batch.first_seq > after_seq + 1:
+                raise JournalCorrupt(f"records {after_seq + 1} to {batch.first_seq - 1}: missing")
+            batches.append(batch)
+            taken_n += batch.last_seq - after_seq
+            after_seq = batch.last_seq
+            if taken_n >= records_n:
+                break
+    except JournalCorrupt as damage:
+        return batches, damage
+    finally:
+        rows.close()
+    return batches, None
+
+
+def bounds(connection: sqlite3.Connection) -> tuple[int, int]:
+    """(first record kept, last record); (1, 0) when there is none. Reads only the tree's edges."""
+    try:
+        found = connection.execute(
+            "SELECT (SELECT min(first_seq) FROM batches),"
+            " (SELECT last_seq FROM batches ORDER BY first_seq DESC LIMIT 1)"
+        ).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise corrupt(error, "looking for the first and the last record") from error
+    return (found[0], found[1]) if found[0] is not None else (1, 0)
+
+
+def last_batch(connection: sqlite3.Connection) -> Batch | None:
+    """The last batch, checked. Raises JournalCorrupt."""
+    try:
+        row = connection.execute(f"SELECT {_COLUMNS} FROM batches ORDER BY first_seq DESC LIMIT 1").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise corrupt(error, "reading the last record") from error
+    return batch_of(row) if row is not None else None
+
+
+def corrupt(error: sqlite3.DatabaseError, doing: str) -> JournalCorrupt:
+    """SQLite's own finding as ours."""
+    return JournalCorrupt(f"{doing}: SQLite says: {error}")
+
+
+def _identity(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: is not a journal that can be read: {error}") from error
+    return application, schema
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) = 0 FROM sqlite_master").fetchone()[0])
