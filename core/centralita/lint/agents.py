@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from centralita.config import EngineConfig
 from centralita.lint.found import Found, levels, listed
-from centralita.lint.reach import Crew, Reach, rungs
+from centralita.lint.reach import Crew, Reach
 
 
 def agent_problems(engine: EngineConfig, reach: Reach, found: Found) -> None:
@@ -29,9 +29,7 @@ def agent_problems(engine: EngineConfig, reach: Reach, found: Found) -> None:
 def _idle(engine: EngineConfig, reach: Reach, crew: Crew, bit: int, found: Found) -> None:
     """Why an agent is never offered anything: no queue's skills, or no room for any of its media."""
     path = f"agents.{crew.names[0]}"
-    skilled = [
-        name for name, queue in engine.queues.items() if any(reach.skilled(n) & bit for n in rungs(queue))
-    ]
+    skilled = [name for name in engine.queues if reach.ever_skilled(name) & bit]
     if not skilled:
         found.warning(
             f"{path}.skills",

@@ -49,6 +49,8 @@ class Reach:
         used = {channel.medium for channel in engine.channels.values()}
         self.media_in_use = set(engine.media) if OWN_MEDIUM in used else used
         self._room = {name: self._crews_with_room(name) for name in engine.media}
+        self._skilled = {name: self._ever_skilled(queue) for name, queue in engine.queues.items()}
+        self._serving = {name: self._ever_serving(name) for name in engine.queues}
 
     def has(self, skill: str, level: int) -> int:
         """The crews with a skill at a level or above."""
@@ -74,15 +76,13 @@ class Reach:
         """The media of a queue, or where they aren't known, any that it might be given."""
         return self.media[queue] or self.media_in_use or set(self._engine.media)
 
+    def ever_skilled(self, queue: str) -> int:
+        """The crews that have the queue's skills at some ring."""
+        return self._skilled[queue]
+
     def serving(self, queue: str) -> int:
         """The crews that can serve the queue at some ring, on some of its media."""
-        room = 0
-        for medium in self.media_of(queue):
-            room |= self.with_room(medium)
-        skilled = 0
-        for need in rungs(self._engine.queues[queue]):
-            skilled |= self.skilled(need)
-        return skilled & room
+        return self._serving[queue]
 
     def agents_n(self, crews: int) -> int:
         """How many agents a set of crews has."""
@@ -90,7 +90,24 @@ class Reach:
 
     def of(self, crews: int) -> list[Crew]:
         """The crews of a set."""
-        return [crew for number, crew in enumerate(self.crews) if crews >> number & 1]
+        found: list[Crew] = []
+        while crews:
+            lowest = crews & -crews
+            found.append(self.crews[lowest.bit_length() - 1])
+            crews ^= lowest
+        return found
+
+    def _ever_skilled(self, queue: Queue) -> int:
+        crews = 0
+        for need in rungs(queue):
+            crews |= self.skilled(need)
+        return crews
+
+    def _ever_serving(self, queue: str) -> int:
+        room = 0
+        for medium in self.media_of(queue):
+            room |= self.with_room(medium)
+        return self._skilled[queue] & room
 
     def _crews_with_room(self, medium: str) -> int:
         rule = self._engine.media[medium]

@@ -30,7 +30,7 @@ def skill_problems(engine: EngineConfig, reach: Reach, found: Found) -> None:
         return
     for name, queue in engine.queues.items():
         _unskilled(name, queue, reach, found)
-        _no_room(name, queue, engine, reach, found)
+        _no_room(name, engine, reach, found)
 
 
 def _unskilled(name: str, queue: Queue, reach: Reach, found: Found) -> None:
@@ -67,11 +67,9 @@ def _what_nobody_has(path: str, need: dict[str, int], reach: Reach) -> tuple[str
     return path, f"no one agent has all of {levels(need.items())}"
 
 
-def _no_room(name: str, queue: Queue, engine: EngineConfig, reach: Reach, found: Found) -> None:
+def _no_room(name: str, engine: EngineConfig, reach: Reach, found: Found) -> None:
     """Those with the skills can't take a medium that comes here: limits of 0, or too little capacity."""
-    skilled = 0
-    for need in rungs(queue):
-        skilled |= reach.skilled(need)
+    skilled = reach.ever_skilled(name)
     if not skilled:
         return
     for medium in sorted(reach.media[name]):
