@@ -1,1 +1,20 @@
-"""The events and figures of Centralita as lines of JSON."""
+"""The events, or one line a contact, as JSON lines: `[kpi_sinks.NAME] type = "jsonl"`."""
+
+from __future__ import annotations
+
+from centralita.hookspecs import hookimpl
+from centralita.protocols import Context, Register
+from centralita_kpi_jsonl.sink import JsonlSink, Settings
+
+__all__ = ["JsonlSink", "Settings", "register_kpi_sinks"]
+
+
+def build(settings: Settings, context: Context) -> JsonlSink:
+    """Make the sink of one `[kpi_sinks.NAME]` table."""
+    return JsonlSink(settings, context)
+
+
+@hookimpl
+def register_kpi_sinks(register: Register) -> None:
+    """Bring the type `jsonl`."""
+    register("jsonl", Settings, build)

@@ -1,0 +1,99 @@
+"""The sink: appends each batch's lines in one write, in a worker thread, and keeps its position in the file.
+
+What a line holds is `lines.py`'s business, what a crash can leave is `line_file.py`'s. A batch without lines
+writes nothing: after a restart such records are read once more, and give nothing once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import trio
+from msgspec import Meta
+
+from centralita.messages import Record
+from centralita.protocols import Context, Inbox
+from centralita.structs import Frozen
+from centralita_kpi_jsonl.line_file import LineFile
+from centralita_kpi_jsonl.lines import Content, lines_of
+
+
+class Settings(Frozen, forbid_unknown_fields=True):
+    """`content`: every event, or one line for each contact that ended.
+
+    `folder` is relative to the configuration's; empty: the component's own data directory. At most
+    `keep` files of about `rotate_bytes` stay beside the current one. `personal` also writes what
+    customers said and who they are.
+    """
+
+    content: Content = "contacts"
+    folder: str = ""
+    rotate_bytes: Annotated[int, Meta(ge=10_000, le=100_000_000_000)] = 100_000_000
+    keep: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    personal: bool = False
+
+
+class JsonlSink:
+    """A `KpiSink` that writes JSON lines."""
+
+    def __init__(self, settings: Settings, context: Context) -> None:
+        self._settings = settings
+        self._log = context.log
+        folder = context.configuration.folder / Path(settings.folder) if settings.folder else context.data
+        self._file = LineFile(
+            folder, settings.content, rotate_bytes=settings.rotate_bytes, keep=settings.keep
+        )
+        self._open = False
+        self._seq = 0
+        # One thread at a time, so that cancellation can't leave two in the file.
+        self._one = trio.CapacityLimiter(1)
+
+    async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
+        """Hold the file open until cancelled."""
+        await self._reopen()
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._open = False
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(self._file.close, limiter=self._one)
+
+    async def position(self) -> int:
+        """The last record whose lines are durable."""
+        if not self._open:
+            await self._reopen()
+        return self._seq
+
+    async def write(self, batch: Sequence[Record]) -> None:
+        """Append what is new of the batch. Raises ValueError for a gap, OSError: then nothing was added.
+
+        Cancelled, it finishes what it has begun to write.
+        """
+        if not self._open:
+            await self._reopen()
+        await trio.lowlevel.checkpoint()
+        parts: list[bytes] = []
+        seq, with_lines = self._seq, 0
+        for record in batch:
+            if record.seq <= seq:
+                continue
+            if record.seq != seq + 1:
+                raise ValueError(f"record {record.seq} can't follow {seq}")
+            seq = record.seq
+            lines = lines_of(record, self._settings.content, personal=self._settings.personal)
+            if lines:
+                parts.append(lines)
+                with_lines = seq
+        if parts:
+            await trio.to_thread.run_sync(self._file.append, b"".join(parts), with_lines, limiter=self._one)
+        self._seq = seq
+
+    async def _reopen(self) -> None:
+        await trio.to_thread.run_sync(self._file.open, limiter=self._one)
+        if self._file.cut_bytes_n:
+            self._log.warning("torn_lines_cut", cut_bytes_n=self._file.cut_bytes_n, position=self._file.seq)
+        self._seq = self._file.seq
+        self._open = True
