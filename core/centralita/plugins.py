@@ -1,0 +1,338 @@
+"""Finding plugins, hearing what they register, and turning the file's tables into components' settings.
+
+Everything that can be wrong with a plugin or with its table is found here, before anything runs, and
+said with its place. It knows no channel, desk or journal by name, and runs no component: that is
+`runner/`'s business.
+
+pluggy calls all implementations of a hook in one loop, the last registered first, and the first
+exception hides the rest. So each plugin is called apart from the others, in the order of their names,
+and a fault names the plugin it belongs to.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any, Final
+
+import msgspec
+import pluggy
+from msgspec import Struct
+
+from centralita import hookspecs, protocols
+from centralita.config import (
+    OWN_MEDIUM,
+    ChannelRule,
+    Component,
+    EngineConfig,
+    locate,
+    problems_of,
+)
+from centralita.errors import ConfigurationError, PluginError
+from centralita.protocols import Build, Capabilities, Context
+
+ENTRY_POINT_GROUP: Final = "centralita"
+
+HOOKS: Final = {
+    "channels": "register_channels",
+    "desks": "register_desks",
+    "crms": "register_crms",
+    "classifiers": "register_classifiers",
+    "bots": "register_bots",
+    "kpi_sinks": "register_kpi_sinks",
+    "journal": "register_journals",
+    "front_doors": "register_front_doors",
+    "routes": "register_routes",
+}
+"""The hook that brings the types of each kind of table."""
+
+PROTOCOLS: Final[dict[str, type]] = {
+    "channels": protocols.Channel,
+    "desks": protocols.Desk,
+    "crms": protocols.Crm,
+    "classifiers": protocols.Classifier,
+    "bots": protocols.Bot,
+    "kpi_sinks": protocols.KpiSink,
+    "front_doors": protocols.FrontDoor,
+    "routes": protocols.HasRoutes,
+}
+"""What a component of each kind must have. A journal is checked where it is opened."""
+
+FRONT_DOORS_MAX: Final = 1
+TYPE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+RESERVED_FIELDS: Final = {"channels": ("type", *ChannelRule.__struct_fields__)}
+"""Keys of a table that never reach a component's settings."""
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """One type that a plugin brings: `[kind.NAME] type = "type_name"`."""
+
+    kind: str
+    type_name: str
+    config_type: type[Struct]
+    build: Build
+    plugin: str
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A component whose settings are decoded, and that has not been built yet."""
+
+    component: Component
+    registration: Registration
+    settings: Struct
+
+
+class Plugins:
+    """What all loaded plugins have registered."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.commands: list[Any] = []
+        self._types: dict[str, dict[str, Registration]] = {kind: {} for kind in HOOKS}
+
+    def types(self, kind: str) -> Mapping[str, Registration]:
+        """The types of one kind, by name."""
+        return self._types[kind]
+
+    def add(self, registration: Registration) -> None:
+        """Take in one type. Raises PluginError when it is unusable or its name is taken."""
+        known = self._types[registration.kind]
+        where = f"plugin {registration.plugin!r}: {HOOKS[registration.kind]}"
+        _check_registration(registration, where)
+        if other := known.get(registration.type_name):
+            raise PluginError(
+                f"{where}: type {registration.type_name!r} is already registered by plugin {other.plugin!r}"
+            )
+        known[registration.type_name] = registration
+
+    def prepare(self, components: Iterable[Component]) -> list[Prepared]:
+        """Decode each component's settings. Raises ConfigurationError with every fault and its TOML path."""
+        problems: list[str] = []
+        prepared = [
+            one for component in components if (one := self._prepare(component, problems)) is not None
+        ]
+        doors = [one.component.path for one in prepared if one.component.kind == "front_doors"]
+        if len(doors) > FRONT_DOORS_MAX:
+            problems.append(f"front_doors: {', '.join(doors)}; at most {FRONT_DOORS_MAX} is allowed")
+        if problems:
+            raise ConfigurationError(problems)
+        return prepared
+
+    def _prepare(self, component: Component, problems: list[str]) -> Prepared | None:
+        known = self._types[component.kind]
+        registration = known.get(component.type)
+        if registration is None:
+            names = ", ".join(sorted(known)) or "none"
+            problems.append(f"{component.path}.type was {component.type!r}; known: {names}")
+            return None
+        try:
+            settings = msgspec.convert(component.settings, registration.config_type)
+        except msgspec.ValidationError as error:
+            problems.append(_locate_with_known(error, component, registration))
+            return None
+        return Prepared(component=component, registration=registration, settings=settings)
+
+
+def load_plugins(extra: Sequence[object] = (), *, entry_points: bool = True) -> Plugins:
+    """Load the installed plugins (entry points of group `centralita`) and those given, and call their hooks.
+
+    `extra` are modules or objects with `@hookimpl` methods. Raises PluginError for a plugin that can't
+    be imported, an `async def` or misspelt hook, a hook that raises, and a type registered twice.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    found = [*(_installed() if entry_points else ()), *((_name_of(plugin), plugin) for plugin in extra)]
+    plugins = Plugins()
+    for name, plugin in found:
+        _register(manager, name, plugin)
+    for name, plugin in found:
+        plugins.names.append(name)
+        _call_hooks(manager, name, plugin, plugins)
+    return plugins
+
+
+def build(prepared: Prepared, context: Context) -> Any:
+    """Make the component. Raises PluginError when `build` fails or what it made lacks something."""
+    component, registration = prepared.component, prepared.registration
+    where = f"{component.path} (type {registration.type_name!r} of plugin {registration.plugin!r})"
+    try:
+        made: Any = registration.build(prepared.settings, context)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{where} could not be built: {type(error).__name__}: {error}") from error
+    protocol = PROTOCOLS.get(component.kind)
+    if protocol is not None and (missing := _missing(made, protocol)):
+        raise PluginError(
+            f"{where}: {type(made).__name__} is no {protocol.__name__}: lacks {', '.join(missing)}"
+        )
+    if component.kind == "channels" and not isinstance(made.capabilities, Capabilities):
+        raise PluginError(f"{where}: capabilities was {made.capabilities!r}; must be a Capabilities")
+    return made
+
+
+def resolve_channels(engine: EngineConfig, capabilities: Mapping[str, Capabilities]) -> EngineConfig:
+    """Fill in what the file leaves to the channels: their medium, and whether they can begin a contact.
+
+    A medium written in the file stands. Raises ConfigurationError when the result can't be used.
+    """
+    rules: dict[str, ChannelRule] = {}
+    problems: list[str] = []
+    for name, rule in engine.channels.items():
+        own = capabilities.get(name)
+        if own is None:
+            problems.append(
+                f"channels.{name}: not among the running channels: {', '.join(sorted(capabilities)) or 'none'}"
+            )
+            continue
+        if rule.can_dial and not own.dial:
+            problems.append(f"channels.{name}.can_dial was true; this channel can't begin a contact")
+        medium = own.medium if rule.medium == OWN_MEDIUM else rule.medium
+        can_dial = own.dial if rule.can_dial is None else rule.can_dial
+        rules[name] = msgspec.structs.replace(rule, medium=medium, can_dial=can_dial)
+    resolved = msgspec.structs.replace(engine, channels=rules)
+    problems += problems_of(resolved)
+    if problems:
+        raise ConfigurationError(problems)
+    return resolved
+
+
+def _installed() -> Iterator[tuple[str, object]]:
+    points = sorted(
+        metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, point.value)
+    )
+    for point in points:
+        try:
+            yield point.name, point.load()
+        except Exception as error:
+            source = f" of distribution {point.dist.name!r}" if point.dist else ""
+            raise PluginError(
+                f"plugin {point.name!r}{source}: {point.value} can't be loaded: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _name_of(plugin: object) -> str:
+    name = getattr(plugin, "__name__", None)
+    return name if isinstance(name, str) else type(plugin).__name__
+
+
+def _register(manager: pluggy.PluginManager, name: str, plugin: object) -> None:
+    if manager.has_plugin(name) or manager.is_registered(plugin):
+        raise PluginError(f"plugin {name!r} is given twice")
+    _check_hook_names(name, plugin)
+    try:
+        manager.register(plugin, name)
+    except (pluggy.PluginValidationError, ValueError) as error:
+        raise PluginError(f"plugin {name!r}: {' '.join(str(error).split())}") from error
+
+
+def _check_hook_names(name: str, plugin: object) -> None:
+    """Every `register_…` of the plugin's own must be a hook and marked as one."""
+    known = [attribute for attribute in vars(hookspecs) if attribute.startswith("register_")]
+    for attribute in dir(plugin):
+        function = getattr(plugin, attribute, None)
+        marked = hasattr(function, f"{hookspecs.PROJECT}_impl")
+        own = not inspect.ismodule(plugin) or getattr(function, "__module__", None) == plugin.__name__
+        if not inspect.isroutine(function) or not (marked or (own and attribute.startswith("register_"))):
+            continue
+        if attribute not in known:
+            near = difflib.get_close_matches(attribute, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise PluginError(f"plugin {name!r}: {attribute} is not a hook{hint} known: {', '.join(known)}")
+        if not marked:
+            raise PluginError(f"plugin {name!r}: {attribute} is not marked with @centralita.hookimpl")
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise PluginError(
+                f"plugin {name!r}: {attribute} is async; hooks only register, and are plain functions"
+            )
+        if inspect.isgeneratorfunction(function):
+            raise PluginError(
+                f"plugin {name!r}: {attribute} yields; hooks only register, and can't wrap each other"
+            )
+
+
+def _call_hooks(manager: pluggy.PluginManager, name: str, plugin: object, plugins: Plugins) -> None:
+    others = [other for other in manager.get_plugins() if other is not plugin]
+
+    def call(hook: str, **arguments: object) -> None:
+        try:
+            manager.subset_hook_caller(hook, others)(**arguments)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(f"plugin {name!r}: {hook} failed: {type(error).__name__}: {error}") from error
+
+    for kind, hook in HOOKS.items():
+        call(hook, register=_registrar(plugins, kind, name))
+    call("register_commands", add=plugins.commands.append)
+
+
+def _registrar(plugins: Plugins, kind: str, plugin: str) -> Callable[[str, type[Struct], Build], None]:
+    def register(type_name: str, config_type: type[Struct], build: Build) -> None:
+        plugins.add(
+            Registration(kind=kind, type_name=type_name, config_type=config_type, build=build, plugin=plugin)
+        )
+
+    return register
+
+
+def _check_registration(registration: Registration, where: str) -> None:
+    # Whatever a plugin passed, whatever the annotations say.
+    type_name: Any = registration.type_name
+    config_type: Any = registration.config_type
+    make: Any = registration.build
+    if not isinstance(type_name, str) or not TYPE_NAME.fullmatch(type_name):
+        raise PluginError(f"{where}: type name was {type_name!r}; allowed: {TYPE_NAME.pattern}")
+    if not (isinstance(config_type, type) and issubclass(config_type, Struct)):
+        raise PluginError(
+            f"{where}: settings of {type_name!r} were {config_type!r}; must be a msgspec Struct"
+        )
+    settings = config_type.__struct_config__
+    if not settings.frozen or not settings.forbid_unknown_fields:
+        raise PluginError(
+            f"{where}: settings of {type_name!r}, {config_type.__name__}, must be frozen=True, forbid_unknown_fields=True"
+        )
+    taken = sorted(
+        set(config_type.__struct_fields__) & set(RESERVED_FIELDS.get(registration.kind, ("type",)))
+    )
+    if taken:
+        raise PluginError(f"{where}: {config_type.__name__}.{taken[0]} is a key that the engine reads itself")
+    if not callable(make) or inspect.iscoroutinefunction(make):
+        raise PluginError(f"{where}: build of {type_name!r} was {make!r}; must be a plain callable")
+
+
+def _missing(component: object, protocol: type) -> list[str]:
+    """The members of a protocol that an object lacks; a method must be callable."""
+    lacking: list[str] = []
+    for member in sorted(_members(protocol)):
+        is_method = callable(getattr(protocol, member, None))
+        value = getattr(component, member, None)
+        if value is None or (is_method and not callable(value)):
+            lacking.append(member)
+    return lacking
+
+
+def _members(protocol: type) -> set[str]:
+    """The members a protocol names: Python 3.11 does not keep them in one place."""
+    members: set[str] = set()
+    for parent in protocol.__mro__:
+        if getattr(parent, "_is_protocol", False):
+            members |= {
+                name
+                for name in (*vars(parent), *getattr(parent, "__annotations__", {}))
+                if not name.startswith("_")
+            }
+    return members
+
+
+def _locate_with_known(
+    error: msgspec.ValidationError, component: Component, registration: Registration
+) -> str:
+    text = locate(error, component.path)
+    if "unknown field" in text:
+        fields = registration.config_type.__struct_encode_fields__
+        text += f"; known: {', '.join(sorted(fields)) or 'none'}"
+    return text

@@ -1,0 +1,211 @@
+"""What the engine asks of channels, carried out: one port for each channel, one lane for each contact.
+
+It refuses to know why something is asked. Asks of one contact are carried out in their order, those of
+different contacts side by side, and no channel waits for another. An ask that time has overtaken (the
+offer was withdrawn, the contact has gone) is left out: the state says what is still wanted.
+"""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+import structlog
+import trio
+
+from centralita.engine import Engine
+from centralita.messages import (
+    AnnounceWait,
+    ConnectContact,
+    DeliverMessage,
+    DisconnectContact,
+    JoinAgent,
+    PartAgent,
+    ReportConnection,
+    SetHold,
+)
+from centralita.protocols import Announcement, Channel, Outgoing, Signal
+from centralita.runner.inbox import CommandInbox
+from centralita.runner.lanes import Lanes
+from centralita.runner.signals import Signals
+from centralita.runner.supervise import CallFailed, Supervised
+from centralita.views import contact_view
+
+ChannelAsk = (
+    ConnectContact | DisconnectContact | SetHold | JoinAgent | PartAgent | DeliverMessage | AnnounceWait
+)
+
+CALL_S: Final = 10.0
+"""How long a channel may take over anything but connecting, which has its queue's `connect_s`."""
+
+CONNECT_S: Final = 30.0
+"""The same for connecting a contact that stands in no queue."""
+
+RETRY_FIRST_S: Final = 0.5
+RETRY_LONGEST_S: Final = 30.0
+TRIES_AFTER_END_MAX: Final = 4
+"""How often a message or a goodbye is tried once the contact is over."""
+
+
+class ChannelPort:
+    """One channel as the asks see it."""
+
+    def __init__(
+        self,
+        supervised: Supervised,
+        *,
+        nursery: trio.Nursery,
+        engine: Engine,
+        inbox: CommandInbox,
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self.supervised = supervised
+        self._channel: Channel = supervised.component
+        self._engine = engine
+        self._inbox = inbox
+        self._log = log
+        self.lanes: Lanes[int, ChannelAsk] = Lanes(nursery, self._perform, paused=True)
+        self._signals = Signals(nursery, self._signal)
+        self._connecting: dict[int, trio.CancelScope] = {}
+        self._failures: dict[int, int] = {}
+        supervised.on_up = self.lanes.resume
+        supervised.on_down = self._down
+
+    def put(self, ask: ChannelAsk) -> None:
+        """Have an ask carried out; never waits."""
+        if isinstance(ask, DisconnectContact) and (connecting := self._connecting.get(ask.contact)):
+            # Nobody is to be connected any more: what rings stops ringing now.
+            connecting.cancel()
+        if isinstance(ask, AnnounceWait) and isinstance(self.lanes.last(ask.contact), AnnounceWait):
+            self.lanes.replace_last(ask.contact, ask)
+        else:
+            self.lanes.put(ask.contact, ask)
+
+    def signal(self, signal: Signal) -> None:
+        """Pass on something fleeting, or drop it."""
+        if self.supervised.is_up:
+            self._signals.put(signal)
+
+    def _down(self) -> tuple[()]:
+        self.lanes.pause()
+        return ()
+
+    async def _perform(self, contact: int, ask: ChannelAsk) -> float | None:
+        try:
+            await self._carry_out(ask)
+        except CallFailed as failure:
+            return self._after_failure(ask, failure)
+        self._failures.pop(contact, None)
+        return None
+
+    async def _carry_out(self, ask: ChannelAsk) -> None:
+        channel, call = self._channel, self.supervised.call
+        where = (ask.contact, ask.provider_id)
+        match ask:
+            case DeliverMessage():
+                await call(channel.send, self._outgoing(ask), limit_s=CALL_S)
+            case ConnectContact():
+                await self._connect(ask)
+            case DisconnectContact():
+                await call(channel.disconnect, *where, reason=ask.reason, limit_s=CALL_S)
+            case SetHold():
+                if channel.capabilities.hold:
+                    await call(channel.hold, *where, on=ask.on, limit_s=CALL_S)
+            case JoinAgent():
+                await call(channel.join, *where, agent=ask.agent, limit_s=CALL_S)
+            case PartAgent():
+                await call(channel.part, *where, agent=ask.agent, limit_s=CALL_S)
+            case AnnounceWait():
+                if channel.capabilities.announce and self._phase(ask.contact) == "waiting":
+                    await call(channel.announce, _announcement(ask), limit_s=CALL_S)
+            case _:
+                assert_never(ask)
+
+    def _after_failure(self, ask: ChannelAsk, failure: CallFailed) -> float | None:
+        """Seconds until the same is tried again, or None: it is given up."""
+        tries = self._failures.get(ask.contact, 0) + 1
+        again = isinstance(ask, DeliverMessage | DisconnectContact) and (
+            (isinstance(ask, DeliverMessage) and self._phase(ask.contact) != "")
+            or tries < TRIES_AFTER_END_MAX
+        )
+        wait_s = min(RETRY_FIRST_S * 2.0 ** min(tries - 1, 16), RETRY_LONGEST_S) if again else None
+        self._log.warning(
+            "ask_failed",
+            ask=type(ask).__name__,
+            contact=ask.contact,
+            error=failure.reason,
+            tries=tries,
+            again_in_s=wait_s,
+        )
+        if again:
+            self._failures[ask.contact] = tries
+        else:
+            self._failures.pop(ask.contact, None)
+        return wait_s
+
+    async def _connect(self, ask: ConnectContact) -> None:
+        """Connect, and report how it went; whatever goes wrong is reported too."""
+        contact = self._engine.state.contacts.get(ask.contact)
+        work = contact.works.get(ask.agent) if contact is not None else None
+        view = contact_view(self._engine, ask.contact)
+        if contact is None or view is None or work is None or work.state != "connecting":
+            return
+        limit_s = self._engine.state.config.queues[contact.queue].connect_s if contact.queue else CONNECT_S
+        report = ReportConnection(contact=ask.contact, agent=ask.agent, made=False)
+        with trio.CancelScope() as scope:
+            self._connecting[ask.contact] = scope
+            try:
+                made = await self.supervised.call(
+                    self._channel.connect,
+                    view,
+                    agent=ask.agent,
+                    callback_handle=ask.callback_handle,
+                    limit_s=limit_s,
+                )
+                report = self._report(ask, made)
+            except CallFailed as failure:
+                self._log.warning("connection_failed", contact=ask.contact, error=failure.reason)
+                report = ReportConnection(
+                    contact=ask.contact, agent=ask.agent, made=False, reason=failure.reason
+                )
+            finally:
+                del self._connecting[ask.contact]
+        if not scope.cancelled_caught:
+            await self._inbox.submit(report)
+
+    def _report(self, ask: ConnectContact, made: object) -> ReportConnection:
+        if not isinstance(made, bool):
+            raise CallFailed(f"connect returned a {type(made).__name__}; must be True or False")
+        return ReportConnection(contact=ask.contact, agent=ask.agent, made=made, customer_gone=not made)
+
+    def _outgoing(self, ask: DeliverMessage) -> Outgoing:
+        agent = self._engine.state.config.agents.get(ask.author_id) if ask.author == "agent" else None
+        return Outgoing(
+            contact=ask.contact,
+            provider_id=ask.provider_id,
+            number=ask.number,
+            author=ask.author,
+            author_id=ask.author_id,
+            author_title=(agent.title if agent is not None else "") or ask.author_id,
+            text=ask.text,
+            attachments=ask.attachments,
+        )
+
+    def _phase(self, contact: int) -> str:
+        """The phase of a live contact; empty when it is over."""
+        live = self._engine.state.contacts.get(contact)
+        return live.phase if live is not None else ""
+
+    async def _signal(self, signal: Signal) -> None:
+        contact = self._engine.state.contacts.get(signal.contact)
+        if contact is not None:
+            await self.supervised.call(self._channel.signal, signal, contact.provider_id, limit_s=CALL_S)
+
+
+def _announcement(ask: AnnounceWait) -> Announcement:
+    return Announcement(
+        contact=ask.contact,
+        provider_id=ask.provider_id,
+        position=ask.position,
+        low_s=ask.low_s,
+        high_s=ask.high_s,
+    )

@@ -1,0 +1,133 @@
+"""The pump: commands from the inbox through the engine, records to the journal, and what follows once durable.
+
+    inbox ─▶ batch ─▶ engine.handle ─▶ writer.put ─▶ (durable) ─▶ outcomes · records · asks
+
+It refuses to know any component. It is the only place that calls `Engine.handle`, so the engine has one
+owner and no lock. Deciding and committing are pipelined: while one batch is on its way to the disk the
+next is decided. Outcomes, refusals included, are told in the order decided and after everything
+before them is durable: a repeated admission must not be acknowledged before the first one is safe.
+
+Time costs one trio deadline, whatever the number of offers, timers and limits inside the engine. The
+pump is not supervised: a fault in here is a bug in the engine, whose state can't be trusted after it.
+It ends the run with an error, and the journal brings everything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import trio
+
+from centralita.engine import Engine
+from centralita.errors import CentralitaError
+from centralita.messages import AnyAsk, AnyCommand, Record, Tick
+from centralita.protocols import Clock, Outcome
+from centralita.runner.clock import trio_deadline
+from centralita.runner.inbox import CommandInbox, Entry
+from centralita.runner.writer import JournalWriter
+
+BATCH_COMMANDS_MAX: Final = 512
+"""Commands decided at one go: then others get the thread, and the disk something to do."""
+
+IDLE_TICKS_MAX: Final = 100
+"""Ticks in a row that change nothing while the next is due already: more means that it never passes."""
+
+TICK: Final = Tick()
+
+
+class DeadlineStuck(CentralitaError, AssertionError):
+    """The engine asks for a Tick at a moment that has come, and the Tick changes nothing."""
+
+
+class Pump:
+    """Drives one engine. `deliver(records, asks)` is called for each durable batch, in order."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        inbox: CommandInbox,
+        writer: JournalWriter,
+        clock: Clock,
+        deliver: Callable[[Sequence[Record], Sequence[AnyAsk]], None],
+        snapshot_every: int = 0,
+    ) -> None:
+        self._engine = engine
+        self._inbox = inbox
+        self._writer = writer
+        self._clock = clock
+        self._deliver = deliver
+        self._snapshot_every = snapshot_every
+        self._snapshot_seq = engine.seq
+        self._snapshotting = False
+        self._idle_ticks = 0
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Pump until `stop` has been called and the inbox is empty. Raises what the engine raises."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._writer.wait_for_room()
+                entries = self._inbox.drain(BATCH_COMMANDS_MAX)
+                due = self._engine.next_deadline_ns() <= self._clock.now_ns()
+                if entries or due:
+                    self._decide(entries, tick=due)
+                    if self._snapshot_due():
+                        self._snapshotting = True
+                        nursery.start_soon(self._save_snapshot, self._engine.seq, self._engine.snapshot())
+                elif self._stopping:
+                    return
+                else:
+                    deadline = trio_deadline(self._clock, self._engine.next_deadline_ns())
+                    await self._inbox.wait_for_work(deadline)
+
+    def stop(self) -> None:
+        """Have `run` return once nothing waits in the inbox."""
+        self._stopping = True
+        self._inbox.wake_pump()
+
+    def _decide(self, entries: Sequence[Entry], *, tick: bool) -> None:
+        """Decide a batch at one moment and hand its records to the writer."""
+        engine, now_ns = self._engine, self._clock.now_ns()
+        records: list[Record] = []
+        asks: list[AnyAsk] = []
+
+        def step(command: AnyCommand) -> Outcome:
+            done = engine.handle(command, now_ns=now_ns)
+            if done.events:
+                records.append(Record(seq=done.seq, at_ns=engine.now_ns, command=command, events=done.events))
+                asks.extend(done.asks)
+            return Outcome(seq=done.seq, contact=done.contact, refusal=done.refusal)
+
+        if tick:
+            step(TICK)
+            self._note_tick(changed=bool(records))
+        for entry in entries:
+            entry.outcomes = [step(command) for command in entry.commands]
+        self._writer.put(records, partial(self._durable, entries, records, asks))
+
+    def _durable(self, entries: Sequence[Entry], records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
+        """Called by the writer, in order, when everything up to here is on the disk."""
+        if records:
+            self._deliver(records, asks)
+        for entry in entries:
+            entry.settle()
+
+    def _note_tick(self, *, changed: bool) -> None:
+        due_ns = self._engine.next_deadline_ns()
+        self._idle_ticks = self._idle_ticks + 1 if not changed and due_ns <= self._engine.now_ns else 0
+        if self._idle_ticks > IDLE_TICKS_MAX:
+            raise DeadlineStuck(f"a Tick is due at {due_ns} ns, and {self._idle_ticks} in a row changed nothing")
+
+    def _snapshot_due(self) -> bool:
+        every = self._snapshot_every
+        return bool(every) and not self._snapshotting and self._engine.seq - self._snapshot_seq >= every
+
+    async def _save_snapshot(self, seq: int, state: bytes) -> None:
+        try:
+            await self._writer.save_snapshot(seq, state)
+            self._snapshot_seq = seq
+        finally:
+            self._snapshotting = False
