@@ -1,0 +1,253 @@
+"""Who may: one mechanism for every route and every WebSocket, our own and what others mount.
+
+Each route handler says in `opt={"role": …}` who may call it; `Gate.guard` is the one Litestar guard of
+the application and decides by that word, and a handler without it is an error at start. Roles:
+
+public      anybody
+metrics     this machine; from elsewhere an admin
+agent       any agent, and whoever stands above
+supervisor  a supervisor or an admin
+admin       an admin
+channel     a channel's token, or an admin: `channel` stands apart from the rest
+any         whoever has a live token
+
+Two more words may stand beside it. `own` narrows `agent` to what is the agent's: "agent" (the path's
+`name` is the caller) or "contact" (the path's `contact` is in the caller's hands). `first_frame: True` lets
+a WebSocket open without a token, which the handler then asks for with `sign_in`.
+
+A page of another site can't use a visitor's cookie: it is SameSite=Strict, and whatever changes
+something or opens a WebSocket is refused when it names a foreign origin. Public handlers use no cookie and
+may be called from anywhere, unless `origin: "own"` says otherwise; a chat widget checks for itself.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import trio
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+
+from centralita.protocols import Switchboard
+from centralita.structs import Frozen
+from centralita_http.errors import Rejected
+from centralita_http.limits import Buckets
+from centralita_http.settings import HttpSettings
+from centralita_http.tokens import Token, TokenCache, TokenStore
+
+Access = Literal["public", "metrics", "agent", "supervisor", "admin", "channel", "any"]
+ACCESSES: Final = frozenset(Access.__args__)  # type: ignore[attr-defined]  # what a Literal is made of
+
+COOKIE: Final = "centralita_session"
+VERIFYING_AT_ONCE: Final = 2
+"""Threads that check secrets; argon2 is heavy, and nobody gets to fill the machine with it."""
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CALLER: Final = "centralita_caller"
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Caller(Frozen):
+    """Whoever calls, as the token says. `agent` is empty unless the role is agent."""
+
+    token_id: str
+    name: str
+    role: Literal["admin", "supervisor", "agent", "channel"]
+    agent: str
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether it may see and do what a supervisor may."""
+        return self.role in {"supervisor", "admin"}
+
+
+class Gate:
+    """Knows tokens and decides; one for the application, found by handlers as `app.state.gate`."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        switchboard: Switchboard,
+        settings: HttpSettings,
+        *,
+        tls: bool,
+    ) -> None:
+        self._store = store
+        self._switchboard = switchboard
+        self._settings = settings
+        self._cache = TokenCache(now_s=trio.current_time)
+        self._threads = trio.CapacityLimiter(VERIFYING_AT_ONCE)
+        per_s = settings.limits.bad_tokens_per_min / 60
+        self._bad = Buckets(
+            rate_per_s=per_s, burst=settings.limits.bad_tokens_per_min, now_s=trio.current_time
+        )
+        self.cookie_secure = tls
+        self.session_s = round(settings.session_s)
+
+    async def guard(self, connection: Connection, handler: BaseRouteHandler) -> None:
+        """Let the connection pass to its handler, or raise Rejected."""
+        opt = handler.opt
+        access: Access = opt["role"]
+        if access != "public" or opt.get("origin") == "own":
+            self._check_origin(connection)
+        text = presented(connection)
+        if text is None and opt.get("first_frame"):
+            return
+        caller = None
+        if text is not None and access != "public":
+            caller = await self._known(text, connection, quiet=access == "metrics")
+        self._permit(access, caller, connection)
+        if caller is not None:
+            _check_own(opt.get("own"), caller, connection, self._switchboard)
+            connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
+
+    async def admit(self, connection: Connection, text: str) -> Caller:
+        """Who stands behind a token given otherwise than by header or cookie; or raise Rejected."""
+        caller = await self._known(text, connection, quiet=False)
+        assert caller is not None
+        return caller
+
+    async def sign_in(self, connection: Connection, text: str, *, access: Access) -> Caller:
+        """`admit`, and the rule of a handler that let the connection in without a token."""
+        caller = await self.admit(connection, text)
+        self._permit(access, caller, connection)
+        connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
+        return caller
+
+    async def still_live(self, caller: Caller) -> bool:
+        """Whether the caller's token is worth something yet; for connections that stay open."""
+        token = await self._in_thread(self._store.get, caller.token_id)
+        return token is not None and token.is_live(self._switchboard.now_ns())
+
+    def forget(self, token_id: str) -> None:
+        """A token was revoked: the next request with it is refused."""
+        self._cache.forget(token_id)
+
+    async def _known(self, text: str, connection: Connection, *, quiet: bool) -> Caller | None:
+        token = self._cache.get(text)
+        if token is None:
+            address = connection.client.host if connection.client else ""
+            if self._bad.level(address) < 1:
+                raise Rejected(
+                    429, "too_many_requests", "too many tokens refused; wait a minute", retry_after_s=60
+                )
+            token = await self._in_thread(self._store.verify, text)
+            if token is None:
+                self._bad.take(address)
+            else:
+                self._cache.put(text, token)
+        if token is None or not token.is_live(self._switchboard.now_ns()):
+            if quiet:
+                return None
+            raise Rejected(401, "bad_token", "the token is unknown, expired or revoked")
+        return Caller(token_id=token.id, name=token.name, role=token.role, agent=token.agent)
+
+    def _permit(self, access: Access, caller: Caller | None, connection: Connection) -> None:
+        if access == "public" or (access == "metrics" and is_this_machine(connection)):
+            return
+        if caller is None:
+            raise Rejected(
+                401, "no_token", "say who you are: Authorization: Bearer TOKEN, or POST /api/session"
+            )
+        if caller.role not in ALLOWED[access]:
+            raise Rejected(403, "forbidden", f"this is for {access}; the token's role is {caller.role}")
+
+    def _check_origin(self, connection: Connection) -> None:
+        origin = connection.headers.get("origin")
+        if origin is None:
+            return
+        websocket = connection.scope["type"] == ScopeType.WEBSOCKET
+        changes = websocket or connection.scope.get("method") not in _SAFE_METHODS
+        if changes and not self._is_ours(origin, connection):
+            raise Rejected(
+                403, "foreign_origin", f"pages of {origin[:200]} may not; see the setting `origins`"
+            )
+
+    def _is_ours(self, origin: str, connection: Connection) -> bool:
+        if origin in self._settings.origins:
+            return True
+        parts = urlsplit(origin)
+        return bool(parts.netloc) and parts.netloc == connection.headers.get("host", "")
+
+    async def _in_thread(self, what: Any, text: str) -> Token | None:
+        found: Token | None = await trio.to_thread.run_sync(what, text, limiter=self._threads)
+        return found
+
+
+ALLOWED: Final[dict[str, frozenset[str]]] = {
+    "metrics": frozenset({"admin"}),
+    "agent": frozenset({"agent", "supervisor", "admin"}),
+    "supervisor": frozenset({"supervisor", "admin"}),
+    "admin": frozenset({"admin"}),
+    "channel": frozenset({"channel", "admin"}),
+    "any": frozenset({"admin", "supervisor", "agent", "channel"}),
+}
+"""Which tokens' roles each word of `opt` lets in; `public` asks for none."""
+
+
+def caller_of(connection: Connection) -> Caller:
+    """Who called, in a handler behind any role but public, metrics and a first frame."""
+    caller: Caller = connection.scope[_CALLER]  # type: ignore[typeddict-item]  # the guard put it there
+    return caller
+
+
+def known_caller(connection: Connection) -> Caller | None:
+    """Who called, or None where the guard let in somebody unknown."""
+    caller: Caller | None = connection.scope.get(_CALLER)  # type: ignore[assignment]  # the guard's
+    return caller
+
+
+def presented(connection: Connection) -> str | None:
+    """The token in the Authorization header, or else in the cookie; None when there is neither."""
+    header = connection.headers.get("authorization")
+    if header is not None:
+        scheme, _, text = header.partition(" ")
+        return text.strip() if scheme.lower() == "bearer" else ""
+    return connection.cookies.get(COOKIE)
+
+
+def is_this_machine(connection: Connection) -> bool:
+    """Whether the request began on this machine and was meant for it.
+
+    A proxy on this machine forwards others' requests, and a page can point a name of its own at
+    127.0.0.1; so the address alone is not believed.
+    """
+    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
+    forwarded = any(
+        name in connection.headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host")
+    )
+    address = connection.client.host if connection.client else ""
+    return _is_loopback(address) and not forwarded and (host == "localhost" or _is_loopback(host))
+
+
+def roles_missing(handlers: list[tuple[str, BaseRouteHandler]]) -> list[str]:
+    """A line for each (path, handler) whose `opt` has no role, or one that doesn't exist."""
+    known = ", ".join(sorted(ACCESSES))
+    return [
+        f"{path} ({handler.handler_name}): opt['role'] was {handler.opt.get('role')!r}; known: {known}"
+        for path, handler in handlers
+        if handler.opt.get("role") not in ACCESSES
+    ]
+
+
+def _check_own(own: str | None, caller: Caller, connection: Connection, switchboard: Switchboard) -> None:
+    if own is None or caller.role != "agent":
+        return
+    if own == "agent":
+        yours = connection.path_params.get("name") == caller.agent
+    else:
+        contact = switchboard.contact(int(connection.path_params.get("contact", 0)), messages=False)
+        # One answer for somebody else's contact and for none: an id tells nothing.
+        yours = contact is not None and any(work.agent == caller.agent for work in contact.works)
+    if not yours:
+        raise Rejected(403, "not_yours", f"this {own} is not yours")
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ip_address(text).is_loopback
+    except ValueError:
+        return False

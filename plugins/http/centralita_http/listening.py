@@ -1,0 +1,321 @@
+"""Accepting connections: how many, from whom, how slow; each one apart from the others.
+
+Hypercorn speaks the protocols (its `TCPServer` over h11 and wsproto) but its `serve` neither counts
+connections nor gives up on a reader who stopped reading, and an exception in one connection ends all.
+So the listeners are ours. A `CountedListener` refuses what is beyond the limits; a `PatientStream`
+turns a write that waits too long into a broken connection; `serve` keeps every connection's faults
+its own. Both stand below TLS, so that a stalled handshake counts too.
+
+HTTP/1.1 only: HTTP/2 multiplexes streams with windows of their own, behind which a reader could stall
+unseen, and no client of ours needs it. WebSocket compression is off: a small frame may unpack into a
+thousand times its size before its length can be looked at.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, Final, cast
+
+import h11
+import structlog
+import trio
+from hypercorn.config import Config
+from hypercorn.logging import Logger
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup, _handle
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.utils import parse_socket_addr, wrap_app
+
+from centralita_http.errors import traced
+from centralita_http.limits import App
+from centralita_http.settings import DoorLimits
+
+BACKLOG: Final = 1024
+BUSY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b'retry-after: 5\r\ncontent-length: 67\r\n\r\n{"code": "too_many_connections", "message": "try again in a moment"}'
+)
+"""Said to a connection beyond the limits, whatever it asked."""
+
+TURN_AWAY_S: Final = 0.1
+PING_S: Final = 10.0
+
+Stream = trio.abc.HalfCloseableStream
+
+
+class PatientStream(Stream):
+    """A TCP stream that counts while it is open and gives up on a slow reader."""
+
+    def __init__(self, stream: trio.SocketStream, *, send_s: float, on_close: Callable[[], None]) -> None:
+        self._stream = stream
+        self._send_s = send_s
+        self._on_close: Callable[[], None] | None = on_close
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        """The socket below, where Hypercorn looks for the addresses."""
+        return self._stream.socket
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, in at most `send_s`; then the reader is taken for gone (BrokenResourceError)."""
+        with trio.move_on_after(self._send_s) as patience:
+            await self._stream.send_all(data)
+        if patience.cancelled_caught:
+            # What was half written can't be continued, and a polite close would wait for the reader too.
+            await trio.aclose_forcefully(self)
+            raise trio.BrokenResourceError(f"the reader took nothing for {self._send_s:g} s")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+        await self._stream.aclose()
+
+
+class CountedListener(trio.abc.Listener[PatientStream]):
+    """Hands out connections within the limits, and turns away the rest with a word."""
+
+    def __init__(
+        self, listener: trio.SocketListener, limits: DoorLimits, open_by_address: Counter[str]
+    ) -> None:
+        self._listener = listener
+        self._limits = limits
+        self._open = open_by_address
+
+    async def accept(self) -> PatientStream:
+        while True:
+            stream = await self._listener.accept()
+            try:
+                address = str(stream.socket.getpeername()[0])
+                # A peer that vanished without a word is found out by the unanswered pings.
+                stream.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._limits.send_s * 1000)
+                )
+            except OSError:  # gone before we looked
+                await trio.aclose_forcefully(stream)
+                continue
+            full = self._open.total() >= self._limits.connections
+            if full or self._open[address] >= self._limits.connections_per_address:
+                await _turn_away(stream)
+                continue
+            self._open[address] += 1
+            return PatientStream(stream, send_s=self._limits.send_s, on_close=partial(self._closed, address))
+
+    def _closed(self, address: str) -> None:
+        self._open[address] -= 1
+        if not self._open[address]:
+            del self._open[address]
+
+    async def aclose(self) -> None:
+        await self._listener.aclose()
+
+
+async def listen(host: str, port: int, limits: DoorLimits) -> tuple[list[CountedListener], int]:
+    """Bind; the second value is the port, which is a free one when 0 was asked. Raises OSError."""
+    listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    counts: Counter[str] = Counter()
+    taken = int(listeners[0].socket.getsockname()[1])
+    return [CountedListener(listener, limits, counts) for listener in listeners], taken
+
+
+async def serve(
+    app: App,
+    listeners: list[CountedListener],
+    limits: DoorLimits,
+    *,
+    tls: ssl.SSLContext | None,
+    log: structlog.stdlib.BoundLogger,
+) -> None:
+    """Serve until cancelled. What goes wrong in one connection is logged and ends that one."""
+    config = _hypercorn(limits, log)
+    context = WorkerContext(None)
+    wrapped = wrap_app(cast(ASGIFramework, app), config.wsgi_max_body_size, "asgi")
+
+    async def connection(stream: Any) -> None:
+        try:
+            await _Connection(wrapped, config, context, ConnectionState({}), stream)
+        except Exception as error:  # noqa: BLE001  # one connection's fault is not the server's
+            log.error("connection_failed", **traced(error))
+        except BaseExceptionGroup as group:
+            cancelled, faults = group.split(trio.Cancelled)
+            if faults is not None:
+                log.error("connection_failed", **traced(faults))
+            if cancelled is not None:
+                raise cancelled from None
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+
+    doors: list[trio.abc.Listener[Any]] = list(listeners)
+    if tls is not None:
+        doors = [trio.SSLListener(listener, tls, https_compatible=True) for listener in listeners]
+    try:
+        await trio.serve_listeners(connection, doors)
+    finally:
+        await context.terminated.set()
+
+
+class _Connection(TCPServer):
+    """Hypercorn's connection, speaking HTTP/1.1 alone."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self.run().__await__()
+
+    async def run(self) -> None:
+        transport: Any = self.stream
+        secure = isinstance(self.stream, trio.SSLStream)
+        if isinstance(self.stream, trio.SSLStream):
+            try:
+                with trio.fail_after(self.config.ssl_handshake_timeout):
+                    await self.stream.do_handshake()
+            except (trio.BrokenResourceError, trio.TooSlowError):
+                return
+            transport = self.stream.transport_stream
+        peer = transport.socket
+        try:
+            client = parse_socket_addr(peer.family, peer.getpeername())
+            server = parse_socket_addr(peer.family, peer.getsockname())
+            async with _AppTasks() as task_group:
+                self._task_group = task_group
+                self.protocol = _Http11(  # type: ignore[assignment]  # what Hypercorn's wrapper would wrap
+                    self.app,
+                    self.config,
+                    self.context,
+                    task_group,
+                    ConnectionState(self.state),
+                    secure,
+                    client,
+                    server,
+                    self.protocol_send,
+                )
+                await self.idle_task.restart(task_group, self._idle_timeout)
+                await self._read_data()
+        except OSError:
+            pass  # the peer is gone; there is nobody to tell
+        finally:
+            await self._close()
+
+
+class _Http11(H11Protocol):
+    """HTTP/1.1 without the ways out of it: no upgrade to HTTP/2, no WebSocket compression."""
+
+    async def _check_protocol(self, event: Any) -> None:
+        pass
+
+    async def _create_stream(self, request: Any) -> None:
+        kept = [
+            pair for pair in request.headers.raw_items() if pair[0].lower() != b"sec-websocket-extensions"
+        ]
+        plain = h11.Request(
+            method=request.method, target=request.target, headers=kept, http_version=request.http_version
+        )
+        await super()._create_stream(plain)
+
+
+class _AppTasks(TaskGroup):
+    """Starts the application for a request. Telling it that the peer is gone never waits.
+
+    Hypercorn puts `disconnect` into the same bounded queue as the body; an application that answers
+    without having read a long body would wait in its own queue for itself, for good.
+    """
+
+    async def spawn_app(
+        self, app: Any, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[Any], Awaitable[None]]:
+        sender, receiver = trio.open_memory_channel[Any](config.max_app_queue_size)
+        goodbye: list[Any] = [{"type": f"{scope['type']}.disconnect", "code": 1006}]
+
+        async def put(message: Any) -> None:
+            try:
+                if message["type"].endswith(".disconnect"):
+                    goodbye[0] = message
+                    sender.close()
+                else:
+                    await sender.send(message)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                pass  # the application has gone on, or home
+
+        async def receive() -> Any:
+            try:
+                return await receiver.receive()
+            except trio.EndOfChannel:
+                return goodbye[0]
+
+        async def run() -> None:
+            with receiver:
+                await _handle(
+                    app, config, scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run
+                )
+
+        self.spawn(run)
+        return put
+
+
+class _StructuredLog(Logger):
+    """What Hypercorn has to say, in our log. Requests are not logged: their paths hold names."""
+
+    def __init__(self, config: Config, *, log: structlog.stdlib.BoundLogger) -> None:
+        super().__init__(config)
+        self._log = log
+
+    async def access(self, request: Any, response: Any, request_time: float) -> None:
+        pass
+
+    async def error(self, message: str, *args: Any, **kwargs: Any) -> None:
+        self._log.error("http_server", what=message % args if args else message)
+
+    critical = error
+
+    async def warning(self, message: str, *args: Any, **kwargs: Any) -> None:
+        self._log.warning("http_server", what=message % args if args else message)
+
+    async def info(self, message: str, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    debug = info
+
+    async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
+        error = sys.exception()
+        self._log.error("http_server", what=message, **(traced(error) if error else {}))
+
+    async def log(self, level: int, message: str, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+def _hypercorn(limits: DoorLimits, log: structlog.stdlib.BoundLogger) -> Config:
+    config = Config()
+    config.errorlog = None
+    config.include_server_header = False
+    config.h11_max_incomplete_size = limits.header_bytes
+    config.keep_alive_timeout = limits.header_s
+    config.ssl_handshake_timeout = limits.header_s
+    config.websocket_max_message_size = limits.message_bytes
+    config.websocket_ping_interval = PING_S
+    config.logger_class = partial(_StructuredLog, log=log)  # type: ignore[assignment]  # called as a class
+    return config
+
+
+async def _turn_away(stream: trio.SocketStream) -> None:
+    # A new socket has room for this; whoever floods us doesn't get to hold the accept loop.
+    with trio.move_on_after(TURN_AWAY_S):
+        try:
+            await stream.send_all(BUSY)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+    await trio.aclose_forcefully(stream)

@@ -1,0 +1,131 @@
+"""What an operator may set of the front door and of the WebSocket desk, and what is refused at once.
+
+`[front_doors.NAME] type = "http"` decodes into `HttpSettings`, `[desks.NAME] type = "websocket"` into
+`DeskSettings`. A setting that would open the door wider than its words say is an error at start, never
+a warning: binding beyond loopback needs TLS, or `insecure = true`, which says that somebody else
+(a proxy on the same network) does it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from centralita.errors import ConfigurationError
+from centralita.messages import Status
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+Duration = Annotated[float, Meta(gt=0, le=86_400)]
+Rate = Annotated[float, Meta(gt=0, le=1_000_000)]
+
+
+class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[front_doors.NAME.limits]`: how much anybody may take of the server."""
+
+    connections: Count = 4096
+    """Open connections in all; the next one is answered 503 and closed."""
+    connections_per_address: Count = 512
+    requests_per_s: Rate = 200
+    """New requests and WebSockets of one address: a token bucket refilled at this rate."""
+    requests_burst: Count = 400
+    bad_tokens_per_min: Rate = 30
+    """Tokens refused to one address, before it has to wait: guessing is not worth while."""
+    header_bytes: Bytes = 16_384
+    header_s: Duration = 15
+    """How long a connection may be without a whole request head, first or next."""
+    body_bytes: Bytes = 1 << 20
+    """The largest body, where a route does not say otherwise."""
+    upload_bytes: Bytes = 32 << 20
+    """The largest body of any route."""
+    body_s: Duration = 60
+    message_bytes: Bytes = 1 << 18
+    """The largest WebSocket message."""
+    messages_per_s: Rate = 50
+    """Commands of one desk window."""
+    send_s: Duration = 15
+    """How long one write may wait for a slow reader, who is dropped then."""
+    send_queue: Count = 1000
+    """Messages waiting for one slow desk window, which is dropped then."""
+    streams: Count = 256
+    """Listeners of /api/events and /api/board together."""
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[front_doors.NAME] type = "http"`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8470
+    """0: any free one; the one taken is logged and written to `http.port` in the data directory."""
+    tls_cert: str = ""
+    """A certificate chain in PEM; relative to the configuration file."""
+    tls_key: str = ""
+    insecure: bool = False
+    """Bind beyond loopback without TLS, because something in front of us does it."""
+    origins: tuple[str, ...] = ()
+    """Origins besides our own that may use the cookie and the WebSockets: `https://intranet.example`."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose `X-Forwarded-For` is believed."""
+    session_s: Annotated[float, Meta(gt=0, le=31_536_000)] = 43_200
+    """How long the cookie of a sign-in lives."""
+    limits: DoorLimits = DoorLimits()
+
+
+class DeskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[desks.NAME] type = "websocket"`."""
+
+    path: Annotated[str, Meta(pattern=r"^/[a-z0-9/_-]+$", max_length=100)] = "/ws/desk"
+    sign_in_as: Status = "available"
+    """The status of an agent who was not signed in and opens a window."""
+    windows_per_agent: Annotated[int, Meta(ge=1, le=100)] = 10
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; a name other than localhost is not known to be."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check(settings: HttpSettings, *, path: str, folder: Path) -> None:
+    """Raise ConfigurationError with everything that makes these settings unusable or unsafe.
+
+    `path` is where they stand in the file, `folder` what the certificate's paths are relative to.
+    """
+    problems = []
+    tls = bool(settings.tls_cert and settings.tls_key)
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        problems.append(f"{path}: tls_cert and tls_key go together; one of them is missing")
+    for field in ("tls_cert", "tls_key"):
+        name = getattr(settings, field)
+        if name and not (folder / name).is_file():
+            problems.append(f"{path}.{field} was {name!r}: no such file in {folder}")
+    if not (is_loopback(settings.host) or tls or settings.insecure):
+        problems.append(
+            f"{path}.host was {settings.host!r}, which others can reach; allowed: a loopback address, "
+            "or tls_cert and tls_key, or insecure = true when a proxy in front does TLS"
+        )
+    for origin in settings.origins:
+        parts = urlsplit(origin)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.netloc
+            or f"{parts.scheme}://{parts.netloc}" != origin
+        ):
+            problems.append(f"{path}.origins: {origin!r}; allowed: scheme://host[:port] and no more")
+    for proxy in settings.proxies:
+        try:
+            ip_address(proxy)
+        except ValueError:
+            problems.append(f"{path}.proxies: {proxy!r} is not an IP address")
+    if settings.limits.upload_bytes < settings.limits.body_bytes:
+        problems.append(f"{path}.limits.upload_bytes was {settings.limits.upload_bytes}; at least body_bytes")
+    if problems:
+        raise ConfigurationError(problems)
