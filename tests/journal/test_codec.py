@@ -64,7 +64,10 @@ def test_joined_batch_has_the_state_hash_of_its_last() -> None:
 
 
 @given(
-    size=st.integers(1, 5), state_hash=st.binary(max_size=8), at=st.integers(min_value=0), bit=st.integers(0, 7)
+    size=st.integers(1, 5),
+    state_hash=st.binary(max_size=8),
+    at=st.integers(min_value=0),
+    bit=st.integers(0, 7),
 )
 def test_a_flipped_bit_anywhere_is_noticed(size: int, state_hash: bytes, at: int, bit: int) -> None:
     row = list(row_of(batch(3, 2 + size, state_hash=state_hash)))
@@ -80,7 +83,7 @@ def test_a_flipped_bit_anywhere_is_noticed(size: int, state_hash: bytes, at: int
     else:
         assert isinstance(value, bytes)
         row[column] = value[:index] + bytes([value[index] ^ (1 << bit)]) + value[index + 1 :]
-    with pytest.raises(JournalCorrupt, match="records .* to "):
+    with pytest.raises(JournalCorrupt, match=r"records .* to "):
         batch_of(tuple(row))  # type: ignore[arg-type]
 
 
@@ -111,7 +114,7 @@ def test_a_row_of_wrong_types_is_corrupt_not_a_crash(value: Any) -> None:
     for column in (1, 2, 3, 4, 5):
         if row[column] != value:
             with pytest.raises(JournalCorrupt):
-                batch_of((*row[:column], value, *row[column + 1 :]))  # type: ignore[arg-type]
+                batch_of((*row[:column], value, *row[column + 1 :]))
 
 
 def test_checksum_covers_the_numbers() -> None:

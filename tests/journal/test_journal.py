@@ -84,7 +84,7 @@ def test_recovery_is_the_newest_snapshot_and_the_records_after_it(journal: Journ
 
 def test_a_snapshot_of_records_that_are_not_durable_is_refused(journal: Journal) -> None:
     fill(journal, 4)
-    with pytest.raises(JournalError, match="after record 5; the last .*record is 4"):
+    with pytest.raises(JournalError, match=r"after record 5; the last .*record is 4"):
         journal.save_snapshot(5, b"five")
 
 

@@ -250,6 +250,8 @@ class SqliteJournal:
         connection.execute(f"PRAGMA page_size = {tables.PAGE_BYTES}")
         # Before anything is changed: the file may be somebody else's.
         tables.prepare(connection, self.path, tables.JOURNAL)
+        # SQLite opens a file that it may not write for reading only, and says so at the first write.
+        connection.execute("DELETE FROM batches WHERE first_seq < 0")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise JournalError(

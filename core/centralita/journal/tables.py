@@ -45,7 +45,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """Open a file in autocommit. For reading it must exist. Raises JournalError."""
     mode = "rwc" if write else "ro"
     try:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
             timeout=BUSY_S,
@@ -54,6 +54,9 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         )
     except sqlite3.Error as error:
         raise JournalError(f"{path}: can't be opened: {error}") from error
+    # A damaged row may hold text that is none; it is to reach the checksum, not to fail on the way there.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return connection
 
 
 def prepare(connection: sqlite3.Connection, path: Path, kind: int) -> None:
@@ -110,11 +113,13 @@ def rows_after(connection: sqlite3.Connection, after_seq: int) -> Generator[Row,
     reusing its log: close the iterator soon. Raises JournalCorrupt when SQLite can't read on.
     """
     try:
-        yield from connection.execute(
+        for row in connection.execute(
             f"SELECT {_COLUMNS} FROM batches WHERE first_seq >= "
             "coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?1), ?1) ORDER BY first_seq",
             (after_seq + 1,),
-        )
+        ):
+            yield row
+            after_seq = row[1]
     except sqlite3.DatabaseError as error:
         raise corrupt(error, f"reading after record {after_seq}") from error
 
