@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from centralita.config import ns
 from centralita.errors import InvalidTransition
 from centralita.messages import (
     AgentConnectionLost,
@@ -49,6 +50,7 @@ from centralita.messages import (
     ContactTransferred,
     ExclusionsEnded,
     IdentificationStarted,
+    MaxWaitPassed,
     MessagePosted,
     OfferAccepted,
     OfferDeclined,
@@ -77,6 +79,8 @@ from centralita.state import (
     Queue,
     State,
     Work,
+    customer_key,
+    provider_key,
 )
 
 GAP_WEIGHT: Final = 0.1
@@ -124,6 +128,7 @@ def _add_work(state: State, contact: Contact, agent: str, work: Work) -> None:
 def _admitted(state: State, event: ContactAdmitted, at_ns: int) -> None:
     state.last_id = event.contact
     state.admitted_n += 1
+    state.by_provider[provider_key(event.channel, event.provider_id)] = event.contact
     state.contacts[event.contact] = Contact(
         id=event.contact,
         conversation=event.conversation,
@@ -157,9 +162,21 @@ def _identified(state: State, event: ContactIdentified, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     contact.deadline_ns = 0
     if event.customer is not None:
+        _forget_customer(state, contact)
         contact.customer = event.customer
+        state.by_customer.setdefault(customer_key(event.customer), {})[contact.id] = None
     if event.conversation:
         contact.conversation = event.conversation
+
+
+def _forget_customer(state: State, contact: Contact) -> None:
+    if contact.customer is None:
+        return
+    key = customer_key(contact.customer)
+    theirs = state.by_customer[key]
+    del theirs[contact.id]
+    if not theirs:
+        del state.by_customer[key]
 
 
 def _classified(state: State, event: ContactClassified, at_ns: int) -> None:
@@ -205,6 +222,12 @@ def _queued(state: State, event: ContactQueued, at_ns: int) -> None:
     contact.due_ns = event.due_ns
     contact.hops = event.hops
     contact.rung = 0
+    for agent in event.excluded:
+        _exclude(contact, agent, 0)
+
+
+def _max_wait_passed(state: State, event: MaxWaitPassed, at_ns: int) -> None:
+    _moved(state, event, at_ns).deadline_ns = 0
 
 
 def _ring_passed(state: State, event: RingPassed, at_ns: int) -> None:
@@ -284,6 +307,7 @@ def _connected(state: State, event: ContactConnected, at_ns: int) -> None:
     contact.active_ns = at_ns
     contact.waited_ns += event.waited_ns
     contact.answered = True
+    contact.deadline_ns = at_ns + ns(state.config.limits.silence_s)
     queue = state.queues.get(event.queue)
     if queue is not None and contact.direction == "inbound":
         if queue.backlog_at_last_start:
@@ -308,12 +332,14 @@ def _only_phase(state: State, event: Any, at_ns: int) -> None:
 def _returned(state: State, event: ContactReturned, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     contact.agent = ""
-    contact.wait_from_ns = contact.wait_from_ns if not contact.answered else at_ns
+    if contact.answered:
+        contact.wait_from_ns = at_ns
+        contact.deadline_ns = 0
 
 
 def _resumed(state: State, event: ContactResumed, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
-    contact.deadline_ns = 0
+    contact.deadline_ns = at_ns + ns(state.config.limits.silence_s)
     contact.active_ns = at_ns
 
 
@@ -341,13 +367,13 @@ def _transferred(state: State, event: ContactTransferred, at_ns: int) -> None:
         _drop_work(state, contact, event.from_agent)
     _add_work(state, contact, event.to_agent, Work("connected", at_ns))
     contact.agent = contact.last_agent = event.to_agent
-    contact.deadline_ns = 0
+    contact.deadline_ns = at_ns + ns(state.config.limits.silence_s)
     contact.active_ns = at_ns
 
 
 def _joined(state: State, event: AgentJoined, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
-    contact.deadline_ns = 0
+    contact.deadline_ns = at_ns + ns(state.config.limits.silence_s)
     _add_work(state, contact, event.agent, Work("connected", at_ns))
 
 
@@ -402,17 +428,21 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     for agent in list(contact.works):
         _drop_work(state, contact, agent)
-    if contact.answered and contact.queue in state.queues:
+    if contact.answered and contact.direction == "inbound" and contact.queue in state.queues:
         queue = state.queues[contact.queue]
         handling_ns = contact.talk_ns + contact.hold_ns + contact.wrap_up_ns
         queue.handled_n += 1
         queue.handling_ns += (handling_ns - queue.handling_ns) * max(GAP_WEIGHT, 1 / queue.handled_n)
     state.ended_n += 1
+    _forget_customer(state, contact)
     del state.contacts[contact.id]
     ended = state.ended
-    ended[contact.id] = Ended(contact.channel, contact.provider_id, contact.queue, contact.last_agent, at_ns)
+    ended[contact.id] = Ended(
+        contact.channel, contact.provider_id, contact.queue, contact.last_agent, at_ns, contact.rated
+    )
     if len(ended) > ENDED_KEPT_MAX:
-        del ended[next(iter(ended))]
+        oldest = ended.pop(next(iter(ended)))
+        del state.by_provider[provider_key(oldest.channel, oldest.provider_id)]
 
 
 def _message_posted(state: State, event: MessagePosted, at_ns: int) -> None:
@@ -465,9 +495,8 @@ def _callback_postponed(state: State, event: CallbackPostponed, at_ns: int) -> N
 
 
 def _rated(state: State, event: ContactRated, at_ns: int) -> None:
-    ended = state.ended.get(event.contact)
-    if ended is not None:
-        ended.rated = True
+    rated = state.contacts.get(event.contact) or state.ended[event.contact]
+    rated.rated = True
 
 
 def _signed_in(state: State, event: AgentSignedIn, at_ns: int) -> None:
@@ -558,6 +587,7 @@ APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
     SelfServiceTurn: _deadline_set,
     SelfServiceEnded: _self_service_ended,
     ContactQueued: _queued,
+    MaxWaitPassed: _max_wait_passed,
     RingPassed: _ring_passed,
     ContactMoved: _contact_moved,
     ContactPicked: _picked,

@@ -104,7 +104,7 @@ class Queue(Part):
     skills: dict[str, Level] = {}
     priority: Priority = 0
     credit_s: Annotated[float, Meta(ge=-31_536_000, le=31_536_000)] = 0
-    rate: Annotated[float, Meta(ge=0, le=1000)] = 1
+    rate: Annotated[float, Meta(ge=0.001, le=1000)] = 1
     agent_order: tuple[AgentOrderKey, ...] = ("longest_idle",)
     seed: Annotated[int, Meta(ge=0)] = 0
     offer_to: Annotated[int, Meta(ge=1, le=100)] = 1

@@ -544,7 +544,13 @@ class ContactQueued(Event, tag="ContactQueued"):
     due_ns: int = 0
     reason: str = ""
     hops: int = 0
-    medium: str = ""
+    excluded: tuple[str, ...] = ()
+
+
+class MaxWaitPassed(Event, tag="MaxWaitPassed"):
+    """The queue's maximum wait is over; what the queue does then follows, if anything."""
+
+    contact: int
 
 
 class RingPassed(Event, tag="RingPassed"):
@@ -762,6 +768,7 @@ class WrapUpEnded(Event, tag="WrapUpEnded"):
     disposition: str = ""
     notes: str = ""
     wrap_up_ns: int = 0
+    hold: int = 0
 
 
 class ContactNoted(Event, tag="ContactNoted"):
@@ -937,6 +944,7 @@ AnyEvent = (
     | SelfServiceTurn
     | SelfServiceEnded
     | ContactQueued
+    | MaxWaitPassed
     | RingPassed
     | ContactMoved
     | ContactPicked

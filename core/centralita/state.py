@@ -47,6 +47,7 @@ from centralita.messages import (
     Event,
     ExclusionsEnded,
     IdentificationStarted,
+    MaxWaitPassed,
     MessagePosted,
     OfferAccepted,
     OfferDeclined,
@@ -121,6 +122,7 @@ CONTACT_TRANSITIONS: Final[dict[type[Event], dict[Phase, Phase]]] = {
     SelfServiceTurn: _stays("self_service"),
     SelfServiceEnded: _stays("self_service"),
     ContactQueued: _to("waiting", *_BEFORE_WAITING, "waiting", "transferring"),
+    MaxWaitPassed: _stays("waiting"),
     RingPassed: _stays("waiting", "offered", "connecting"),
     ContactMoved: _stays("waiting"),
     ContactPicked: _stays("waiting"),
@@ -256,6 +258,7 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     hold_ns: int = 0
     wrap_up_ns: int = 0
     answered: bool = False
+    rated: bool = False
 
 
 class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -323,11 +326,23 @@ class State(msgspec.Struct, kw_only=True, array_like=True):
     agents: dict[str, Agent] = {}
     queues: dict[str, Queue] = {}
     ended: dict[int, Ended] = {}
+    by_provider: dict[str, int] = {}
+    by_customer: dict[str, dict[int, None]] = {}
     components_down: dict[str, str] = {}
 
     def rules(self, queue: str) -> QueueRules:
         """The rules of a queue that exists."""
         return self.config.queues[queue]
+
+
+def provider_key(channel: str, provider_id: str) -> str:
+    """The key of a contact in `State.by_provider`; a channel's name holds no line break."""
+    return f"{channel}\n{provider_id}"
+
+
+def customer_key(customer: Customer) -> str:
+    """The key of a customer in `State.by_customer`."""
+    return f"{customer.crm}\n{customer.id}"
 
 
 def agent_state(state: State, agent: Agent) -> AgentState:

@@ -1,0 +1,263 @@
+"""What the edge must do about an event, and what it must still do about a state.
+
+`ASKS[type(event)](state, event, asks)` is called with the state *before* the event is applied, so that a
+contact which ends can still be told so. `open_asks` gives, after a recovery, the asks that follow from
+the state alone: every one may have been carried out before the crash, so edges perform them
+idempotently (by offer, by message number, by connection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from centralita.messages import (
+    AgentJoined,
+    AgentLeft,
+    AnnounceWait,
+    AnyAsk,
+    ClassificationStarted,
+    ConnectContact,
+    ContactEnded,
+    ContactHeld,
+    ContactOffered,
+    ContactPlaced,
+    ContactResumed,
+    ContactTransferred,
+    DeliverMessage,
+    DisconnectContact,
+    FindClassification,
+    FindCustomer,
+    IdentificationStarted,
+    JoinAgent,
+    MessagePosted,
+    OfferAccepted,
+    OfferExpired,
+    OfferWithdrawn,
+    PartAgent,
+    SelfServiceStarted,
+    SendOffer,
+    ServiceEnded,
+    SetHold,
+    TakeBotTurn,
+    TransferStarted,
+    WaitAnnounced,
+    WithdrawOffer,
+)
+from centralita.state import Contact, State
+
+Asks = list[AnyAsk]
+
+
+def _identify(state: State, event: IdentificationStarted, asks: Asks) -> None:
+    asks.append(FindCustomer(contact=event.contact))
+
+
+def _classify(state: State, event: ClassificationStarted, asks: Asks) -> None:
+    asks.append(FindClassification(contact=event.contact))
+
+
+def _self_serve(state: State, event: SelfServiceStarted, asks: Asks) -> None:
+    asks.append(TakeBotTurn(contact=event.contact, bot=event.bot, message=0))
+
+
+def _message(state: State, event: MessagePosted, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    if event.author == "customer":
+        if contact.phase == "self_service":
+            asks.append(TakeBotTurn(contact=contact.id, bot=contact.bot, message=event.number))
+    elif not event.internal and not contact.parent:
+        asks.append(
+            DeliverMessage(
+                contact=contact.id,
+                channel=contact.channel,
+                provider_id=contact.provider_id,
+                number=event.number,
+                author=event.author,
+                author_id=event.author_id,
+                text=event.text,
+                attachments=event.attachments,
+            )
+        )
+
+
+def _offer(state: State, event: ContactOffered, asks: Asks) -> None:
+    asks.append(
+        SendOffer(contact=event.contact, agent=event.agent, offer=event.offer, expires_ns=event.expires_ns)
+    )
+
+
+def _withdraw(state: State, event: OfferWithdrawn, asks: Asks) -> None:
+    asks.append(
+        WithdrawOffer(contact=event.contact, agent=event.agent, offer=event.offer, reason=event.reason)
+    )
+
+
+def _expired(state: State, event: OfferExpired, asks: Asks) -> None:
+    asks.append(WithdrawOffer(contact=event.contact, agent=event.agent, offer=event.offer, reason="expired"))
+
+
+def _connect(state: State, event: Any, asks: Asks) -> None:
+    asks.append(_connection(state.contacts[event.contact], event.agent))
+
+
+def _connection(contact: Contact, agent: str) -> ConnectContact:
+    """A callback or a placed contact is reached on its own handle, anybody else where they are."""
+    dialled = contact.callback_handle or (contact.handle if contact.direction == "outbound" else "")
+    return ConnectContact(
+        contact=contact.id,
+        channel=contact.callback_channel or contact.channel,
+        provider_id=contact.provider_id,
+        agent=agent,
+        callback_handle=dialled,
+    )
+
+
+def _hold(state: State, event: ContactHeld | ContactResumed, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    asks.append(
+        SetHold(
+            contact=contact.id,
+            channel=contact.channel,
+            provider_id=contact.provider_id,
+            on=isinstance(event, ContactHeld),
+        )
+    )
+
+
+def _part(state: State, event: AgentLeft | TransferStarted, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    if not contact.parent:
+        asks.append(
+            PartAgent(
+                contact=contact.id,
+                channel=contact.channel,
+                provider_id=contact.provider_id,
+                agent=event.agent,
+            )
+        )
+
+
+def _join(state: State, event: AgentJoined, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    asks.append(
+        JoinAgent(
+            contact=contact.id, channel=contact.channel, provider_id=contact.provider_id, agent=event.agent
+        )
+    )
+
+
+def _transfer(state: State, event: ContactTransferred, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    number, channel, provider_id = contact.id, contact.channel, contact.provider_id
+    asks.append(JoinAgent(contact=number, channel=channel, provider_id=provider_id, agent=event.to_agent))
+    asks.append(PartAgent(contact=number, channel=channel, provider_id=provider_id, agent=event.from_agent))
+
+
+def _service_ended(state: State, event: ServiceEnded, asks: Asks) -> None:
+    _disconnect(state.contacts[event.contact], event.reason or event.by, asks)
+
+
+def _ended(state: State, event: ContactEnded, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    if contact.phase != "wrapping":
+        _disconnect(contact, event.outcome, asks)
+
+
+def _disconnect(contact: Contact, reason: str, asks: Asks) -> None:
+    asks.append(
+        DisconnectContact(
+            contact=contact.id,
+            channel=contact.callback_channel or contact.channel,
+            provider_id=contact.provider_id,
+            reason=reason,
+        )
+    )
+
+
+def _announce(state: State, event: WaitAnnounced, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    asks.append(
+        AnnounceWait(
+            contact=contact.id,
+            channel=contact.channel,
+            provider_id=contact.provider_id,
+            position=event.position,
+            low_s=event.low_s,
+            high_s=event.high_s,
+        )
+    )
+
+
+ASKS: Final[dict[type, Callable[[State, Any, Asks], None]]] = {
+    IdentificationStarted: _identify,
+    ClassificationStarted: _classify,
+    SelfServiceStarted: _self_serve,
+    MessagePosted: _message,
+    ContactOffered: _offer,
+    OfferWithdrawn: _withdraw,
+    OfferExpired: _expired,
+    OfferAccepted: _connect,
+    ContactPlaced: _connect,
+    ContactHeld: _hold,
+    ContactResumed: _hold,
+    TransferStarted: _part,
+    AgentLeft: _part,
+    AgentJoined: _join,
+    ContactTransferred: _transfer,
+    ServiceEnded: _service_ended,
+    ContactEnded: _ended,
+    WaitAnnounced: _announce,
+}
+
+
+def open_asks(state: State) -> Asks:
+    """The asks that a state still waits for an answer to, in the order of the contacts."""
+    asks: Asks = []
+    for contact in state.contacts.values():
+        if contact.phase == "identifying":
+            asks.append(FindCustomer(contact=contact.id))
+        elif contact.phase == "classifying":
+            asks.append(FindClassification(contact=contact.id))
+        elif contact.phase == "self_service":
+            asks.extend(_open_turn(contact))
+        asks.extend(_undelivered(contact))
+        for agent, work in contact.works.items():
+            if work.state == "offered":
+                asks.append(
+                    SendOffer(contact=contact.id, agent=agent, offer=work.offer, expires_ns=work.deadline_ns)
+                )
+            elif work.state == "connecting":
+                asks.append(_connection(contact, agent))
+    return asks
+
+
+def _open_turn(contact: Contact) -> Asks:
+    """The bot's turn, unless it has spoken last and waits for the customer."""
+    last = contact.messages[-1] if contact.messages else None
+    if last is not None and last.author != "customer":
+        return []
+    return [TakeBotTurn(contact=contact.id, bot=contact.bot, message=last.number if last else 0)]
+
+
+def _undelivered(contact: Contact) -> Asks:
+    """What was said to the customer since the customer last spoke: it may not have arrived."""
+    said: Asks = []
+    for message in reversed(contact.messages or ()):
+        if message.author == "customer" or contact.parent:
+            break
+        if not message.internal:
+            said.append(
+                DeliverMessage(
+                    contact=contact.id,
+                    channel=contact.channel,
+                    provider_id=contact.provider_id,
+                    number=message.number,
+                    author=message.author,
+                    author_id=message.author_id,
+                    text=message.text,
+                    attachments=message.attachments,
+                )
+            )
+    said.reverse()
+    return said

@@ -1,0 +1,158 @@
+"""The engine: commands in, events and asks out. Dispatch, nothing else.
+
+`handle` gives a command to the one stage that decides it; what the stage emits is applied to the state
+at once, moves the lines (queue and deadlines) and yields asks; then the matching rule runs if anything
+changed that could let it find a pair. There is no await, no clock, no randomness and no logging in
+here: whoever holds an Engine can drive it with any clock from any loop.
+
+    engine = Engine()
+    engine.handle(ApplyConfiguration(config=config), now_ns=0)
+    step = engine.handle(AdmitContact(channel="shop", provider_id="1"), now_ns=1)
+
+Deciding and applying are apart: `Engine.restore` applies journalled events and never decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from centralita.apply import APPLY
+from centralita.asks import ASKS, open_asks
+from centralita.errors import JournalCorrupt
+from centralita.lines import FOLLOW, Core, Lines
+from centralita.messages import AnyAsk, AnyCommand, AnyEvent, ContactOffered, Record, Refusal, RingPassed
+from centralita.stages import DECIDE, attend, match
+from centralita.state import State
+
+
+class Step(msgspec.Struct, gc=False):
+    """What became of a command.
+
+    `seq` numbers the record to journal, 0 when nothing changed; `contact` is the contact admitted (or
+    found again, for a repeated admission), else 0.
+    """
+
+    events: list[AnyEvent]
+    asks: list[AnyAsk]
+    refusal: Refusal | None
+    contact: int
+    seq: int
+
+
+class _Snapshot(msgspec.Struct, array_like=True):
+    schema: int
+    seq: int
+    now_ns: int
+    state: State
+
+
+SNAPSHOT_SCHEMA: Final = 1
+
+
+class Engine:
+    """One domain's routing: state, decisions, deadlines. Not thread-safe; drive it from one place."""
+
+    def __init__(self, *, core: Core = "native") -> None:
+        self.state = State()
+        self.lines = Lines(self.state, core)
+        self.seq = 0
+        self.now_ns = 0
+        self._events: list[AnyEvent] = []
+        self._asks: list[AnyAsk] = []
+
+    def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
+        """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
+
+        A refusal changes nothing and is not to be journalled. Raises only for bugs.
+        """
+        self.now_ns = max(self.now_ns, now_ns)
+        self._events, self._asks = [], []
+        answer = DECIDE[type(command)](self, command)
+        if self.lines.leaving:
+            attend.settle(self)
+        if self.lines.changed:
+            match.run(self)
+        refusal, contact = (None, answer) if answer.__class__ is int else (answer, 0)
+        if self._events:
+            self.seq += 1
+            return Step(self._events, self._asks, refusal, contact, self.seq)  # type: ignore[arg-type]
+        return Step(self._events, self._asks, refusal, contact, 0)  # type: ignore[arg-type]
+
+    def emit(self, event: AnyEvent) -> None:
+        """For stages: make an event true, now."""
+        kind = type(event)
+        ask = ASKS.get(kind)
+        if ask is not None:
+            ask(self.state, event, self._asks)
+        APPLY[kind](self.state, event, self.now_ns)
+        follow = FOLLOW.get(kind)
+        if follow is not None:
+            follow(self.lines, event, self.now_ns)
+        self._events.append(event)
+
+    def next_id(self) -> int:
+        """For stages: the id for what is made next; the event that carries it makes it taken."""
+        return self.state.last_id + 1
+
+    def next_deadline_ns(self) -> int:
+        """When a Tick has something to do; NEVER_NS when nothing is due ever."""
+        return min(self.lines.queue.next_deadline_ns(), self.lines.timers.next_deadline_ns())
+
+    def open_asks(self) -> list[AnyAsk]:
+        """What must be asked again after a recovery."""
+        return open_asks(self.state)
+
+    def snapshot(self) -> bytes:
+        """The whole state, from which `restore` goes on."""
+        self.lines.store_keys()
+        return _ENCODER.encode(
+            _Snapshot(schema=SNAPSHOT_SCHEMA, seq=self.seq, now_ns=self.now_ns, state=self.state)
+        )
+
+    @classmethod
+    def restore(cls, snapshot: bytes | None, records: Iterable[Record], *, core: Core = "native") -> Engine:
+        """The engine as it was after the last of `records`, which follow the snapshot.
+
+        Raises JournalCorrupt when the snapshot can't be read or a record does not follow.
+        """
+        engine = cls(core=core)
+        if snapshot is not None:
+            try:
+                stored = _DECODER.decode(snapshot)
+            except msgspec.MsgspecError as error:
+                raise JournalCorrupt(f"the snapshot can't be read: {error}") from error
+            if stored.schema != SNAPSHOT_SCHEMA:
+                raise JournalCorrupt(f"the snapshot's schema was {stored.schema}; known: {SNAPSHOT_SCHEMA}")
+            engine.state, engine.seq, engine.now_ns = stored.state, stored.seq, stored.now_ns
+            engine.lines = Lines(engine.state, core)
+            engine.lines.rebuild()
+        for record in records:
+            engine.reapply(record)
+        return engine
+
+    def reapply(self, record: Record) -> None:
+        """Apply one journalled record: its events become true, nothing is decided or asked."""
+        if record.seq != self.seq + 1:
+            raise JournalCorrupt(f"record {record.seq} does not follow record {self.seq}")
+        self.seq = record.seq
+        self.now_ns = now_ns = record.at_ns
+        for event in record.events:
+            kind = type(event)
+            if kind is RingPassed:
+                self.lines.queue.advance(now_ns=now_ns)
+            APPLY[kind](self.state, event, now_ns)
+            follow = FOLLOW.get(kind)
+            if follow is not None:
+                follow(self.lines, event, now_ns)
+            if kind is ContactOffered:
+                self.lines.restore_offer(event, now_ns)  # type: ignore[arg-type]
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(_Snapshot)
+
+Decide = Callable[[Any, Any], Refusal | int | None]
+"""A stage's decision: None, the contact it is about, or why not."""

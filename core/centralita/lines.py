@@ -1,0 +1,583 @@
+"""The lines: the matching queue and the deadlines, kept in step with the state.
+
+Both are indexes. Whatever they hold can be made again from the state (`rebuild`), and each event moves
+them by `FOLLOW`, while the engine decides and while a journal is read back alike. The one difference: a
+live match has already put the contact into the agent's hands, so that only a recovery needs to
+`restore_offer`. Names become the queue's integers here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from centralita.config import Agent as AgentRules
+from centralita.config import EngineConfig, ns
+from centralita.config import Queue as QueueRules
+from centralita.matching import NEVER_NS, NOBODY, open_queue
+from centralita.messages import (
+    AgentConnectionLost,
+    AgentJoined,
+    AgentLeaving,
+    AgentLeft,
+    AgentReturned,
+    AgentSignedIn,
+    AgentSignedOut,
+    AgentStatusChanged,
+    CallbackDue,
+    CallbackPostponed,
+    CallbackRequested,
+    ClassificationStarted,
+    ConfigurationApplied,
+    ConnectionFailed,
+    ContactClassified,
+    ContactConnected,
+    ContactEnded,
+    ContactHeld,
+    ContactIdentified,
+    ContactMoved,
+    ContactOffered,
+    ContactPlaced,
+    ContactQueued,
+    ContactResumed,
+    ContactReturned,
+    ContactTransferred,
+    ExclusionsEnded,
+    IdentificationStarted,
+    MaxWaitPassed,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+    SelfServiceEnded,
+    SelfServiceStarted,
+    SelfServiceTurn,
+    ServiceEnded,
+    TransferStarted,
+    WaitAnnounced,
+    WrapUpEnded,
+    WrapUpExtended,
+    WrapUpStarted,
+)
+from centralita.state import Agent, Contact, State
+from centralita.timers import open_timers
+
+# Kinds of deadline. The subject is a contact's id, for GRACE an agent's number.
+STAGE: Final = 0
+"""`Contact.deadline_ns`: an answer from outside, a bot's turn, a hold, silence, the maximum wait."""
+WORK: Final = 1
+"""The earliest `Work.deadline_ns` of a contact: an offer, a connection, a wrap-up."""
+ANNOUNCE: Final = 2
+DUE: Final = 3
+"""A callback's agreed moment."""
+ASK_AGAIN: Final = 4
+"""The earliest end of an exclusion."""
+GRACE: Final = 5
+
+TAKEN: Final = "taken"
+"""The reason of an OfferWithdrawn when another agent won: the queue has freed the agent already."""
+
+Core = Literal["native", "naive"]
+
+
+class Lines:
+    """The matching queue and the timers of one engine."""
+
+    def __init__(self, state: State, core: Core) -> None:
+        self.core = core
+        self.state = state
+        self._configure(EngineConfig())
+
+    def _configure(self, config: EngineConfig) -> None:
+        """Begin with an empty queue that knows the names and the rules of a configuration."""
+        self.queue = queue = open_queue(self.core)
+        self.timers = open_timers(self.core)
+        self.changed = True
+        self.lost: list[int] = []
+        """The agents who lost the last accepted offer to several."""
+        self.agent_of: dict[int, str] = {}
+        self.known: set[int] = set()
+        self.leaving: set[str] = set()
+        self._skill = {name: queue.skill(name) for name in config.skills}
+        self._medium = {name: queue.medium(name) for name in config.media}
+        self._group = {name: index for index, name in enumerate(config.queues)}
+        self._places: dict[tuple[str, str, tuple[tuple[str, int], ...]], tuple[int, int]] = {}
+        self._shared: dict[tuple[str, str], tuple[dict[str, int], int, int]] = {}
+        self._orders = {name: self._order(name, rules) for name, rules in config.queues.items()}
+        self._profiles: dict[str, int] = {}
+        queue.set_interrupts(
+            (self._medium[name], self._medium[over])
+            for name, medium in config.media.items()
+            for over in medium.may_interrupt
+        )
+
+    def _order(self, name: str, rules: QueueRules) -> int:
+        return self.queue.order(
+            rules.agent_order,
+            offer_to=rules.offer_to,
+            rank_group=self._group[name],
+            seed=rules.seed,
+            reserve_after_ns=NEVER_NS if rules.reserve_after_s is None else ns(rules.reserve_after_s),
+        )
+
+    def profile(self, name: str, rules: AgentRules) -> int:
+        """The queue's handle of an agent's profile."""
+        known = self._profiles.get(name)
+        if known is not None:
+            return known
+        media = self.state.config.media
+        limits = {medium: rule.max_per_agent for medium, rule in media.items() if rule.max_per_agent}
+        handle = self.queue.profile(
+            [(self._skill[skill], level) for skill, level in rules.skills.items()],
+            rules.capacity,
+            [(self._medium[medium], limit) for medium, limit in {**limits, **rules.limits}.items()],
+            [(self._group[queue], rank) for queue, rank in rules.ranks.items()],
+        )
+        self._profiles[name] = handle
+        return handle
+
+    def requirement(self, skills: dict[str, int], medium: str) -> int:
+        """The queue's handle of what a contact requires; a skill that was deleted stays known by name."""
+        units = self.state.config.media[medium].units
+        wanted = [(self._skill_handle(skill), level) for skill, level in skills.items()]
+        return self.queue.requirement(wanted, self._medium[medium], units)
+
+    def _skill_handle(self, name: str) -> int:
+        handle = self._skill.get(name)
+        if handle is None:
+            handle = self._skill[name] = self.queue.skill(name)
+        return handle
+
+    def place(self, queue: str, medium: str, skills: dict[str, int]) -> tuple[int, int]:
+        """(requirement, ladder) of a contact in a queue; ladder -1 when the queue has no rings."""
+        shared = self._shared.get((queue, medium))
+        if shared is not None and shared[0] is skills:
+            return shared[1], shared[2]
+        key = (queue, medium, tuple(sorted(skills.items())))
+        found = self._places.get(key)
+        if found is None:
+            rungs = [
+                (ns(ring.after_s), self.requirement(relaxed, medium), ring.raise_priority)
+                for ring, relaxed in rings_of(self.state.rules(queue), skills)
+            ]
+            ladder = self.queue.ladder(rungs) if rungs else -1
+            found = self._places[key] = (self.requirement(skills, medium), ladder)
+        self._shared[queue, medium] = (skills, *found)
+        return found
+
+    def skill_name(self, handle: int) -> str:
+        """The name behind the queue's handle of a skill."""
+        return next(name for name, known in self._skill.items() if known == handle)
+
+    def medium_name(self, handle: int) -> str:
+        """The name behind the queue's handle of a medium."""
+        return next(name for name, known in self._medium.items() if known == handle)
+
+    def skills_of(self, profile: int) -> dict[str, int]:
+        """The skills that agents of a profile have."""
+        agents = self.state.config.agents
+        for name, known in self._profiles.items():
+            if known == profile and name in agents:
+                return dict(agents[name].skills)
+        return {}
+
+    def rebuild(self) -> None:
+        """Make the queue and the timers anew from the state, agents' keys as the state has them."""
+        state = self.state
+        self._configure(state.config)
+        for agent in state.agents.values():
+            if agent.present:
+                self._add_agent(agent, agent.queue_since_ns)
+            if agent.leaving:
+                self.leaving.add(agent.name)
+            if agent.grace_until_ns:
+                self.timers.schedule(GRACE, agent.number, agent.grace_until_ns)
+        for contact in state.contacts.values():
+            self._rebuild_contact(contact)
+
+    def _rebuild_contact(self, contact: Contact) -> None:
+        holding = {name: work for name, work in contact.works.items() if not work.hold}
+        waits = contact.phase == "waiting"
+        if (waits and not contact.due_ns) or holding:
+            self.enqueue(contact, waiting=waits)
+        tentative = bool(contact.queue) and self.state.rules(contact.queue).offer_to > 1
+        media = self.state.config.media
+        for name, work in contact.works.items():
+            if work.hold:
+                self._hold_id(contact, work.hold)
+            self.queue.hold(
+                work.hold or contact.id,
+                self.state.agents[name].number,
+                medium=self._medium[contact.medium],
+                units=media[contact.medium].units,
+                tentative=tentative and work.state == "offered",
+            )
+        self.retime(contact)
+
+    def store_keys(self) -> None:
+        """Write into the state, before a snapshot, what only the queue knows of the agents."""
+        for agent in self.state.agents.values():
+            if agent.present:
+                keys = self.queue.agent_keys(agent.number)
+                agent.queue_since_ns, agent.queue_given, agent.queue_turn = keys
+
+    def retime(self, contact: Contact) -> None:
+        """Set every deadline of a contact as the state says."""
+        timers, number = self.timers, contact.id
+        _at(timers, STAGE, number, contact.deadline_ns)
+        _at(timers, WORK, number, earliest_work_ns(contact))
+        _at(timers, ANNOUNCE, number, contact.announce_at_ns)
+        _at(timers, DUE, number, contact.due_ns)
+        _at(timers, ASK_AGAIN, number, _ask_again_ns(contact))
+
+    def enqueue(self, contact: Contact, *, waiting: bool = True) -> None:
+        """Put a contact into the queue at its own place, as the state has it."""
+        if contact.queue:
+            requirement, ladder = self.place(contact.queue, contact.medium, contact.skills)
+            order = self._orders[contact.queue]
+        else:
+            requirement, ladder = self.requirement({}, contact.medium), -1
+            order = self.queue.order(("longest_idle",))
+        if contact.rung:
+            rung = rings_of(self.state.rules(contact.queue), contact.skills)[contact.rung - 1]
+            requirement = self.requirement(rung[1], contact.medium)
+        excluded: tuple[int, ...] = ()
+        if contact.excluded:
+            agents = self.state.agents
+            excluded = tuple(agents[name].number for name in contact.excluded if name in agents)
+        preferred = NOBODY
+        if contact.prefer_agent in self.state.agents:
+            preferred = self.state.agents[contact.prefer_agent].number
+        self.queue.enqueue(
+            contact.id,
+            requirement,
+            order,
+            queued_ns=contact.queued_ns,
+            credit_ns=contact.credit_ns,
+            priority=contact.priority + self._raised(contact),
+            rate=contact.rate_thousandths,
+            ladder=ladder,
+            rung=contact.rung,
+            preferred=preferred,
+            preferred_until_ns=contact.prefer_until_ns,
+            excluded=excluded,
+            waiting=waiting,
+        )
+        self.known.add(contact.id)
+        self.changed = True
+
+    def _raised(self, contact: Contact) -> int:
+        """How much the rings passed so far have raised the priority."""
+        if not contact.rung:
+            return 0
+        rings = self.state.rules(contact.queue).rings
+        return sum(ring.raise_priority for ring in rings[: contact.rung])
+
+    def replace(self, contact: Contact, *, now_ns: int) -> None:
+        """Take a contact out, if it is in, and put it back as the state has it now."""
+        self.forget(contact.id, now_ns=now_ns)
+        if contact.phase == "waiting" and not contact.due_ns:
+            self.enqueue(contact)
+
+    def forget(self, number: int, *, now_ns: int) -> None:
+        """Take a contact out of the queue and out of all hands."""
+        if number in self.known:
+            self.queue.drop(number, now_ns=now_ns)
+            self.known.discard(number)
+            self.changed = True
+
+    def _hold_id(self, contact: Contact, hold: int) -> None:
+        """Make a contact of the queue's that only keeps an agent's capacity taken."""
+        requirement = self.requirement({}, contact.medium)
+        order = self.queue.order(("longest_idle",))
+        self.queue.enqueue(hold, requirement, order, queued_ns=contact.arrived_ns, waiting=False)
+        self.known.add(hold)
+
+    def _add_agent(self, agent: Agent, since_ns: int | None, *, now_ns: int = 0) -> None:
+        self.agent_of[agent.number] = agent.name
+        self.queue.add_agent(
+            agent.number,
+            self.profile(agent.name, self.state.config.agents[agent.name]),
+            now_ns=now_ns or agent.since_ns,
+            available=agent.receiving,
+            since_ns=since_ns,
+            given=agent.queue_given if since_ns is not None else 0,
+            turn=agent.queue_turn if since_ns is not None else 0,
+        )
+        self.changed = True
+
+    def restore_offer(self, event: ContactOffered, now_ns: int) -> None:
+        """What a live match did to the queue, when a journal is read back."""
+        contact = self.state.contacts[event.contact]
+        number = self.state.agents[event.agent].number
+        if not contact.queue or self.state.rules(contact.queue).offer_to == 1 or contact.picked:
+            self.queue.assign(contact.id, number, now_ns=now_ns)
+            return
+        units = self.state.config.media[contact.medium].units
+        medium = self._medium[contact.medium]
+        self.queue.hold(contact.id, number, medium=medium, units=units, tentative=True)
+
+
+def rings_of(rules: QueueRules, skills: dict[str, int]) -> list[tuple[Any, dict[str, int]]]:
+    """(ring, what is required from it on) for each ring of a queue: rings are cumulative."""
+    relaxed = dict(skills)
+    made = []
+    for ring in rules.rings:
+        for skill in ring.drop:
+            relaxed.pop(skill, None)
+        for skill, level in ring.lower.items():
+            if skill in relaxed:
+                relaxed[skill] = min(relaxed[skill], level)
+        made.append((ring, dict(relaxed)))
+    return made
+
+
+def earliest_work_ns(contact: Contact) -> int:
+    """The earliest deadline of the agents' works in a contact; 0 when there is none."""
+    works = contact.works
+    if not works:
+        return 0
+    if len(works) == 1:
+        (work,) = works.values()
+        return work.deadline_ns
+    return min((work.deadline_ns for work in works.values() if work.deadline_ns), default=0)
+
+
+def _ask_again_ns(contact: Contact) -> int:
+    if not contact.excluded:
+        return 0
+    return min((until_ns for until_ns in contact.excluded.values() if until_ns), default=0)
+
+
+def _at(timers: Any, kind: int, subject: int, at_ns: int) -> None:
+    if at_ns:
+        timers.schedule(kind, subject, at_ns)
+    else:
+        timers.cancel(kind, subject)
+
+
+# What each event moves. Events that are not here move nothing.
+
+
+def _stage(lines: Lines, event: Any, now_ns: int) -> None:
+    lines.timers.schedule(STAGE, event.contact, event.deadline_ns)
+
+
+def _stage_over(lines: Lines, event: Any, now_ns: int) -> None:
+    lines.timers.cancel(STAGE, event.contact)
+
+
+def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
+    lines.timers.schedule(STAGE, event.contact, lines.state.contacts[event.contact].deadline_ns)
+
+
+def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.replace(contact, now_ns=now_ns)
+    lines.retime(contact)
+
+
+def _replaced(lines: Lines, event: Any, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.replace(contact, now_ns=now_ns)
+    lines.retime(contact)
+
+
+def _returned(lines: Lines, event: ContactReturned, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    if contact.id not in lines.known:
+        lines.enqueue(contact)
+    elif not lines.queue.is_waiting(contact.id):
+        lines.queue.requeue(contact.id, now_ns=now_ns)
+    lines.retime(contact)
+    lines.changed = True
+
+
+def _offered(lines: Lines, event: ContactOffered, now_ns: int) -> None:
+    lines.timers.schedule(WORK, event.contact, event.expires_ns)
+
+
+def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
+    number = lines.state.agents[event.agent].number
+    lines.lost = lines.queue.accept(event.contact, number, now_ns=now_ns)
+    lines.timers.schedule(WORK, event.contact, event.connect_by_ns)
+    lines.timers.cancel(STAGE, event.contact)
+    lines.timers.cancel(ANNOUNCE, event.contact)
+
+
+def _given_back(lines: Lines, event: Any, now_ns: int) -> None:
+    kind = type(event)
+    if not (kind is OfferWithdrawn and event.reason == TAKEN):
+        number = lines.state.agents[event.agent].number
+        exclude = kind is OfferDeclined or kind is ConnectionFailed
+        lines.queue.give_back(event.contact, number, now_ns=now_ns, exclude=exclude)
+    contact = lines.state.contacts[event.contact]
+    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
+    _at(lines.timers, ASK_AGAIN, contact.id, _ask_again_ns(contact))
+    lines.changed = True
+
+
+def _placed(lines: Lines, event: ContactPlaced, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.enqueue(contact, waiting=False)
+    lines.queue.assign(contact.id, lines.state.agents[event.agent].number, now_ns=now_ns)
+    lines.timers.schedule(WORK, contact.id, event.connect_by_ns)
+
+
+def _connected(lines: Lines, event: ContactConnected, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.timers.schedule(STAGE, contact.id, contact.deadline_ns)
+    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
+
+
+def _let_go(lines: Lines, contact: Contact, agent: str, now_ns: int) -> None:
+    """One of the hands a contact is in opens; the contact may have no other."""
+    number = lines.state.agents[agent].number
+    if number in lines.queue.holders(contact.id):
+        lines.queue.finish(contact.id, number, now_ns=now_ns)
+        if not any(not work.hold for work in contact.works.values()):
+            lines.known.discard(contact.id)
+        lines.changed = True
+
+
+def _left(lines: Lines, event: AgentLeft, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    if contact.id in lines.known:
+        _let_go(lines, contact, event.agent, now_ns)
+    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
+
+
+def _transfer_started(lines: Lines, event: TransferStarted, now_ns: int) -> None:
+    lines.forget(event.contact, now_ns=now_ns)
+    lines.timers.cancel(STAGE, event.contact)
+
+
+def _transferred(lines: Lines, event: ContactTransferred, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.queue.assign(contact.id, lines.state.agents[event.to_agent].number, now_ns=now_ns)
+    _let_go(lines, contact, event.from_agent, now_ns)
+    lines.retime(contact)
+
+
+def _joined(lines: Lines, event: AgentJoined, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.queue.assign(contact.id, lines.state.agents[event.agent].number, now_ns=now_ns)
+    lines.retime(contact)
+
+
+def _service_ended(lines: Lines, event: ServiceEnded, now_ns: int) -> None:
+    lines.timers.cancel(STAGE, event.contact)
+    lines.timers.cancel(ANNOUNCE, event.contact)
+    contact = lines.state.contacts[event.contact]
+    if not any(not work.hold for work in contact.works.values()):
+        lines.forget(contact.id, now_ns=now_ns)
+
+
+def _wrap_up_started(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    if event.hold:
+        number = lines.state.agents[event.agent].number
+        lines._hold_id(contact, event.hold)
+        lines.queue.assign(event.hold, number, now_ns=now_ns)
+    lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
+
+
+def _wrap_up_extended(lines: Lines, event: WrapUpExtended, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
+
+
+def _wrap_up_ended(lines: Lines, event: WrapUpEnded, now_ns: int) -> None:
+    contact = lines.state.contacts[event.contact]
+    if event.hold:
+        lines.forget(event.hold, now_ns=now_ns)
+    else:
+        _let_go(lines, contact, event.agent, now_ns)
+    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
+    lines.changed = True
+
+
+def _ended(lines: Lines, event: ContactEnded, now_ns: int) -> None:
+    number = event.contact
+    lines.forget(number, now_ns=now_ns)
+    for kind in (STAGE, WORK, ANNOUNCE, DUE, ASK_AGAIN):
+        lines.timers.cancel(kind, number)
+
+
+def _announced(lines: Lines, event: WaitAnnounced, now_ns: int) -> None:
+    _at(lines.timers, ANNOUNCE, event.contact, event.next_at_ns)
+
+
+def _agent_in(lines: Lines, event: AgentSignedIn, now_ns: int) -> None:
+    lines._add_agent(lines.state.agents[event.agent], None, now_ns=now_ns)
+
+
+def _agent_availability(lines: Lines, event: Any, now_ns: int) -> None:
+    agent = lines.state.agents[event.agent]
+    lines.queue.set_available(agent.number, agent.receiving, now_ns=now_ns)
+    if agent.leaving:
+        lines.leaving.add(agent.name)
+    else:
+        lines.leaving.discard(agent.name)
+    _at(lines.timers, GRACE, agent.number, agent.grace_until_ns)
+    lines.changed = True
+
+
+def _agent_out(lines: Lines, event: AgentSignedOut, now_ns: int) -> None:
+    agent = lines.state.agents[event.agent]
+    lines.timers.cancel(GRACE, agent.number)
+    lines.leaving.discard(agent.name)
+    lines.queue.remove_agent(agent.number, now_ns=now_ns)
+    del lines.agent_of[agent.number]
+    lines.changed = True
+
+
+def _configured(lines: Lines, event: ConfigurationApplied, now_ns: int) -> None:
+    lines.store_keys()
+    lines.rebuild()
+
+
+FOLLOW: Final[dict[type, Callable[[Lines, Any, int], None]]] = {
+    IdentificationStarted: _stage,
+    ContactIdentified: _stage_over,
+    ClassificationStarted: _stage,
+    ContactClassified: _stage_over,
+    SelfServiceStarted: _stage,
+    SelfServiceTurn: _stage,
+    SelfServiceEnded: _stage_over,
+    ContactQueued: _queued,
+    MaxWaitPassed: _stage_over,
+    ContactMoved: _replaced,
+    ContactReturned: _returned,
+    ExclusionsEnded: _replaced,
+    ContactPlaced: _placed,
+    ContactOffered: _offered,
+    OfferAccepted: _accepted,
+    OfferDeclined: _given_back,
+    OfferExpired: _given_back,
+    OfferWithdrawn: _given_back,
+    ConnectionFailed: _given_back,
+    ContactConnected: _connected,
+    ContactHeld: _stage,
+    ContactResumed: _resumed,
+    TransferStarted: _transfer_started,
+    ContactTransferred: _transferred,
+    AgentJoined: _joined,
+    AgentLeft: _left,
+    ServiceEnded: _service_ended,
+    WrapUpStarted: _wrap_up_started,
+    WrapUpExtended: _wrap_up_extended,
+    WrapUpEnded: _wrap_up_ended,
+    ContactEnded: _ended,
+    WaitAnnounced: _announced,
+    CallbackRequested: _replaced,
+    CallbackDue: _replaced,
+    CallbackPostponed: _replaced,
+    AgentSignedIn: _agent_in,
+    AgentStatusChanged: _agent_availability,
+    AgentLeaving: _agent_availability,
+    AgentReturned: _agent_availability,
+    AgentConnectionLost: _agent_availability,
+    AgentSignedOut: _agent_out,
+    ConfigurationApplied: _configured,
+}

@@ -1,0 +1,161 @@
+"""Views of the state: what `views.py` describes, made from an engine. Reading, never changing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from centralita import estimate
+from centralita.state import Agent, Contact, Message, Work, agent_state, units_used
+from centralita.views import AgentView, ContactView, MessageView, QueueView, WorkView
+
+if TYPE_CHECKING:
+    from centralita.engine import Engine
+
+
+def contact_view(engine: Engine, number: int, *, messages: bool = True) -> ContactView | None:
+    """A live contact; None when it has ended or never was. A consultation shows, before its own
+    messages, those of the contact it belongs to, so that the colleague knows what was said."""
+    contact = engine.state.contacts.get(number)
+    return None if contact is None else view_of(engine, contact, messages=messages)
+
+
+def view_of(engine: Engine, contact: Contact, *, messages: bool) -> ContactView:
+    """A contact of the state as others may see it."""
+    waits = contact.phase == "waiting" and not contact.due_ns
+    return ContactView(
+        id=contact.id,
+        phase=contact.phase,
+        outcome=contact.outcome or "",
+        channel=contact.channel,
+        medium=contact.medium,
+        direction=contact.direction,
+        provider_id=contact.provider_id,
+        handle=contact.handle,
+        customer_name=contact.customer_name or (contact.customer.name if contact.customer else ""),
+        language=contact.language or (contact.customer.language if contact.customer else ""),
+        subject=contact.subject,
+        customer=contact.customer,
+        conversation=contact.conversation,
+        queue=contact.queue,
+        skills=dict(contact.skills),
+        priority=contact.priority,
+        rung=contact.rung,
+        attributes=dict(contact.attributes or {}),
+        arrived_ns=contact.arrived_ns,
+        queued_ns=contact.wait_from_ns,
+        due_ns=contact.due_ns,
+        deadline_ns=contact.deadline_ns,
+        agent=contact.agent,
+        works=tuple(_work_view(name, work) for name, work in contact.works.items()),
+        callback_handle=contact.callback_handle,
+        callback_channel=contact.callback_channel,
+        callback_attempts=contact.callback_attempts,
+        parent=contact.parent,
+        consultation=contact.consultation,
+        summary=contact.summary,
+        notes=contact.notes,
+        disposition=contact.disposition,
+        messages=_messages(engine, contact) if messages else (),
+        position=engine.lines.queue.ahead(contact.id, now_ns=engine.now_ns) + 1 if waits else 0,
+    )
+
+
+def _messages(engine: Engine, contact: Contact) -> tuple[MessageView, ...]:
+    own = tuple(_message_view(message, message.number) for message in contact.messages or ())
+    parent = engine.state.contacts.get(contact.parent)
+    if parent is None:
+        return own
+    before = tuple(_message_view(message, message.number) for message in parent.messages or ())
+    return before + tuple(
+        _message_view(message, parent.messages_n + message.number) for message in contact.messages or ()
+    )
+
+
+def _message_view(message: Message, number: int) -> MessageView:
+    return MessageView(
+        number=number,
+        at_ns=message.at_ns,
+        author=message.author,
+        author_id=message.author_id,
+        text=message.text,
+        attachments=message.attachments,
+        internal=message.internal,
+        message_id=message.message_id,
+    )
+
+
+def _work_view(agent: str, work: Work) -> WorkView:
+    return WorkView(
+        agent=agent,
+        state=work.state,
+        since_ns=work.since_ns,
+        deadline_ns=work.deadline_ns,
+        offer=work.offer,
+    )
+
+
+def agent_view(engine: Engine, name: str) -> AgentView | None:
+    """An agent, signed in or not; None when not configured."""
+    agent = engine.state.agents.get(name)
+    if agent is None:
+        return None
+    rules = engine.state.config.agents[name]
+    works = {number: engine.state.contacts[number].works[name] for number in agent.contacts}
+    return AgentView(
+        name=name,
+        title=rules.title or name,
+        team=rules.team,
+        status=agent.status,
+        state=agent_state(engine.state, agent),
+        reason=agent.reason,
+        since_ns=_since_ns(agent, list(works.values())),
+        desk=agent.desk,
+        leaving=agent.leaving,
+        grace_until_ns=agent.grace_until_ns,
+        skills=dict(rules.skills),
+        capacity=rules.capacity,
+        units_used=units_used(engine.state, agent),
+        works={number: _work_view(name, work) for number, work in works.items()},
+        no_answers=agent.no_answers,
+    )
+
+
+def _since_ns(agent: Agent, works: list[Work]) -> int:
+    """Since when the agent has been doing what it does: the newest work, else the status."""
+    return max((work.since_ns for work in works), default=agent.since_ns)
+
+
+def queue_view(engine: Engine, name: str) -> QueueView | None:
+    """A queue as it stands; None when not configured."""
+    standing = engine.state.queues.get(name)
+    if standing is None:
+        return None
+    rules = engine.state.rules(name)
+    phases = {"offered": 0, "connecting": 0, "connected": 0, "on_hold": 0, "wrapping": 0}
+    for contact in engine.state.contacts.values():
+        if contact.queue == name and contact.phase in phases:
+            phases[contact.phase] += 1
+    present, available = capable(engine, name)
+    oldest_ns = min((engine.state.contacts[number].wait_from_ns for number in standing.waiting), default=0)
+    return QueueView(
+        name=name,
+        title=rules.title or name,
+        open=standing.open,
+        waiting=len(standing.waiting),
+        longest_wait_since_ns=oldest_ns,
+        offered=phases["offered"] + phases["connecting"],
+        connected=phases["connected"] + phases["on_hold"],
+        wrapping=phases["wrapping"],
+        agents_present=present,
+        agents_available=available,
+        answer_target_s=rules.answer_target_s,
+        estimate=estimate.expected_wait(engine, name, len(standing.waiting) + 1),
+    )
+
+
+def capable(engine: Engine, queue: str) -> tuple[int, int]:
+    """(agents present, agents available) who have the skills a queue requires."""
+    requirement = engine.lines.requirement(
+        engine.state.rules(queue).skills, next(iter(engine.state.config.media))
+    )
+    return engine.lines.queue.capable_n(requirement)

@@ -1,0 +1,251 @@
+"""A contact waits: how it gets into a queue, what the queue does when it can't, and what may change there.
+
+Its waiting time counts from the first queue on: whoever overflows, is transferred or becomes a
+callback brings it along as credit, so that the place in line is never lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from centralita import estimate
+from centralita.config import Overflow, ns
+from centralita.lines import rings_of
+from centralita.messages import (
+    CallbackDue,
+    CallbackRequested,
+    ContactMoved,
+    ContactQueued,
+    ExclusionsEnded,
+    MaxWaitPassed,
+    MessagePosted,
+    MoveContact,
+    Refusal,
+    RequestCallback,
+    WaitAnnounced,
+)
+from centralita.stages import end
+from centralita.stages.refuse import bad_priority, bad_skills, no_contact, no_queue, wrong_phase
+from centralita.state import Contact
+
+if TYPE_CHECKING:
+    from centralita.engine import Engine
+
+
+def enter(engine: Engine, contact: Contact, queue: str, *, reason: str = "") -> None:
+    """Bring a contact into a queue, or do what the queue does with contacts it can't take now."""
+    rules = engine.state.rules(queue)
+    standing = engine.state.queues[queue]
+    join(engine, contact, queue, reason=reason)
+    if not standing.open:
+        overflow(engine, contact, rules.when_closed, "closed")
+    elif rules.max_waiting is not None and len(standing.waiting) > rules.max_waiting:
+        overflow(engine, contact, rules.when_full, "full")
+    elif rules.when_unstaffed.do != "wait" and not staffed(engine, contact):
+        overflow(engine, contact, rules.when_unstaffed, "unstaffed")
+
+
+def join(
+    engine: Engine,
+    contact: Contact,
+    queue: str,
+    *,
+    reason: str = "",
+    skills: dict[str, int] | None = None,
+    agent: str = "",
+    excluded: tuple[str, ...] = (),
+) -> None:
+    """Stand in a queue's line. `skills` replaces what the queue and the contact require; `agent` is the
+    only one it is for while that agent is signed in (a transfer to somebody). A contact that was
+    answered before counts all the time since it came as waited: its place is near the front."""
+    now_ns = engine.now_ns
+    rules = engine.state.rules(queue)
+    credit_ns = ns(rules.credit_s) if contact.own_credit_ns is None else contact.own_credit_ns
+    if contact.answered:
+        credit_ns += now_ns - contact.arrived_ns
+    elif contact.wait_from_ns:
+        credit_ns += now_ns - contact.wait_from_ns
+    preferred, until_ns = agent, 0
+    if agent:
+        until_ns = FOREVER_NS
+    elif rules.prefer_for_s:
+        preferred = _preferred(engine, contact)
+        until_ns = now_ns + ns(rules.prefer_for_s) if preferred else 0
+    engine.emit(
+        ContactQueued(
+            contact=contact.id,
+            queue=queue,
+            skills=required(rules.skills, contact.own_skills) if skills is None else skills,
+            priority=rules.priority + contact.own_priority,
+            rate_thousandths=round(rules.rate * 1000),
+            credit_ns=credit_ns,
+            queued_ns=now_ns,
+            preferred_agent=preferred,
+            preferred_until_ns=until_ns,
+            max_wait_until_ns=now_ns + ns(rules.max_wait_s) if rules.max_wait_s is not None else 0,
+            announce_at_ns=now_ns + ns(rules.announce_every_s) if rules.announce_every_s else 0,
+            due_ns=contact.due_ns,
+            reason=reason,
+            hops=contact.hops + 1,
+            excluded=excluded,
+        )
+    )
+
+
+FOREVER_NS = (1 << 60) - 1
+"""Until the year 2006 after the epoch's 1970, plus: the queue's clock holds it, no contact waits so long."""
+
+
+def required(queue: dict[str, int], own: dict[str, int] | None) -> dict[str, int]:
+    """What the queue and the contact require together: the higher level of each skill."""
+    if not own:
+        return queue
+    return {skill: max(queue.get(skill, 0), own.get(skill, 0)) for skill in {**queue, **own}}
+
+
+def _preferred(engine: Engine, contact: Contact) -> str:
+    """Whom the contact would rather have, if signed in: an offline agent holds nothing."""
+    name = contact.preferred_agent
+    if not name and contact.customer is not None:
+        name = contact.customer.preferred_agent
+    agent = engine.state.agents.get(name)
+    return name if agent is not None and agent.present else ""
+
+
+def staffed(engine: Engine, contact: Contact) -> bool:
+    """Whether anybody signed in could serve the contact, at the latest after its last ring."""
+    rings = rings_of(engine.state.rules(contact.queue), contact.skills)
+    skills = rings[-1][1] if rings else contact.skills
+    requirement = engine.lines.requirement(skills, contact.medium)
+    return engine.lines.queue.capable_n(requirement)[0] > 0
+
+
+def overflow(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> None:
+    """Do what a queue's rule says about a contact that can't or shouldn't wait (any longer)."""
+    match rule.do:
+        case "wait":
+            return
+        case "message":
+            say(engine, contact, rule.text)
+        case "refuse":
+            say(engine, contact, rule.text)
+            end.close(engine, contact, "refused", by="rules", reason=reason)
+        case "queue":
+            if contact.hops >= engine.state.config.limits.hops:
+                end.close(engine, contact, "refused", by="rules", reason="too many queues")
+            else:
+                enter(engine, contact, rule.queue, reason=reason)
+        case "callback":
+            _overflow_to_callback(engine, contact, rule, reason)
+
+
+def _overflow_to_callback(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> None:
+    if contact.callback_handle:
+        return
+    if not contact.handle:
+        say(engine, contact, rule.text)
+        end.close(engine, contact, "refused", by="rules", reason=f"{reason}, and no handle to call back")
+        return
+    say(engine, contact, rule.text)
+    engine.emit(CallbackRequested(contact=contact.id, handle=contact.handle, channel=contact.channel))
+
+
+def say(engine: Engine, contact: Contact, text: str) -> None:
+    """Say something to the customer in the rules' name."""
+    if text:
+        engine.emit(
+            MessagePosted(contact=contact.id, number=contact.messages_n + 1, author="system", text=text)
+        )
+
+
+def request_callback(engine: Engine, command: RequestCallback) -> Refusal | None:
+    """A waiting customer would rather be called back."""
+    contact = engine.state.contacts.get(command.contact)
+    if contact is None:
+        return no_contact(command.contact)
+    if contact.phase != "waiting":
+        return wrong_phase(contact, "waiting")
+    if contact.callback_handle:
+        return Refusal(code="already", message=f"contact {contact.id} is a callback already")
+    handle = command.handle or contact.handle
+    channel = command.channel or contact.channel
+    if not handle:
+        return Refusal(code="bad_value", message="handle is empty, and the contact has none to call back")
+    if channel not in engine.state.config.channels:
+        return Refusal(code="unknown_channel", message=f"channel was {channel!r}")
+    due_ns = command.due_ns if command.due_ns > engine.now_ns else 0
+    engine.emit(CallbackRequested(contact=contact.id, handle=handle, channel=channel, due_ns=due_ns))
+    return None
+
+
+def callback_due(engine: Engine, contact: Contact) -> None:
+    """The agreed moment of a callback has come."""
+    engine.emit(CallbackDue(contact=contact.id))
+
+
+def move(engine: Engine, command: MoveContact) -> Refusal | None:
+    """A supervisor changes where a waiting contact stands."""
+    contact = engine.state.contacts.get(command.contact)
+    if contact is None:
+        return no_contact(command.contact)
+    if contact.phase != "waiting":
+        return wrong_phase(contact, "waiting")
+    if command.queue and command.queue not in engine.state.queues:
+        return no_queue(engine, command.queue)
+    refusal = bad_skills(engine, command.skills) or bad_priority(command.priority)
+    if refusal is not None:
+        return refusal
+    if command.queue and command.queue != contact.queue:
+        join(engine, contact, command.queue, reason=f"moved by {command.by}")
+    if command.skills is not None or command.priority is not None or not command.queue:
+        engine.emit(
+            ContactMoved(contact=contact.id, by=command.by, skills=command.skills, priority=command.priority)
+        )
+    return None
+
+
+def waited_too_long(engine: Engine, contact: Contact) -> None:
+    """The queue's maximum wait is over."""
+    rules = engine.state.rules(contact.queue)
+    engine.emit(MaxWaitPassed(contact=contact.id))
+    overflow(engine, contact, rules.when_waited, "waited")
+
+
+def announce(engine: Engine, contact: Contact) -> None:
+    """Tell a waiting customer where they stand."""
+    rules = engine.state.rules(contact.queue)
+    position = engine.lines.queue.ahead(contact.id, now_ns=engine.now_ns) + 1
+    low_s = high_s = -1.0
+    if rules.announce_wait:
+        expected = estimate.expected_wait(engine, contact.queue, position)
+        low_s, high_s = expected.low_s, expected.high_s
+    engine.emit(
+        WaitAnnounced(
+            contact=contact.id,
+            position=position if rules.announce_position else -1,
+            low_s=low_s,
+            high_s=high_s,
+            next_at_ns=engine.now_ns + ns(rules.announce_every_s) if rules.announce_every_s else 0,
+        )
+    )
+
+
+def ask_again(engine: Engine, contact: Contact) -> None:
+    """Agents who declined a while ago may be asked again."""
+    due = tuple(
+        name for name, until_ns in (contact.excluded or {}).items() if until_ns and until_ns <= engine.now_ns
+    )
+    if due:
+        engine.emit(ExclusionsEnded(contact=contact.id, agents=due))
+
+
+def unstaffed(engine: Engine) -> None:
+    """An agent has gone: do what queues do with those who wait for nobody now."""
+    for name, standing in engine.state.queues.items():
+        rule = engine.state.rules(name).when_unstaffed
+        if rule.do == "wait":
+            continue
+        for number in list(standing.waiting):
+            contact = engine.state.contacts.get(number)
+            if contact is not None and contact.phase == "waiting" and not staffed(engine, contact):
+                overflow(engine, contact, rule, "unstaffed")
