@@ -1,0 +1,199 @@
+"""`centralita journal`: what an operator does with the journal's file; no daemon is needed.
+
+The work is `centralita.journal`'s; here stand the words and the exit codes.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from centralita.errors import JournalError, JournalLocked
+from centralita.journal import SqliteJournalConfig, Verification, backup, compact, export, tables, verify
+from centralita.journal.archive import Archive
+from centralita.journal.snapshots import SnapshotFiles
+from centralita_cli import tables as output
+from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
+from centralita_cli.options import config_option, journal_folder, json_option, loaded
+
+file_argument: Final = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+
+
+@click.group()
+def journal() -> None:
+    """Verify, export, back up and compact the journal.
+
+    FILE is the journal of the configuration when not given; a file of the archive is one too.
+    """
+
+
+@journal.command()
+@file_argument
+@config_option
+@json_option
+def info(file: Path | None, config_path: Path | None, as_json: bool) -> None:
+    """Show what the journal holds, without reading it through."""
+    path, settings = _journal_file(file, config_path)
+    with failing_as(ProblemFound):
+        found = _info(path, settings)
+    if as_json:
+        output.write_json(found)
+        return
+    facts = {
+        "file": path,
+        "size": f"{found['bytes']:,} bytes",
+        "records": f"{found['first_seq']} to {found['last_seq']}" if found["last_seq"] else "none yet",
+        "snapshots after record": ", ".join(map(str, found["snapshots"])) or output.NOTHING,
+        "archive files": len(found["archive"]) or output.NOTHING,
+    }
+    output.put(output.facts(facts.items()))
+
+
+@journal.command("verify")
+@file_argument
+@config_option
+@json_option
+@click.pass_context
+def verify_file(ctx: click.Context, file: Path | None, config_path: Path | None, as_json: bool) -> None:
+    """Read everything and check it: structure, checksums, numbers, times, snapshots. Ends with 1 on damage."""
+    path, _ = _journal_file(file, config_path)
+    with failing_as(ProblemFound):
+        found = verify(path)
+    _tell(found, as_json)
+    ctx.exit(PROBLEM if found.problems else OK)
+
+
+@journal.command("export")
+@file_argument
+@click.option(
+    "--after", "after_seq", type=click.IntRange(min=0), default=0, help="Only records after this one."
+)
+@click.option(
+    "-o", "--output", "to", type=click.File("wb"), default="-", help="Where to; stdout when not given."
+)
+@config_option
+def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path | None) -> None:
+    """Write the records as lines of JSON, every field named.
+
+    What customers wrote is among them: treat the lines as you treat the journal.
+    """
+    path, _ = _journal_file(file, config_path)
+    with failing_as(ProblemFound):
+        for lines in export(path, after_seq=after_seq):
+            to.write(lines)
+    to.flush()
+
+
+@journal.command("backup")
+@click.argument("to", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="The journal to copy.")
+@config_option
+@json_option
+def back_up(to: Path, file: Path | None, config_path: Path | None, as_json: bool) -> None:
+    """Copy the journal as it is now to the new file TO and verify the copy. The daemon may go on."""
+    path, _ = _journal_file(file, config_path)
+    with failing_as(ProblemFound):
+        found = backup(path, to)
+    _tell(found, as_json)
+
+
+@journal.command("compact")
+@file_argument
+@click.option(
+    "--keep-days", type=click.FloatRange(min=0), default=0, show_default=True, help="Keep so many days."
+)
+@click.option("--archive", type=click.Path(file_okay=False, path_type=Path), help="Where older records go.")
+@click.option("--drop", is_flag=True, help="Drop older records for good instead of archiving them.")
+@config_option
+@json_option
+def compact_file(
+    file: Path | None,
+    keep_days: float,
+    archive: Path | None,
+    drop: bool,
+    config_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Move old records into the archive and shrink the file. Stop the daemon first."""
+    path, settings = _journal_file(file, config_path)
+    if drop and archive:
+        raise Unusable("--drop and --archive exclude each other")
+    if archive is None and not drop:
+        if not settings.archive:
+            raise Unusable("the configuration names no archive; say --archive FOLDER or --drop")
+        archive = path.parent / settings.archive
+    try:
+        done = compact(path, archive, keep_days=keep_days)
+    except JournalLocked as error:
+        raise Refused(f"{error}; stop the daemon first") from error
+    except JournalError as error:
+        raise ProblemFound(str(error)) from error
+    if as_json:
+        output.write_json(msgspec.to_builtins(done))
+        return
+    where = f"moved to {done.archive}" if done.archive else "dropped"
+    output.put(
+        f"{done.path}: {done.retired} records {where}; {done.first_seq} to {done.last_seq} are kept;"
+        f" {done.bytes_before:,} bytes before, {done.bytes_after:,} now"
+    )
+
+
+def _journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, SqliteJournalConfig]:
+    """The journal to work on, and its settings: those of the configuration, or the defaults for a file."""
+    if file is not None:
+        return file, SqliteJournalConfig()
+    configuration = loaded(config_path)
+    component = configuration.journal
+    if component is None:
+        settings = SqliteJournalConfig()
+    elif component.type == "sqlite":
+        try:
+            settings = msgspec.convert(component.settings, SqliteJournalConfig)
+        except msgspec.ValidationError as error:
+            raise Unusable(f"journal: {error}") from error
+    else:
+        raise Unusable(
+            f"journal.type was {component.type!r}; these commands know: sqlite. Name a FILE instead"
+        )
+    return journal_folder(configuration) / settings.path, settings
+
+
+def _info(path: Path, settings: SqliteJournalConfig) -> dict[str, Any]:
+    if not path.is_file():
+        raise JournalError(f"{path}: there is no such file")
+    with closing(tables.connect(path, write=False)) as connection:
+        kind, schema = tables.check_identity(connection, path)
+        first_seq, last_seq = tables.bounds(connection)
+    archive = Archive(path.parent / settings.archive).files() if settings.archive else {}
+    return {
+        "file": str(path),
+        "kind": kind,
+        "schema": schema,
+        "bytes": path.stat().st_size,
+        "first_seq": first_seq,
+        "last_seq": last_seq,
+        "snapshots": list(SnapshotFiles(path).seqs()),
+        "archive": [str(archived) for archived in archive.values()],
+    }
+
+
+def _tell(found: Verification, as_json: bool) -> None:
+    if as_json:
+        output.write_json(msgspec.to_builtins(found))
+        return
+    facts = {
+        "file": found.path,
+        "records": f"{found.records}, {found.first_seq} to {found.last_seq}" if found.records else "none yet",
+        "batches": found.batches,
+        "size": f"{found.payload_bytes:,} bytes",
+        "last record": f"{output.age(found.last_at_ns)} ago" if found.last_at_ns else output.NOTHING,
+        "snapshots after record": ", ".join(map(str, found.snapshots)) or output.NOTHING,
+        "found": "whole" if not found.problems else f"{len(found.problems)} problems",
+    }
+    output.put(output.facts(facts.items()), *(f"damaged: {problem}" for problem in found.problems))
+    sys.stdout.flush()

@@ -1,0 +1,119 @@
+"""The command `centralita`: finds each sub-command in its own module, and imports none before it is asked.
+
+A plugin's sub-commands (`register_commands`) stand beside ours; loading plugins takes a moment, so it is
+done only for a name we don't know and for the list of all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from centralita import __version__
+from centralita_cli.exits import Unusable
+
+PROGRAM: Final = "centralita"
+
+SECTIONS: Final[dict[str, dict[str, str]]] = {
+    "Set up and run": {
+        "init": "Write a commented configuration to start from.",
+        "check": "Check a configuration: can it be used, and does it make sense?",
+        "serve": "Run the daemon until it is told to stop.",
+        "demo": "Run a small company with simulated people, to look around in.",
+    },
+    "Ask a running daemon": {
+        "status": "Show how the daemon is.",
+        "top": "Watch queues and agents live in the terminal.",
+        "why": "Explain why a contact waits, or why an agent gets nothing.",
+        "queues": "Show the queues as they stand.",
+        "agents": "Show the agents and what they do.",
+        "contacts": "Show the live contacts, waiting ones in order.",
+        "components": "Show the plugins' components and whether they run.",
+    },
+    "Keep and look after": {
+        "token": "Make, list and revoke tokens, on this machine's files.",
+        "journal": "Verify, export, back up and compact the journal.",
+        "plugin": "Show the installed plugins.",
+        "completion": "Print the completion script for a shell.",
+        "version": "Show the versions of everything installed.",
+    },
+}
+"""Our sub-commands: each is the attribute of its own name in the module of its own name."""
+
+BUILT_IN: Final = {name: words for section in SECTIONS.values() for name, words in section.items()}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a sub-command when it is called or asked for its help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our names, then the plugins'."""
+        return [*BUILT_IN, *self._plugin_commands(ctx)[0]]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A sub-command by its name."""
+        if cmd_name in BUILT_IN:
+            command = getattr(import_module(f"centralita_cli.{cmd_name}"), cmd_name)
+            assert isinstance(command, click.Command)
+            return command
+        commands, problem = self._plugin_commands(ctx)
+        if cmd_name not in commands and problem and not ctx.resilient_parsing:
+            raise Unusable(f"no command {cmd_name!r} of ours, and the plugins can't be asked: {problem}")
+        return commands.get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of sub-commands, without importing ours."""
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(section.items()))
+        commands, problem = self._plugin_commands(ctx)
+        if commands or problem:
+            with formatter.section("From plugins"):
+                if problem:
+                    formatter.write_text(f"They can't be loaded: {problem}")
+                formatter.write_dl([(name, c.get_short_help_str(100)) for name, c in commands.items()])
+
+    def _plugin_commands(self, ctx: click.Context) -> tuple[dict[str, click.Command], str]:
+        """The plugins' sub-commands by name, and why there are none when they can't be had."""
+        known: tuple[dict[str, click.Command], str] | None = ctx.meta.get(__name__)
+        if known is None:
+            known = ctx.meta[__name__] = _ask_plugins()
+        return known
+
+
+def _ask_plugins() -> tuple[dict[str, click.Command], str]:
+    from centralita.errors import PluginError
+    from centralita.plugins import load_plugins
+
+    try:
+        offered: list[Any] = load_plugins().commands
+    except PluginError as error:
+        return {}, str(error)
+    commands: dict[str, click.Command] = {}
+    problems: list[str] = []
+    for command in offered:
+        if not isinstance(command, click.Command) or not command.name:
+            problems.append(f"{command!r} is no click command with a name")
+        elif command.name in BUILT_IN or command.name in commands:
+            problems.append(f"the command {command.name!r} is given twice")
+        else:
+            commands[command.name] = command
+    return commands, "; ".join(problems)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 all well; 1 a problem was found; 2 wrong usage or configuration; 3 no daemon answers;"
+    " 4 refused; 5 something broke.",
+)
+@click.version_option(__version__, prog_name=PROGRAM)
+def cli() -> None:
+    """Centralita: every contact, on every channel, reaches the right person."""
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    cli.main(prog_name=PROGRAM)

@@ -1,0 +1,74 @@
+"""Options that several commands share, and what they stand for: which file, which daemon, which form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from centralita.config import Configuration, load
+from centralita.errors import ConfigurationError
+from centralita_cli.exits import Unusable, unusable
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+CONFIG_NAME: Final = "centralita.toml"
+CONFIG_VARIABLE: Final = "CENTRALITA_CONFIG"
+
+config_option: Final = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar=CONFIG_VARIABLE,
+    show_envvar=True,
+    help=f"The configuration file; {CONFIG_NAME} in this folder when not given.",
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+
+
+def online(command: Command) -> Command:
+    """Give a command the options that say which daemon to ask, and in which form to answer."""
+    for option in (
+        json_option,
+        click.option(
+            "--token",
+            envvar="CENTRALITA_TOKEN",
+            help="Who asks; else $CENTRALITA_TOKEN, else this machine's own, found through the configuration.",
+        ),
+        click.option(
+            "--url",
+            envvar="CENTRALITA_URL",
+            show_envvar=True,
+            help="Where the daemon is; else the configuration says.",
+        ),
+        config_option,
+    ):
+        command = option(command)
+    return command
+
+
+def existing_config(path: Path | None) -> Path:
+    """The configuration file to use. Raises Unusable when there is none."""
+    path = path or Path(CONFIG_NAME)
+    if not path.is_file():
+        raise Unusable(
+            f"{path}: no such file; `centralita init` writes one, -c or ${CONFIG_VARIABLE} names another",
+        )
+    return path
+
+
+def loaded(path: Path | None) -> Configuration:
+    """The configuration, decoded. Raises Unusable with every problem in it."""
+    path = existing_config(path)
+    try:
+        return load(path)
+    except ConfigurationError as error:
+        raise unusable(error, str(path)) from error
+
+
+def journal_folder(configuration: Configuration) -> Path:
+    """The directory of a configuration's journal."""
+    return configuration.folder / configuration.domain.data / "journal" / "journal"
