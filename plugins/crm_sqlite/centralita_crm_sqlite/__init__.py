@@ -1,1 +1,20 @@
-"""The embedded CRM of Centralita: customers, conversations and notes in SQLite."""
+"""The embedded CRM of Centralita: customers, conversations and notes in SQLite; `[crms.NAME] type = "crm_sqlite"`."""
+
+from __future__ import annotations
+
+from centralita.hookspecs import hookimpl
+from centralita.protocols import Context, Register
+from centralita_crm_sqlite.crm import Settings, SqliteCrm
+
+__all__ = ["Settings", "SqliteCrm", "register_crms"]
+
+
+def build(settings: Settings, context: Context) -> SqliteCrm:
+    """Make the CRM of one `[crms.NAME]` table."""
+    return SqliteCrm(settings, context)
+
+
+@hookimpl
+def register_crms(register: Register) -> None:
+    """Bring the type `crm_sqlite`."""
+    register("crm_sqlite", Settings, build)
