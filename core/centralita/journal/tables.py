@@ -41,9 +41,12 @@ _COLUMNS: Final = "first_seq, last_seq, at_ns, checksum, state_hash, payload"
 Row = tuple[int, int, int, int, bytes, bytes]
 
 
-def connect(path: Path, *, write: bool) -> sqlite3.Connection:
-    """Open a file in autocommit. For reading it must exist. Raises JournalError."""
-    mode = "rwc" if write else "ro"
+def connect(path: Path, *, write: bool, immutable: bool = False) -> sqlite3.Connection:
+    """Open a file in autocommit. For reading it must exist. Raises JournalError.
+
+    `immutable` promises SQLite that nobody writes the file, so it needs no log and no lock beside it.
+    """
+    mode = "rwc" if write else "ro&immutable=1" if immutable else "ro"
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",

@@ -130,15 +130,16 @@ def backup(path: Path, to: Path) -> Verification:
     if to.exists():
         raise JournalError(f"{to}: is there already; a backup is never written over")
     partial = to.with_name(to.name + ".partial")
-    copied: list[Path] = []
+    made: list[Path] = []
     try:
         # The snapshots first: the copy must not end before a snapshot that stands beside it.
         source_files, copy_files = SnapshotFiles(path), SnapshotFiles(to)
         with closing(_reader(path)) as source:
             tables.check_identity(source, path, tables.JOURNAL)
             to.parent.mkdir(parents=True, exist_ok=True)
+            made = [partial]
             for snapshot in source_files.good():
-                copied.append(copy_files.path(snapshot.seq))
+                made.append(copy_files.path(snapshot.seq))
                 copy_files.save(snapshot.seq, snapshot.state)
             partial.unlink(missing_ok=True)
             with closing(tables.connect(partial, write=True)) as copy:
@@ -147,13 +148,13 @@ def backup(path: Path, to: Path) -> Verification:
                 copy.execute("PRAGMA journal_mode = DELETE")
         partial.replace(to)
         sync_folder(to.parent)
-        copied.append(to)
+        made.append(to)
         result = verify(to)
         if result.problems:
             raise JournalError(f"{to}: the backup does not verify: {result.problems[0]}")
     except (OSError, sqlite3.Error, JournalError) as error:
-        for copy_path in (partial, *copied):
-            copy_path.unlink(missing_ok=True)
+        for left in made:
+            left.unlink(missing_ok=True)
         if isinstance(error, JournalError):
             raise
         raise JournalError(f"{to}: the backup can't be written: {error}") from error
@@ -206,9 +207,7 @@ def _reader(path: Path) -> sqlite3.Connection:
                 f"{path}: can't be read: {error}; its log must be worked in first, where the disk can be written"
             ) from error
         # Closed in good order on a disk that can't be written now: the file alone is the whole journal.
-        return sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None
-        )
+        return tables.connect(path, write=False, immutable=True)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise JournalError(f"{path}: is not a journal that can be read: {error}") from error
