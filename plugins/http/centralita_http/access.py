@@ -22,6 +22,7 @@ may be called from anywhere, unless `origin: "own"` says otherwise; a chat widge
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -73,8 +74,10 @@ class Gate:
         switchboard: Switchboard,
         settings: HttpSettings,
         *,
+        now_ns: Callable[[], int],
         tls: bool,
     ) -> None:
+        self._now_ns = now_ns
         self._store = store
         self._switchboard = switchboard
         self._settings = settings
@@ -120,7 +123,7 @@ class Gate:
     async def still_live(self, caller: Caller) -> bool:
         """Whether the caller's token is worth something yet; for connections that stay open."""
         token = await self._in_thread(self._store.get, caller.token_id)
-        return token is not None and token.is_live(self._switchboard.now_ns())
+        return token is not None and token.is_live(self._now_ns())
 
     def forget(self, token_id: str) -> None:
         """A token was revoked: the next request with it is refused."""
@@ -139,7 +142,7 @@ class Gate:
                 self._bad.take(address)
             else:
                 self._cache.put(text, token)
-        if token is None or not token.is_live(self._switchboard.now_ns()):
+        if token is None or not token.is_live(self._now_ns()):
             if quiet:
                 return None
             raise Rejected(401, "bad_token", "the token is unknown, expired or revoked")

@@ -18,7 +18,7 @@ from typing import Any, Final
 import trio
 from litestar import WebSocket, websocket
 
-from centralita.errors import EngineStopped
+from centralita.errors import CentralitaError, EngineStopped
 from centralita.messages import LoseAgent, SignIn
 from centralita.protocols import Context, Inbox, Signal
 from centralita.views import AgentView, ContactView
@@ -33,6 +33,10 @@ FIRST_FRAME_S: Final = 10.0
 """How long a socket may be open without having said who it is."""
 COLLEAGUES_INTERVAL_S: Final = 1.0
 _GONE: Final = frozenset({"offline", "lost"})
+
+
+class NobodyHere(CentralitaError):
+    """An offer to an agent whose last window has just closed."""
 
 
 class WebSocketDesk:
@@ -82,10 +86,9 @@ class WebSocketDesk:
         return [desk_window]
 
     async def offer(self, agent: str, contact: ContactView, *, offer: int, expires_ns: int) -> None:
-        """Put an offer before the agent.
-
-        An agent without a window was just told lost, which withdraws the offer; so that is no fault.
-        """
+        """Put an offer before the agent. Raises NobodyHere, by which the runner knows the agent lost."""
+        if not self._windows.get(agent):
+            raise NobodyHere(f"agent {agent} has no window open")
         self._push(agent, _offer(contact, offer=offer, expires_ns=expires_ns))
 
     async def withdraw(self, agent: str, contact: int, *, offer: int, reason: str) -> None:

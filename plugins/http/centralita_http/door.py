@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import trio
@@ -48,7 +49,7 @@ class HttpFrontDoor:
         """Listen, then serve until cancelled. Fails at once when the address can't be had."""
         settings, log, data = self._settings, self._context.log, self._context.data
         tls = self._tls()
-        store = await trio.to_thread.run_sync(open_store, data)
+        store = await trio.to_thread.run_sync(partial(open_store, data, now_ns=self._context.clock.now_ns))
         try:
             await trio.to_thread.run_sync(ensure_cli_token, store, data)
             board = Board(self._context.switchboard)
@@ -72,7 +73,9 @@ class HttpFrontDoor:
 
     def _application(self, store: TokenStore, board: Board, *, tls: bool) -> Litestar:
         unexpected = Unexpected(self._context.log)
-        gate = Gate(store, self._context.switchboard, self._settings, tls=tls)
+        gate = Gate(
+            store, self._context.switchboard, self._settings, now_ns=self._context.clock.now_ns, tls=tls
+        )
         app = Litestar(
             route_handlers=[
                 *rest_house.ROUTES,

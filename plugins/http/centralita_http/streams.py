@@ -19,6 +19,7 @@ import trio
 from litestar import Response, get
 from litestar.params import QueryParameter
 
+from centralita.errors import JournalError
 from centralita.messages import Record, named
 from centralita.protocols import Switchboard
 from centralita_http.access import Caller, Gate, caller_of
@@ -160,11 +161,19 @@ async def events(
     place = after_seq if resumed is None else resumed
     switchboard = switchboard_of(request)
 
+    durable = int(switchboard.status().get("durable_seq", 0))
+    if place is not None and place > durable:
+        raise Rejected(400, "bad_request", f"after_seq was {place}; the journal has records up to {durable}")
+
     async def write(send: SendText) -> None:
-        async with switchboard.follow(after_seq=place) as batches:
-            await send(": following\n\n")
-            async for batch in batches:
-                await send("".join(map(_event, batch)))
+        try:
+            async with switchboard.follow(after_seq=place) as batches:
+                await send(": following\n\n")
+                async for batch in batches:
+                    await send("".join(map(_event, batch)))
+        except JournalError as error:
+            # The journal no longer keeps what comes next; the listener has to begin elsewhere.
+            await send(f"event: lost\ndata: {encode({'message': str(error)}).decode()}\n\n")
 
     return _stream(request, write)
 

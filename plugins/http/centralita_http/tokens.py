@@ -198,10 +198,10 @@ class TokenCache:
         return hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), hashlib.sha256)
 
 
-def open_store(data: Path) -> TokenStore:
+def open_store(data: Path, *, now_ns: Callable[[], int] = time.time_ns) -> TokenStore:
     """The tokens of a front door whose component's data directory is `data`; made when missing."""
     data.mkdir(parents=True, exist_ok=True)
-    return TokenStore(data / FILE_NAME)
+    return TokenStore(data / FILE_NAME, now_ns=now_ns)
 
 
 def ensure_cli_token(store: TokenStore, data: Path) -> Path:
