@@ -1,1 +1,19 @@
-"""A web chat for any page, as a channel of Centralita."""
+"""A web chat for any page, as a channel of Centralita: `[channels.NAME] type = "webchat"`.
+
+The widget's pages speak with `routes.py` over one WebSocket each; docs/webchat.md has the protocol.
+"""
+
+from __future__ import annotations
+
+from centralita.hookspecs import hookimpl
+from centralita.protocols import Register
+from centralita_webchat.channel import WebChat
+from centralita_webchat.settings import WebchatSettings
+
+__all__ = ["WebChat", "WebchatSettings", "register_channels"]
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Bring the type `webchat`."""
+    register("webchat", WebchatSettings, WebChat)

@@ -1,0 +1,184 @@
+// The line to the channel: one WebSocket at a time, resumed until it holds.
+//
+// It keeps what must not be lost on the page's side: who we are and which messages are not yet known to be
+// durable. Those are sent again after each reconnection with the same message_id; the channel takes each in
+// once. What comes from the channel is numbered, and we resume from the last number we have. It draws nothing.
+
+const RETRY_MS_FIRST = 500;
+const RETRY_MS_MAX = 15_000;
+const PING_MS = 25_000;
+const SILENCE_MS_MAX = 60_000;
+const ACK_MS = 400;
+const SLOW_DOWN_MS = 4_000;
+const OUTBOX_MAX = 50;
+
+class Connection {
+  constructor(base, memory, hears) {
+    this.base = base;
+    this.memory = memory;
+    this.hears = hears; // an object with a function for each type of frame, and `link` and `forgotten`
+    this.last = 0;
+    this.chat = 0;
+    this.up = false;
+    this.wanted = false;
+    this.retryMs = RETRY_MS_FIRST;
+    this.socket = null;
+    this.timers = {};
+    addEventListener("online", () => this.hurry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+  }
+
+  get outbox() { return this.memory.value.outbox; }
+
+  begin() {
+    if (this.wanted) return;
+    this.wanted = true;
+    this.connect();
+  }
+
+  connect() {
+    clearTimeout(this.timers.retry);
+    const address = new URL("ws", this.base);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    const socket = (this.socket = new WebSocket(address));
+    socket.onopen = () => {
+      const { session, secret } = this.memory.value;
+      this.put({ type: "hello", session, secret, last: this.last, language: this.hears.language, page: location.origin + location.pathname });
+    };
+    socket.onmessage = (event) => { if (socket === this.socket) this.take(JSON.parse(event.data)); };
+    socket.onclose = () => { if (socket === this.socket) this.lost(); };
+  }
+
+  lost() {
+    this.socket = null;
+    this.up = false;
+    for (const name of ["ping", "ack", "slow"]) clearTimeout(this.timers[name]);
+    this.hears.link(false);
+    const wait = this.retryMs * (0.5 + Math.random()); // many pages must not come back in one moment
+    this.retryMs = Math.min(this.retryMs * 2, RETRY_MS_MAX);
+    this.timers.retry = setTimeout(() => this.connect(), wait);
+  }
+
+  hurry() {
+    if (!this.wanted || this.socket) return;
+    this.retryMs = RETRY_MS_FIRST;
+    this.connect();
+  }
+
+  put(frame) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
+  }
+
+  say(frame) { if (this.up) this.put(frame); }
+
+  // Keeps the message until the channel has it. False when too many are waiting.
+  send(message) {
+    if (this.outbox.length >= OUTBOX_MAX) return false;
+    this.outbox.push({ type: "message", ...message });
+    this.memory.keep();
+    this.say(this.outbox.at(-1));
+    return true;
+  }
+
+  drop(messageId) {
+    const at = this.outbox.findIndex((message) => message.message_id === messageId);
+    if (at < 0) return null;
+    const [message] = this.outbox.splice(at, 1);
+    this.memory.keep();
+    return message;
+  }
+
+  sendAgain() { for (const message of this.outbox) this.say(message); }
+
+  take(frame) {
+    this.heardMs = Date.now();
+    switch (frame.type) {
+      case "session": this.begun(frame); break;
+      case "message":
+        if (frame.sequence <= this.last) return;
+        this.last = frame.sequence;
+        this.timers.ack ??= setTimeout(() => { this.timers.ack = null; this.say({ type: "ack", sequence: this.last }); }, ACK_MS);
+        break;
+      case "received": this.chat = frame.chat; this.drop(frame.message_id); break;
+      case "state": this.chat = frame.phase === "none" ? 0 : frame.chat; break;
+      case "ended": this.chat = 0; break;
+      case "error":
+        if (frame.message_id && ["too_fast", "unavailable", "too_many"].includes(frame.code)) {
+          this.timers.slow ??= setTimeout(() => { this.timers.slow = null; this.sendAgain(); }, SLOW_DOWN_MS);
+          return;
+        }
+        console.warn("chat:", frame.code, frame.message);
+        break;
+    }
+    this.hears[frame.type]?.(frame);
+  }
+
+  begun(frame) {
+    const memory = this.memory.value;
+    const forgotten = !frame.resumed && this.last > 0;
+    if (frame.secret) {
+      Object.assign(memory, { session: frame.session, secret: frame.secret });
+      this.last = 0;
+      this.chat = 0;
+      for (const message of this.outbox) message.chat = 0; // their conversation is not ours any more
+      this.memory.keep();
+    }
+    if (forgotten) this.hears.forgotten();
+    this.up = true;
+    this.retryMs = RETRY_MS_FIRST;
+    this.hears.link(true);
+    this.sendAgain();
+    const ping = () => {
+      if (Date.now() - this.heardMs > SILENCE_MS_MAX) return this.abandon();
+      this.say({ type: "ping" });
+      this.timers.ping = setTimeout(ping, PING_MS);
+    };
+    clearTimeout(this.timers.ping);
+    this.timers.ping = setTimeout(ping, PING_MS);
+  }
+
+  // A socket that answers nothing may take minutes to notice that it is dead.
+  abandon() {
+    const socket = this.socket;
+    this.lost();
+    socket?.close();
+  }
+
+  // Resolves to {id, name, media_type, bytes_n, url}; rejects with the channel's {code, message}.
+  async upload(file) {
+    const { session, secret } = this.memory.value;
+    const form = new FormData();
+    form.append("session", session);
+    form.append("secret", secret);
+    form.append("file", file, file.name || "image.png");
+    const response = await fetch(new URL("attachments", this.base), { method: "POST", body: form, credentials: "omit" });
+    const answer = await response.json();
+    if (!response.ok) throw answer;
+    return answer;
+  }
+}
+
+// What outlives the page: the session and its unsent messages. Without storage it lives as long as the page.
+class Memory {
+  constructor(key) {
+    this.key = key;
+    let kept = {};
+    try { kept = JSON.parse(localStorage.getItem(key)) ?? {}; } catch { /* no storage, or not ours */ }
+    this.known = Boolean(kept.session);
+    this.value = {
+      session: String(kept.session ?? ""),
+      secret: String(kept.secret ?? ""),
+      skipped: kept.skipped, // the conversation that was not to be rated
+      outbox: Array.isArray(kept.outbox) ? kept.outbox : [],
+    };
+  }
+
+  keep() {
+    try { localStorage.setItem(this.key, JSON.stringify(this.value)); } catch { /* private window */ }
+  }
+}
+
+function makeId() {
+  // randomUUID exists only on secure pages; an intranet's may be plain http.
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
