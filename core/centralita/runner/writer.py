@@ -139,6 +139,7 @@ class JournalWriter:
         try:
             if batch is not None:
                 self._journal.append(batch, expected_seq=batch.first_seq - 1)
+                self._journal.tidy()
         except BaseException as error:
             self._fail(error)
             raise
@@ -227,7 +228,9 @@ class JournalWriter:
                 if group:
                     self._committed.extend(group)
                     self._in_trio(self._tell)
-                while going and self._waiting.empty() and self._journal.tidy():
+                # A piece of housekeeping after every group, more while nobody waits: it keeps up with
+                # any load, and holds up nobody for longer than a piece takes.
+                while self._journal.tidy() and going and self._waiting.empty():
                     pass
         except BaseException as error:  # noqa: BLE001 - carried over to `run`, which raises it
             failure = error
