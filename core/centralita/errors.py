@@ -41,3 +41,7 @@ class InvalidTransition(CentralitaError, AssertionError):
 
 class EngineStopped(CentralitaError):
     """The engine is stopping or has failed; the command was not taken."""
+
+
+class EngineBusy(CentralitaError):
+    """More calls are on their way into the engine than it takes; the command was not taken."""

@@ -16,22 +16,25 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pluggy
 from msgspec import Struct
 
-from centralita import hookspecs, protocols
+from centralita import built_in, hookspecs, protocols
 from centralita.config import (
     OWN_MEDIUM,
     ChannelRule,
     Component,
+    Configuration,
     EngineConfig,
     locate,
     problems_of,
 )
-from centralita.errors import ConfigurationError, PluginError
+from centralita.errors import CentralitaError, ConfigurationError, PluginError
+from centralita.journal import Journal
 from centralita.protocols import Build, Capabilities, Context
 
 ENTRY_POINT_GROUP: Final = "centralita"
@@ -58,8 +61,9 @@ PROTOCOLS: Final[dict[str, type]] = {
     "kpi_sinks": protocols.KpiSink,
     "front_doors": protocols.FrontDoor,
     "routes": protocols.HasRoutes,
+    "journal": Journal,
 }
-"""What a component of each kind must have. A journal is checked where it is opened."""
+"""What a component of each kind must have."""
 
 FRONT_DOORS_MAX: Final = 1
 TYPE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -144,7 +148,9 @@ def load_plugins(extra: Sequence[object] = (), *, entry_points: bool = True) -> 
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    found = [*(_installed() if entry_points else ()), *((_name_of(plugin), plugin) for plugin in extra)]
+    found: list[tuple[str, object]] = [("built_in", built_in)]
+    found += _installed() if entry_points else ()
+    found += [(_name_of(plugin), plugin) for plugin in extra]
     plugins = Plugins()
     for name, plugin in found:
         _register(manager, name, plugin)
@@ -154,18 +160,25 @@ def load_plugins(extra: Sequence[object] = (), *, entry_points: bool = True) -> 
     return plugins
 
 
+def data_folder(configuration: Configuration, component: Component) -> Path:
+    """Where a component keeps its files: `DATA/KIND/NAME`, the journal `DATA/journal`."""
+    root = configuration.folder / configuration.domain.data
+    return root / "journal" if component.kind == "journal" else root / component.kind / component.name
+
+
 def build(prepared: Prepared, context: Context) -> Any:
     """Make the component. Raises PluginError when `build` fails or what it made lacks something."""
     component, registration = prepared.component, prepared.registration
     where = f"{component.path} (type {registration.type_name!r} of plugin {registration.plugin!r})"
     try:
         made: Any = registration.build(prepared.settings, context)
-    except ConfigurationError:
+    except CentralitaError:
+        # The component's author has said it: a setting that can't be, a journal that is locked.
         raise
     except Exception as error:
         raise PluginError(f"{where} could not be built: {type(error).__name__}: {error}") from error
-    protocol = PROTOCOLS.get(component.kind)
-    if protocol is not None and (missing := _missing(made, protocol)):
+    protocol = PROTOCOLS[component.kind]
+    if missing := _missing(made, protocol):
         raise PluginError(
             f"{where}: {type(made).__name__} is no {protocol.__name__}: lacks {', '.join(missing)}"
         )

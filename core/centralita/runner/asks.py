@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from centralita.engine import Engine
+from centralita.look import contact_view
 from centralita.messages import (
     AnnounceWait,
     AnyAsk,
@@ -47,7 +48,7 @@ from centralita.runner.desks import Desks
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Lanes
 from centralita.runner.supervise import CallFailed, Supervised
-from centralita.views import ContactView, contact_view
+from centralita.views import ContactView
 
 STAGE_WORKERS_MAX: Final = 256
 """Contacts that may be asked about at once, for CRMs, for classifiers and for bots."""

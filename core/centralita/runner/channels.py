@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from centralita.engine import Engine
+from centralita.look import contact_view
 from centralita.messages import (
     AnnounceWait,
     ConnectContact,
@@ -28,7 +29,6 @@ from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Lanes
 from centralita.runner.signals import Signals
 from centralita.runner.supervise import CallFailed, Supervised
-from centralita.views import contact_view
 
 ChannelAsk = (
     ConnectContact | DisconnectContact | SetHold | JoinAgent | PartAgent | DeliverMessage | AnnounceWait

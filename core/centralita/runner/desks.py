@@ -16,7 +16,7 @@ from typing import Final, assert_never
 import structlog
 import trio
 
-from centralita.engine import Engine
+from centralita.look import agent_view
 from centralita.messages import (
     AnyCommand,
     AnyEvent,
@@ -32,9 +32,9 @@ from centralita.messages import (
 from centralita.protocols import Desk, Signal
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Lanes
+from centralita.runner.recent import RecentEngine
 from centralita.runner.signals import Signals
 from centralita.runner.supervise import CallFailed, Supervised
-from centralita.views import agent_view, contact_view
 
 CALL_S: Final = 5.0
 """How long a desk may take to pass something on."""
@@ -56,7 +56,7 @@ class DeskPort:
         supervised: Supervised,
         *,
         nursery: trio.Nursery,
-        engine: Engine,
+        engine: RecentEngine,
         inbox: CommandInbox,
         log: structlog.stdlib.BoundLogger,
     ) -> None:
@@ -127,7 +127,7 @@ class DeskPort:
     async def _offer(self, ask: SendOffer) -> None:
         contact = self._engine.state.contacts.get(ask.contact)
         work = contact.works.get(ask.agent) if contact is not None else None
-        view = contact_view(self._engine, ask.contact)
+        view = self._engine.view(ask.contact)
         if view is not None and work is not None and work.offer == ask.offer and work.state == "offered":
             await self.supervised.call(
                 self._desk.offer, ask.agent, view, offer=ask.offer, expires_ns=ask.expires_ns, limit_s=CALL_S
@@ -137,9 +137,7 @@ class DeskPort:
         changed = self._changed.pop(agent, {})
         view = agent_view(self._engine, agent)
         if view is not None:
-            contacts = [
-                one for contact in changed if (one := contact_view(self._engine, contact)) is not None
-            ]
+            contacts = [one for contact in changed if (one := self._engine.view(contact)) is not None]
             await self.supervised.call(self._desk.update, view, contacts, limit_s=CALL_S)
 
     async def _signal(self, signal: Signal) -> None:
@@ -153,7 +151,7 @@ class DeskPort:
 class Desks:
     """All desks: which agent sits at which, and who is concerned by what has happened."""
 
-    def __init__(self, ports: Mapping[str, DeskPort], engine: Engine) -> None:
+    def __init__(self, ports: Mapping[str, DeskPort], engine: RecentEngine) -> None:
         self._ports = ports
         self._engine = engine
         self._last_desk: dict[str, DeskPort] = {}

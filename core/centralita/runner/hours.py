@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import trio
 from msgspec import Struct
 
 from centralita.config import NS_PER_S, EngineConfig, Hours
@@ -110,18 +111,29 @@ def calendars(hours: Mapping[str, Hours]) -> dict[str, Calendar]:
 
 
 class HoursKeeper:
-    """Opens and closes the queues of one configuration by their calendars."""
+    """Opens and closes the queues of the configuration in force by their calendars."""
 
     def __init__(self, clock: Clock, inbox: CommandInbox) -> None:
         self._clock = clock
         self._inbox = inbox
+        self._kept: dict[str, Calendar] = {}
+        self._round = trio.CancelScope()
 
-    async def run(self, engine: EngineConfig, hours: Mapping[str, Calendar]) -> None:
+    def apply(self, engine: EngineConfig, hours: Mapping[str, Calendar]) -> None:
+        """Keep the queues of a configuration from now on; each is told anew what it is."""
+        self._kept = {name: hours[queue.hours] for name, queue in engine.queues.items() if queue.hours}
+        self._round.cancel()
+
+    async def run(self) -> None:
         """Say what each queue with hours is now, then each change as it comes. Runs until cancelled.
 
         What a supervisor opens or closes by hand stands until the calendar's next change.
         """
-        kept = {name: hours[queue.hours] for name, queue in engine.queues.items() if queue.hours}
+        while True:
+            with trio.CancelScope() as self._round:
+                await self._keep(dict(self._kept))
+
+    async def _keep(self, kept: Mapping[str, Calendar]) -> None:
         now_ns = self._clock.now_ns()
         commands = [_command(name, calendar.is_open(now_ns)) for name, calendar in kept.items()]
         changes = {name: calendar.next_change_ns(now_ns) for name, calendar in kept.items()}

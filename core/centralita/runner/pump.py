@@ -14,6 +14,7 @@ It ends the run with an error, and the journal brings everything back.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -64,6 +65,8 @@ class Pump:
         self._snapshotting = False
         self._idle_ticks = 0
         self._stopping = False
+        self.stopped = trio.Event()
+        self._in_flight: deque[Sequence[Entry]] = deque()
 
     async def run(self) -> None:
         """Pump until `stop` has been called and the inbox is empty. Raises what the engine raises."""
@@ -78,6 +81,7 @@ class Pump:
                         self._snapshotting = True
                         nursery.start_soon(self._save_snapshot, self._engine.seq, self._engine.snapshot())
                 elif self._stopping:
+                    self.stopped.set()
                     return
                 else:
                     deadline = trio_deadline(self._clock, self._engine.next_deadline_ns())
@@ -87,6 +91,12 @@ class Pump:
         """Have `run` return once nothing waits in the inbox."""
         self._stopping = True
         self._inbox.wake_pump()
+
+    def fail_in_flight(self, error: BaseException) -> None:
+        """Wake whoever waits for a batch that will never be known to be durable."""
+        while self._in_flight:
+            for entry in self._in_flight.popleft():
+                entry.fail(error)
 
     def _decide(self, entries: Sequence[Entry], *, tick: bool) -> None:
         """Decide a batch at one moment and hand its records to the writer."""
@@ -101,25 +111,28 @@ class Pump:
                 asks.extend(done.asks)
             return Outcome(seq=done.seq, contact=done.contact, refusal=done.refusal)
 
+        self._in_flight.append(entries)
         if tick:
             step(TICK)
             self._note_tick(changed=bool(records))
         for entry in entries:
             entry.outcomes = [step(command) for command in entry.commands]
-        self._writer.put(records, partial(self._durable, entries, records, asks))
+        self._writer.put(records, partial(self._durable, records, asks))
 
-    def _durable(self, entries: Sequence[Entry], records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
+    def _durable(self, records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
         """Called by the writer, in order, when everything up to here is on the disk."""
         if records:
             self._deliver(records, asks)
-        for entry in entries:
+        for entry in self._in_flight.popleft():
             entry.settle()
 
     def _note_tick(self, *, changed: bool) -> None:
         due_ns = self._engine.next_deadline_ns()
         self._idle_ticks = self._idle_ticks + 1 if not changed and due_ns <= self._engine.now_ns else 0
         if self._idle_ticks > IDLE_TICKS_MAX:
-            raise DeadlineStuck(f"a Tick is due at {due_ns} ns, and {self._idle_ticks} in a row changed nothing")
+            raise DeadlineStuck(
+                f"a Tick is due at {due_ns} ns, and {self._idle_ticks} in a row changed nothing"
+            )
 
     def _snapshot_due(self) -> bool:
         every = self._snapshot_every

@@ -41,6 +41,9 @@ HANGS_MAX: Final = 3
 
 ERROR_LENGTH_MAX: Final = 300
 
+FOLLOWING_KINDS: Final = ("kpi_sinks", "crms")
+"""The kinds that also read the journal along."""
+
 
 class CallFailed(Exception):
     """A component's method raised or took too long. `reason` is fit for logs and the journal."""
@@ -89,13 +92,20 @@ class Supervised:
         self.on_down: Callable[[], Sequence[AnyCommand]] = lambda: ()
         self._inbox = inbox
         self._clock = clock
-        self._log = log
+        self.log = log
         self._tasks = tasks
         self._since_ns = clock.now_ns()
         self._hangs = 0
         self._life: trio.CancelScope | None = None
         self._hung = ""
         self._up = trio.Event()
+        self._first_life = trio.Event()
+        self._tasks_done = trio.Event()
+
+    @property
+    def follows(self) -> bool:
+        """Whether it reads the journal along, and so ends after the last record."""
+        return self.kind in FOLLOWING_KINDS
 
     @property
     def is_up(self) -> bool:
@@ -118,6 +128,14 @@ class Supervised:
         """Return when it is up."""
         while not self.is_up:
             await self._up.wait()
+
+    async def wait_first_life(self) -> None:
+        """Return when it is up for the first time, or has failed to come up."""
+        await self._first_life.wait()
+
+    async def wait_tasks_done(self) -> None:
+        """Return when all its tasks have returned of themselves, in one life."""
+        await self._tasks_done.wait()
 
     async def call(
         self, method: Callable[..., Awaitable[Result]], *arguments: Any, limit_s: float, **named: Any
@@ -154,8 +172,9 @@ class Supervised:
             if trio.current_time() - began_s >= STABLE_S:
                 delay_s = FIRST_DELAY_S
             wait_s = delay_s * chance.uniform(0.5, 1.5)
-            self._log.warning("component_down", error=crash.reason, restart_in_s=round(wait_s, 3))
+            self.log.warning("component_down", error=crash.reason, restart_in_s=round(wait_s, 3))
             self._became("down", crash.reason)
+            self._first_life.set()
             self._up = trio.Event()
             await self._tell(
                 inbox, MarkComponentDown(component=self.path, error=crash.reason), *self.on_down()
@@ -183,11 +202,11 @@ class Supervised:
                         return Crashed(f"did not start within {START_S:g} s")
                     self._became("up", "")
                     self._up.set()
+                    self._first_life.set()
                     self.on_up()
                     if tell:
                         nursery.start_soon(self._tell, inbox, MarkComponentUp(component=self.path))
-                    for task in self._tasks:
-                        nursery.start_soon(task)
+                    nursery.start_soon(self._run_tasks)
             return Crashed(self._hung)
         except Exception as error:  # noqa: BLE001 - a plugin's life, supervised
             return Crashed(describe(error))
@@ -197,6 +216,12 @@ class Supervised:
     async def _run_once(self, *, task_status: trio.TaskStatus[None]) -> None:
         await self.component.run(self._inbox, task_status=task_status)
         raise Returned
+
+    async def _run_tasks(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for task in self._tasks:
+                nursery.start_soon(task)
+        self._tasks_done.set()
 
     async def _tell(self, inbox: CommandInbox, *commands: AnyCommand) -> None:
         try:

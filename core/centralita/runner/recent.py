@@ -1,0 +1,43 @@
+"""The engine as the runner holds it: one that can still show the contacts which ended a short while ago.
+
+The engine forgets a contact when it ends; the journal and the CRMs have it for good. In between, a customer
+rates, a desk refreshes, somebody asks what became of it. So the last ones are kept, a bounded number.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from centralita.engine import Engine
+from centralita.lines import Core
+from centralita.look import contact_view, view_of
+from centralita.messages import AnyEvent, ContactEnded
+from centralita.state import Contact
+from centralita.views import ContactView
+
+ENDED_SHOWN_MAX: Final = 1_000
+"""Ended contacts that can still be shown."""
+
+
+class RecentEngine(Engine):
+    """An Engine whose ended contacts can be seen a little longer. Nothing else differs."""
+
+    def __init__(self, *, core: Core = "native") -> None:
+        super().__init__(core=core)
+        self._ended: OrderedDict[int, Contact] = OrderedDict()
+
+    def emit(self, event: AnyEvent) -> None:
+        """Make an event true; a contact that ends is remembered as it was at its end."""
+        if type(event) is ContactEnded:
+            self._ended[event.contact] = self.state.contacts[event.contact]
+            if len(self._ended) > ENDED_SHOWN_MAX:
+                self._ended.popitem(last=False)
+        super().emit(event)
+
+    def view(self, contact: int, *, messages: bool = True) -> ContactView | None:
+        """A contact, live or ended a short while ago; None when unknown."""
+        live = contact_view(self, contact, messages=messages)
+        if live is None and (ended := self._ended.get(contact)) is not None:
+            return view_of(self, ended, messages=messages)
+        return live

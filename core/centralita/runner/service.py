@@ -1,0 +1,528 @@
+"""Everything put together: a configuration, its plugins, a journal and an engine, started and stopped in order.
+
+Starting: read and check the configuration, load plugins, open the journal, recover the engine, build the
+components, then run them: those that only listen or answer first, the ways in last, so that the first
+contact finds a CRM that is up. Stopping is the same backwards: admit no more, let what was asked finish,
+close the ways in, decide what still waits, let followers read to the end, keep a snapshot. Each step has
+a limit; what is still live when it is over stays in the journal, and the next start goes on with it.
+
+It refuses to know any rule and any plugin.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+import trio
+from msgspec import Struct
+
+from centralita import config as configurations
+from centralita.config import Component, Configuration
+from centralita.errors import ConfigurationError, EngineStopped, PluginError
+from centralita.journal import Journal, recover
+from centralita.lines import Core
+from centralita.messages import (
+    AnyAsk,
+    AnyCommand,
+    ApplyConfiguration,
+    LoseAgent,
+    MarkComponentUp,
+    Record,
+)
+from centralita.plugins import Plugins, Prepared, build, data_folder, load_plugins, resolve_channels
+from centralita.protocols import Clock, Context, HasRoutes
+from centralita.runner.asks import AskRunner
+from centralita.runner.channels import ChannelPort
+from centralita.runner.clock import RealClock
+from centralita.runner.desks import DeskPort, Desks
+from centralita.runner.figures import FiguresKeeper
+from centralita.runner.followers import Feed, feed_follower
+from centralita.runner.hours import Calendar, HoursKeeper, calendars
+from centralita.runner.inbox import CommandInbox, ComponentInbox
+from centralita.runner.pump import Pump
+from centralita.runner.recent import RecentEngine
+from centralita.runner.supervise import FOLLOWING_KINDS, Supervised
+from centralita.runner.switchboard import House, LiveSwitchboard
+from centralita.runner.writer import JournalWriter
+
+START_WAIT_S: Final = 10.0
+"""How long the ways in wait for CRMs, classifiers, bots and desks to be up, at start."""
+
+STOP_ASKS_S: Final = 5.0
+"""How long what was asked of components may take to finish, at stop."""
+
+STOP_FOLLOW_S: Final = 10.0
+"""How long followers may take to read to the end, at stop; later they go on where they were."""
+
+STOP_PART_S: Final = 5.0
+"""How long components may take to end once cancelled, before the log names them."""
+
+SETTLE_COMMANDS_MAX: Final = 1_000
+"""Commands handed in together while the recovered state is brought up to the present."""
+
+DEFAULT_JOURNAL: Final = Component(kind="journal", name="journal", type="sqlite", settings={})
+
+Config = Configuration | Path | str | Mapping[str, Any]
+"""A configuration, the path of a file, or what such a file would decode to."""
+
+_ANSWERING: Final = ("kpi_sinks", "crms", "classifiers", "bots", "routes")
+_WAYS_IN: Final = ("desks", "channels", "front_doors")
+
+
+@asynccontextmanager
+async def open_engine(
+    config: Config,
+    *,
+    plugins: Sequence[object] = (),
+    entry_points: bool = True,
+    journal: Journal | None = None,
+    clock: Clock | None = None,
+    core: Core = "native",
+    drain_s: float = 0.0,
+) -> AsyncIterator[LiveSwitchboard]:
+    """Run an engine with its plugins inside this trio program, for as long as the block lasts.
+
+    `plugins` are modules or objects with hooks, beside those found by entry points (`entry_points`).
+    `journal` None: what `[journal]` says, SQLite in the data folder when it says nothing; one that is
+    given stays open. `clock` None: the real one. `drain_s`: how long at the end live contacts may go on
+    to finish; those still live then stay in the journal for the next start.
+
+    Raises ConfigurationError, PluginError or JournalError before the block is entered, and out of the
+    block what ended the engine, if something did. Leaving the block, cancelled or not, stops in order.
+    """
+    service = Service(
+        read_configuration(config),
+        load_plugins(plugins, entry_points=entry_points),
+        journal=journal,
+        clock=clock,
+        core=core,
+        drain_s=drain_s,
+    )
+    try:
+        async with trio.open_nursery() as nursery:
+            switchboard = await nursery.start(service.run)
+            try:
+                yield switchboard
+            finally:
+                service.stop()
+    except BaseExceptionGroup as group:
+        raise _sole(group) from None
+
+
+async def serve(
+    config: Config,
+    *,
+    ready: Callable[[LiveSwitchboard], Awaitable[None]] | None = None,
+    **settings: Any,
+) -> None:
+    """Run an engine until SIGTERM or SIGINT, then stop in order and return; a second signal hurries.
+
+    `ready` is awaited once everything has been started. `settings` are those of `open_engine`.
+    """
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        entry_points = settings.pop("entry_points", True)
+        plugins = load_plugins(settings.pop("plugins", ()), entry_points=entry_points)
+        service = Service(read_configuration(config), plugins, **settings)
+        try:
+            async with trio.open_nursery() as nursery:
+                switchboard = await nursery.start(service.run)
+                if ready is not None:
+                    await ready(switchboard)
+                nursery.start_soon(_watch, signals, service)
+                await service.stopped.wait()
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise _sole(group) from None
+
+
+def read_configuration(config: Config) -> Configuration:
+    """A Configuration from whatever an embedder has. Raises ConfigurationError."""
+    if isinstance(config, Configuration):
+        return config
+    if isinstance(config, str | Path):
+        return configurations.load(Path(config))
+    return configurations.decode(dict(config))
+
+
+class Service:
+    """One engine from start to stop. `run` once; `stop` any time after it has started."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        plugins: Plugins,
+        *,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
+        core: Core = "native",
+        drain_s: float = 0.0,
+    ) -> None:
+        self.stopped = trio.Event()
+        self._configuration = configuration
+        self._calendars: dict[str, Calendar] = calendars(configuration.hours)
+        self._prepared = plugins.prepare(configuration.components)
+        (self._journal_prepared,) = plugins.prepare([configuration.journal or DEFAULT_JOURNAL])
+        self._given_journal = journal
+        self._clock = clock
+        self._core: Core = core
+        self._drain_s = drain_s
+        self._log = structlog.stdlib.get_logger("centralita")
+        self._switchboard = LiveSwitchboard()
+        self._stop = trio.Event()
+        self._quiet = trio.Event()
+        self._patience = trio.CancelScope()
+
+    def stop(self, *, hurry: bool = False) -> None:
+        """Begin to stop in order; with `hurry` nothing is waited for any more."""
+        self._stop.set()
+        if hurry:
+            self._patience.cancel()
+
+    async def run(self, *, task_status: trio.TaskStatus[LiveSwitchboard]) -> None:
+        """Start, run until `stop`, and stop in order."""
+        opened = None if self._given_journal is not None else await self._open_journal()
+        try:
+            journal = self._given_journal or opened
+            assert journal is not None
+            await self._run(journal, task_status)
+        finally:
+            if opened is not None:
+                opened.close()
+            self.stopped.set()
+
+    async def _open_journal(self) -> Journal:
+        component = self._journal_prepared.component
+        # Opening may check a whole file, but nothing else runs yet, and SQLite wants one thread.
+        journal: Journal = build(self._journal_prepared, self._context(component, self._clock or RealClock()))
+        return journal
+
+    async def _run(self, journal: Journal, task_status: trio.TaskStatus[LiveSwitchboard]) -> None:
+        engine = _recovered(journal, self._core)
+        clock = self._clock or self._real_clock(engine)
+        inbox = CommandInbox()
+        feed = Feed(journal)
+        figures = FiguresKeeper(feed, path=self._figures_path(journal), log=self._log)
+        house = House(
+            engine=engine,
+            inbox=inbox,
+            clock=clock,
+            configuration=self._configuration,
+            feed=feed,
+            figures=figures,
+        )
+        self._switchboard.open(house)
+        self._build_components(house)
+        # The shield is outside the nursery, so that a failure inside still reaches everybody.
+        with trio.CancelScope() as shield:
+            async with trio.open_nursery() as nursery:
+                writer = JournalWriter(journal)
+                await nursery.start(writer.run)
+                parts = Parts(
+                    edge=await nursery.start(Part().run),
+                    sinks=await nursery.start(Part().run),
+                    ports=await nursery.start(Part().run),
+                )
+                pump = self._start_pump(house, journal, writer, parts, nursery)
+                open_asks = engine.open_asks()
+                await self._settle_state(house)
+                await self._start_components(house, parts)
+                self._asks.dispatch(open_asks)
+                parts.edge.nursery.start_soon(self._hours.run)
+                self._log.info("started", seq=engine.seq, live=len(engine.state.contacts))
+                # From here on whoever cancels the program still gets an orderly stop.
+                await trio.lowlevel.checkpoint_if_cancelled()
+                shield.shield = True
+                task_status.started(self._switchboard)
+                await self._stop.wait()
+                await self._wind_down(house, parts, pump)
+                await self._finish(house, parts, writer)
+                nursery.cancel_scope.cancel()
+
+    def _start_pump(
+        self, house: House, journal: Journal, writer: JournalWriter, parts: Parts, nursery: trio.Nursery
+    ) -> Pump:
+        self._hours = HoursKeeper(house.clock, house.inbox)
+        self._hours.apply(house.configuration.engine, self._calendars)
+        self._asks = self._open_ports(house, parts.ports.nursery)
+        pump = Pump(
+            engine=house.engine,
+            inbox=house.inbox,
+            writer=writer,
+            clock=house.clock,
+            deliver=partial(self._deliver, house),
+            snapshot_every=journal.snapshot_every,
+        )
+        nursery.start_soon(pump.run)
+        nursery.start_soon(_release_waiting, house, pump)
+        return pump
+
+    # Starting ------------------------------------------------------------------------------------
+
+    def _real_clock(self, engine: RecentEngine) -> RealClock:
+        clock = RealClock(not_before_ns=engine.now_ns)
+        if clock.set_back_ns:
+            self._log.warning("clock_set_back", seconds=clock.set_back_ns / 1e9)
+        return clock
+
+    def _figures_path(self, journal: Journal) -> Path | None:
+        if not journal.blocking:
+            return None
+        folder = self._configuration.folder / self._configuration.domain.data
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "figures.msgpack"
+
+    def _context(self, component: Component, clock: Clock) -> Context:
+        folder = data_folder(self._configuration, component)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Context(
+            kind=component.kind,
+            name=component.name,
+            log=self._log.bind(component=component.path),
+            clock=clock,
+            data=folder,
+            configuration=self._configuration,
+            switchboard=self._switchboard,
+        )
+
+    def _build_components(self, house: House) -> None:
+        """Build all: channels first, since the others are to see the configuration with their media."""
+        channels = [one for one in self._prepared if one.component.kind == "channels"]
+        others = [one for one in self._prepared if one.component.kind != "channels"]
+        made = {one.component.path: self._supervised(one, house) for one in channels}
+        house.capabilities = {one.name: one.component.capabilities for one in made.values()}
+        engine = resolve_channels(self._configuration.engine, house.capabilities)
+        self._configuration = msgspec.structs.replace(self._configuration, engine=engine)
+        house.configuration = self._configuration
+        made |= {one.component.path: self._supervised(one, house) for one in others}
+        house.supervised = [made[component.path] for component in self._configuration.components]
+        self._mount_routes(house.supervised)
+
+    def _supervised(self, prepared: Prepared, house: House) -> Supervised:
+        component = prepared.component
+        made = build(prepared, self._context(component, house.clock))
+        tasks = [partial(feed_follower, made, house.feed)] if component.kind in FOLLOWING_KINDS else []
+        return Supervised(
+            kind=component.kind,
+            name=component.name,
+            type_name=component.type,
+            component=made,
+            inbox=ComponentInbox(house.inbox),
+            clock=house.clock,
+            log=self._log.bind(component=component.path),
+            tasks=tasks,
+        )
+
+    def _mount_routes(self, supervised: Sequence[Supervised]) -> None:
+        for door in supervised:
+            if door.kind == "front_doors":
+                bringing = [
+                    one for one in supervised if one is not door and isinstance(one.component, HasRoutes)
+                ]
+                try:
+                    door.component.mount([route for one in bringing for route in one.component.routes()])
+                except Exception as error:
+                    raise PluginError(
+                        f"{door.path}: routes can't be mounted: {type(error).__name__}: {error}"
+                    ) from error
+
+    def _open_ports(self, house: House, nursery: trio.Nursery) -> AskRunner:
+        def of_kind(kind: str) -> dict[str, Supervised]:
+            return {one.name: one for one in house.supervised if one.kind == kind}
+
+        settings: dict[str, Any] = {"nursery": nursery, "engine": house.engine, "inbox": house.inbox}
+        log = self._log
+        house.channels = {
+            name: ChannelPort(one, log=log.bind(component=one.path), **settings)
+            for name, one in of_kind("channels").items()
+        }
+        desks = {
+            name: DeskPort(one, log=log.bind(component=one.path), **settings)
+            for name, one in of_kind("desks").items()
+        }
+        house.desks = Desks(desks, house.engine)
+        asks = AskRunner(
+            **settings,
+            channels=house.channels,
+            desks=house.desks,
+            crms=list(of_kind("crms").values()),
+            classifiers=list(of_kind("classifiers").values()),
+            bots=of_kind("bots"),
+            log=log,
+        )
+        house.asks_open = lambda: asks.open
+        return asks
+
+    async def _settle_state(self, house: House) -> None:
+        """Bring the recovered state up to the present: configuration, agents' desks, components gone."""
+        state = house.engine.state
+        first: list[AnyCommand] = []
+        if state.config != house.configuration.engine:
+            first.append(ApplyConfiguration(config=house.configuration.engine))
+        # Whoever was signed in has lost the connection with the process, and has the grace to come back.
+        first += [
+            LoseAgent(agent=agent.name, desk=agent.desk) for agent in state.agents.values() if agent.present
+        ]
+        running = {one.path for one in house.supervised}
+        first += [MarkComponentUp(component=gone) for gone in state.components_down if gone not in running]
+        for start in range(0, len(first), SETTLE_COMMANDS_MAX):
+            outcomes = await house.inbox.submit_all(first[start : start + SETTLE_COMMANDS_MAX])
+            for command, outcome in zip(first[start:], outcomes, strict=False):
+                if outcome.refusal is not None and isinstance(command, ApplyConfiguration):
+                    raise ConfigurationError(outcome.refusal.message.splitlines())
+
+    async def _start_components(self, house: House, parts: Parts) -> None:
+        """Start what answers, wait a while for it, then open the ways in."""
+        down = set(house.engine.state.components_down)
+
+        def start(kinds: Iterable[str]) -> list[Supervised]:
+            started = [one for kind in kinds for one in house.supervised if one.kind == kind]
+            for one in started:
+                part = parts.sinks if one.follows else parts.edge
+                part.nursery.start_soon(partial(one.supervise, house.inbox, known_down=one.path in down))
+            return started
+
+        parts.sinks.nursery.start_soon(house.figures.run)
+        for kinds in (_ANSWERING, _WAYS_IN):
+            started = start(kinds)
+            with trio.move_on_after(START_WAIT_S):
+                for one in started:
+                    await one.wait_first_life()
+        for door in house.supervised:
+            if door.kind == "front_doors" and not door.is_up:
+                # Without its front door a daemon would run unseen.
+                raise PluginError(f"{door.path} did not start: {door.error or 'it takes too long'}")
+
+    # Running -------------------------------------------------------------------------------------
+
+    def _deliver(self, house: House, records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
+        """What follows once records are durable; called in their order."""
+        house.feed.publish(records)
+        if asks:
+            self._asks.dispatch(asks)
+        if house.desks is not None:
+            house.desks.show(records)
+        for record in records:
+            if isinstance(record.command, ApplyConfiguration):
+                self._hours.apply(record.command.config, self._calendars)
+        if not house.engine.state.contacts:
+            self._quiet.set()
+
+    # Stopping ------------------------------------------------------------------------------------
+
+    async def _wind_down(self, house: House, parts: Parts, pump: Pump) -> None:
+        """Admit no more, let what goes on finish, close the ways in, decide what still waits."""
+        self._log.info("stopping", live=len(house.engine.state.contacts))
+        house.stopping = True
+        house.inbox.stop_admitting()
+        with self._patience:
+            if self._drain_s and house.engine.state.contacts:
+                self._quiet = trio.Event()
+                with trio.move_on_after(self._drain_s):
+                    await self._quiet.wait()
+            with trio.move_on_after(STOP_ASKS_S):
+                await self._asks.wait_idle()
+        ways_in = [one for one in house.supervised if not one.follows]
+        await self._end(parts.edge, ways_in)
+        await self._end(parts.ports, ())
+        pump.stop()
+        await pump.stopped.wait()
+
+    async def _finish(self, house: House, parts: Parts, writer: JournalWriter) -> None:
+        """Everything onto the disk, followers to the end, a snapshot, and goodbye."""
+        await writer.flush()
+        house.feed.close()
+        following = [one for one in house.supervised if one.follows]
+        hurry = self._patience.cancel_called
+        with trio.move_on_after(0 if hurry else STOP_FOLLOW_S):
+            await house.figures.wait_done()
+            for one in following:
+                if one.is_up:
+                    await one.wait_tasks_done()
+        await self._end(parts.sinks, following)
+        await house.figures.save()
+        if house.engine.seq:
+            await writer.save_snapshot(house.engine.seq, house.engine.snapshot())
+        await writer.close()
+        self._log.info("stopped", seq=house.engine.seq, live=len(house.engine.state.contacts))
+
+    async def _end(self, part: Part, supervised: Sequence[Supervised]) -> None:
+        """End a part. What does not end when cancelled is named, and holds up the end of the process only:
+        the records are made safe without it."""
+        with trio.move_on_after(STOP_PART_S) as limit:
+            await part.end()
+        if limit.cancelled_caught:
+            self._log.warning("components_do_not_end", components=[one.path for one in supervised])
+        for one in supervised:
+            one.stopped()
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """Who ends when: the ways in and those who answer, then what carries asks to them, then who reads along."""
+
+    edge: Part
+    ports: Part
+    sinks: Part
+
+
+class Part:
+    """Tasks that can be ended, and waited for, apart from their siblings."""
+
+    def __init__(self) -> None:
+        self.nursery: trio.Nursery
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[Part]) -> None:
+        """Live until ended; a failure in it ends the siblings too."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as self.nursery:
+                    task_status.started(self)
+                    await trio.sleep_forever()
+        finally:
+            self._ended.set()
+
+    async def end(self) -> None:
+        """Cancel everything in it and wait until it has ended."""
+        self._scope.cancel()
+        await self._ended.wait()
+
+
+def _recovered(journal: Journal, core: Core) -> RecentEngine:
+    snapshot, records = recover(journal)
+    engine = RecentEngine.restore(snapshot.state if snapshot is not None else None, records, core=core)
+    assert isinstance(engine, RecentEngine)
+    return engine
+
+
+async def _release_waiting(house: House, pump: Pump) -> None:
+    """When the run ends, however it ends, nobody is left waiting for an outcome or a record."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        error = EngineStopped("the engine has stopped")
+        house.inbox.close(error)
+        pump.fail_in_flight(error)
+        house.feed.close()
+
+
+async def _watch(signals: AsyncIterator[int], service: Service) -> None:
+    hurry = False
+    async for _ in signals:
+        service.stop(hurry=hurry)
+        hurry = True
+
+
+def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception of a group that has only one: nurseries inside are nobody's business outside."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,280 @@
+"""The running engine as the rest of the process sees it: commands in, views out.
+
+It refuses to know how the engine was started. Views are made on the spot from the state as decided, which
+may be some milliseconds ahead of the disk; what must not be told before it is safe is told by `submit`,
+whose outcome is durable, and by `follow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+import trio
+
+import centralita
+from centralita.config import Configuration
+from centralita.engine import Engine
+from centralita.errors import ConfigurationError, EngineStopped
+from centralita.explain import explain_agent, explain_contact
+from centralita.look import agent_view, contact_view, queue_view
+from centralita.messages import AnyCommand, ApplyConfiguration, Customer, Record, Refusal
+from centralita.plugins import resolve_channels
+from centralita.protocols import Capabilities, Clock, Outcome, PastContact, Signal
+from centralita.runner.channels import ChannelPort
+from centralita.runner.desks import Desks
+from centralita.runner.figures import FiguresKeeper
+from centralita.runner.followers import Feed
+from centralita.runner.inbox import CommandInbox
+from centralita.runner.recent import RecentEngine
+from centralita.runner.supervise import CallFailed, Supervised
+from centralita.views import (
+    AgentExplanation,
+    AgentView,
+    ComponentView,
+    ContactExplanation,
+    ContactView,
+    QueueView,
+)
+
+HISTORY_S: Final = 5.0
+"""How long a CRM may take to look up earlier contacts."""
+
+CONTACTS_MAX: Final = 100_000
+"""The most contacts one look may give."""
+
+
+class House:
+    """What a running switchboard stands on; made by the service once the engine is recovered."""
+
+    def __init__(
+        self,
+        *,
+        engine: RecentEngine,
+        inbox: CommandInbox,
+        clock: Clock,
+        configuration: Configuration,
+        feed: Feed,
+        figures: FiguresKeeper,
+    ) -> None:
+        self.engine = engine
+        self.inbox = inbox
+        self.clock = clock
+        self.configuration = configuration
+        self.feed = feed
+        self.figures = figures
+        self.began_ns = clock.now_ns()
+        self.capabilities: dict[str, Capabilities] = {}
+        self.supervised: list[Supervised] = []
+        self.channels: dict[str, ChannelPort] = {}
+        self.desks: Desks | None = None
+        self.asks_open: Callable[[], int] = lambda: 0
+        self.stopping = False
+
+
+class LiveSwitchboard:
+    """See `protocols.Switchboard`. Components are given it when built, before the engine runs: until
+    then, and for a submission after the end, everything raises EngineStopped."""
+
+    def __init__(self) -> None:
+        self._house: House | None = None
+
+    def open(self, house: House) -> None:
+        """Begin to answer."""
+        self._house = house
+
+    @property
+    def _open(self) -> House:
+        if self._house is None:
+            raise EngineStopped("the engine does not run yet")
+        return self._house
+
+    async def submit(self, command: AnyCommand) -> Outcome:
+        """Hand a command in and wait until what became of it is durable."""
+        return (await self.submit_all((command,)))[0]
+
+    async def submit_all(self, commands: Sequence[AnyCommand]) -> list[Outcome]:
+        """Hand several in at once, to be decided one after the other with nobody else's in between."""
+        house = self._open
+        if not any(isinstance(command, ApplyConfiguration) for command in commands):
+            return await house.inbox.submit_all(commands)
+        try:
+            resolved = [_resolve(command, house.capabilities) for command in commands]
+        except ConfigurationError as error:
+            refusal = Refusal(code="bad_configuration", message=str(error))
+            return [Outcome(seq=0, contact=0, refusal=refusal) for _ in commands]
+        return await house.inbox.submit_all(resolved)
+
+    def now_ns(self) -> int:
+        """The time the engine lives by."""
+        return self._open.clock.now_ns()
+
+    def contact(self, contact: int, *, messages: bool = True) -> ContactView | None:
+        """A live contact, or one that ended a short while ago; None when unknown."""
+        return self._open.engine.view(contact, messages=messages)
+
+    def contacts(
+        self, *, queue: str = "", agent: str = "", phase: str = "", limit: int = 1000
+    ) -> list[ContactView]:
+        """Live contacts without their messages: first who waits, in the order of service, then the others."""
+        house, found = self._open, list[ContactView]()
+        state = house.engine.state
+        limit = min(limit, CONTACTS_MAX)
+        if agent:
+            known = state.agents.get(agent)
+            numbers: Iterable[int] = tuple(known.contacts) if known is not None else ()
+        else:
+            numbers = chain(_in_order(house.engine, limit), _not_in_line(house.engine))
+        for number in numbers:
+            if len(found) >= limit:
+                break
+            contact = state.contacts.get(number)
+            if contact is None or (queue and contact.queue != queue) or (phase and contact.phase != phase):
+                continue
+            if (view := contact_view(house.engine, number, messages=False)) is not None:
+                found.append(view)
+        return found
+
+    def agent(self, name: str) -> AgentView | None:
+        """An agent of the configuration, signed in or not."""
+        return agent_view(self._open.engine, name)
+
+    def agents(self) -> list[AgentView]:
+        """All agents, in the configuration's order."""
+        engine = self._open.engine
+        return [view for name in engine.state.config.agents if (view := agent_view(engine, name)) is not None]
+
+    def queue(self, name: str) -> QueueView | None:
+        """A queue as it stands."""
+        return queue_view(self._open.engine, name)
+
+    def queues(self) -> list[QueueView]:
+        """All queues, in the configuration's order."""
+        engine = self._open.engine
+        return [view for name in engine.state.config.queues if (view := queue_view(engine, name)) is not None]
+
+    def explain_contact(self, contact: int, *, limit: int = 100) -> ContactExplanation | None:
+        """Why a contact waits, or why it is where it is."""
+        return explain_contact(self._open.engine, contact, limit=limit)
+
+    def explain_agent(self, name: str, *, limit: int = 20) -> AgentExplanation | None:
+        """Why an agent gets none of the first waiting contacts."""
+        return explain_agent(self._open.engine, name, limit=limit)
+
+    def figures(self) -> Mapping[str, Any]:
+        """The figures of every durable record, as of now."""
+        house = self._open
+        return house.figures.figures.as_dict(house.clock.now_ns())
+
+    def components(self) -> list[ComponentView]:
+        """Every component, in the order of the file."""
+        return [supervised.view() for supervised in self._open.supervised]
+
+    def capabilities(self) -> Mapping[str, Capabilities]:
+        """What each channel can do, by the channel's name."""
+        return self._open.capabilities
+
+    def configuration(self) -> Configuration:
+        """The configuration in force: the file's, with what has been applied since and the channels' own."""
+        house = self._open
+        return msgspec.structs.replace(house.configuration, engine=house.engine.state.config)
+
+    def status(self) -> Mapping[str, Any]:
+        """How the engine is: version, uptime, journal, counts, inbox, clock."""
+        house = self._open
+        state = house.engine.state
+        now_ns = house.clock.now_ns()
+        drift = getattr(house.clock, "drift_ns", None)
+        return {
+            "name": house.configuration.domain.name,
+            "version": centralita.__version__,
+            "stopping": house.stopping,
+            "now_ns": now_ns,
+            "uptime_s": (now_ns - house.began_ns) / 1e9,
+            "clock_drift_s": drift() / 1e9 if callable(drift) else 0.0,
+            "journal_seq": house.engine.seq,
+            "durable_seq": house.feed.last_seq,
+            "figures_seq": house.figures.seq,
+            "admitted": state.admitted_n,
+            "ended": state.ended_n,
+            "live": len(state.contacts),
+            "waiting": house.engine.lines.queue.waiting_n(),
+            "agents_present": sum(agent.present for agent in state.agents.values()),
+            "inbox_depth": house.inbox.depth,
+            "asks_open": house.asks_open(),
+            "components_down": sorted(one.path for one in house.supervised if not one.is_up),
+        }
+
+    async def history(
+        self, customer: Customer | None, *, handle: str = "", limit: int = 20
+    ) -> list[PastContact]:
+        """What the CRMs know of earlier contacts, newest first. A CRM that fails or is down adds nothing."""
+        found: list[PastContact] = []
+
+        async def ask(crm: Supervised) -> None:
+            try:
+                answer = await crm.call(
+                    crm.component.history, customer, handle=handle, limit=limit, limit_s=HISTORY_S
+                )
+            except CallFailed as failure:
+                crm.log.warning("ask_failed", ask="history", error=failure.reason)
+            else:
+                found.extend(past for past in answer if isinstance(past, PastContact))
+
+        async with trio.open_nursery() as nursery:
+            for crm in self._open.supervised:
+                if crm.kind == "crms" and crm.is_up:
+                    nursery.start_soon(ask, crm)
+        return sorted(found, key=lambda past: (-past.arrived_ns, past.contact))[:limit]
+
+    def signal(self, signal: Signal) -> None:
+        """Pass on something fleeting: a customer's to the desks, an agent's to the channel and the other desks."""
+        house = self._open
+        contact = house.engine.state.contacts.get(signal.contact)
+        if contact is None:
+            return
+        if signal.by != "customer" and (port := house.channels.get(contact.channel)) is not None:
+            port.signal(signal)
+        if house.desks is not None:
+            house.desks.signal(signal)
+
+    @asynccontextmanager
+    async def follow(self, *, after_seq: int | None = None) -> AsyncIterator[AsyncIterator[Sequence[Record]]]:
+        """Durable records in batches, as they come; with `after_seq` those since then first.
+
+        The iterator ends when the engine does. Raises FollowerLost for a position beyond the
+        journal's, JournalError for one the journal no longer keeps.
+        """
+        feed = self._open.feed
+        async with aclosing(_batches(feed, feed.last_seq if after_seq is None else after_seq)) as batches:
+            yield batches
+
+
+def _in_order(engine: Engine, at_first: int) -> Iterator[int]:
+    """Waiting contacts in the order of service, asked for in growing pieces: most looks end early."""
+    seen, asked = 0, max(at_first, 1)
+    while True:
+        numbers = engine.lines.queue.in_order(now_ns=engine.now_ns, limit=asked)
+        yield from numbers[seen:]
+        if len(numbers) < asked:
+            return
+        seen, asked = len(numbers), asked * 4
+
+
+def _not_in_line(engine: Engine) -> Iterator[int]:
+    return (number for number in engine.state.contacts if not engine.lines.queue.is_waiting(number))
+
+
+async def _batches(feed: Feed, seq: int) -> AsyncGenerator[Sequence[Record], None]:
+    while batch := await feed.after(seq):
+        yield batch
+        seq = batch[-1].seq
+
+
+def _resolve(command: AnyCommand, capabilities: Mapping[str, Capabilities]) -> AnyCommand:
+    if isinstance(command, ApplyConfiguration):
+        return ApplyConfiguration(config=resolve_channels(command.config, capabilities))
+    return command
