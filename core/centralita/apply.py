@@ -332,6 +332,7 @@ def _only_phase(state: State, event: Any, at_ns: int) -> None:
 def _returned(state: State, event: ContactReturned, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     contact.agent = ""
+    contact.picked = ""
     if contact.answered:
         contact.wait_from_ns = at_ns
         contact.deadline_ns = 0
@@ -492,6 +493,8 @@ def _callback_postponed(state: State, event: CallbackPostponed, at_ns: int) -> N
     contact.agent = ""
     contact.callback_attempts += 1
     contact.due_ns = event.due_ns
+    contact.announce_at_ns = 0
+    contact.deadline_ns = 0
 
 
 def _rated(state: State, event: ContactRated, at_ns: int) -> None:
@@ -532,6 +535,7 @@ def _signed_out(state: State, event: AgentSignedOut, at_ns: int) -> None:
     agent.desk = ""
     agent.leaving = False
     agent.grace_until_ns = 0
+    agent.queue_since_ns = agent.queue_given = agent.queue_turn = 0
 
 
 def _connection_lost(state: State, event: AgentConnectionLost, at_ns: int) -> None:

@@ -127,7 +127,7 @@ def _hold(state: State, event: ContactHeld | ContactResumed, asks: Asks) -> None
 
 def _part(state: State, event: AgentLeft | TransferStarted, asks: Asks) -> None:
     contact = state.contacts[event.contact]
-    if not contact.parent:
+    if not contact.parent and contact.phase != "wrapping":
         asks.append(
             PartAgent(
                 contact=contact.id,

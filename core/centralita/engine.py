@@ -131,6 +131,7 @@ class Engine:
             engine.lines.rebuild()
         for record in records:
             engine.reapply(record)
+        engine.lines.changed = False  # what could be matched was, before the engine stopped
         return engine
 
     def reapply(self, record: Record) -> None:

@@ -185,6 +185,7 @@ class Lines:
         """Make the queue and the timers anew from the state, agents' keys as the state has them."""
         state = self.state
         self._configure(state.config)
+        self._restore_turns(state.queue_turns)
         for agent in state.agents.values():
             if agent.present:
                 self._add_agent(agent, agent.queue_since_ns)
@@ -200,7 +201,8 @@ class Lines:
         waits = contact.phase == "waiting"
         if (waits and not contact.due_ns) or holding:
             self.enqueue(contact, waiting=waits)
-        tentative = bool(contact.queue) and self.state.rules(contact.queue).offer_to > 1
+        several = bool(contact.queue) and self.state.rules(contact.queue).offer_to > 1
+        tentative = several and not contact.picked
         media = self.state.config.media
         for name, work in contact.works.items():
             if work.hold:
@@ -214,11 +216,23 @@ class Lines:
             )
         self.retime(contact)
 
+    def _restore_turns(self, turns: int) -> None:
+        """Let the queue's counter of assignments go on from where it was: whoever had the last turn may
+        have signed out, and the counter is the greatest turn that the queue has been told of."""
+        ghost = self.queue.profile((), 1)
+        self.queue.add_agent(0, ghost, now_ns=0, available=False, since_ns=0, turn=turns)
+        self.queue.remove_agent(0, now_ns=0)
+
+    def _note_turn(self, agent: Agent) -> tuple[int, int, int]:
+        keys = self.queue.agent_keys(agent.number)
+        self.state.queue_turns = max(self.state.queue_turns, keys[2])
+        return keys
+
     def store_keys(self) -> None:
         """Write into the state, before a snapshot, what only the queue knows of the agents."""
         for agent in self.state.agents.values():
             if agent.present:
-                keys = self.queue.agent_keys(agent.number)
+                keys = self._note_turn(agent)
                 agent.queue_since_ns, agent.queue_given, agent.queue_turn = keys
 
     def retime(self, contact: Contact) -> None:
@@ -239,8 +253,11 @@ class Lines:
             requirement, ladder = self.requirement({}, contact.medium), -1
             order = self.queue.order(("longest_idle",))
         if contact.rung:
-            rung = rings_of(self.state.rules(contact.queue), contact.skills)[contact.rung - 1]
-            requirement = self.requirement(rung[1], contact.medium)
+            ring = rings_of(self.state.rules(contact.queue), contact.skills)[contact.rung - 1]
+            requirement = self.requirement(ring[1], contact.medium)
+        rung = contact.rung
+        if contact.answered and not waiting:
+            ladder, rung = -1, 0  # rings are over with the wait
         excluded: tuple[int, ...] = ()
         if contact.excluded:
             agents = self.state.agents
@@ -257,7 +274,7 @@ class Lines:
             priority=contact.priority + self._raised(contact),
             rate=contact.rate_thousandths,
             ladder=ladder,
-            rung=contact.rung,
+            rung=rung,
             preferred=preferred,
             preferred_until_ns=contact.prefer_until_ns,
             excluded=excluded,
@@ -385,8 +402,8 @@ def _replaced(lines: Lines, event: Any, now_ns: int) -> None:
 
 def _returned(lines: Lines, event: ContactReturned, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
-    if contact.id not in lines.known:
-        lines.enqueue(contact)
+    if contact.answered or contact.id not in lines.known:
+        lines.replace(contact, now_ns=now_ns)
     elif not lines.queue.is_waiting(contact.id):
         lines.queue.requeue(contact.id, now_ns=now_ns)
     lines.retime(contact)
@@ -426,6 +443,8 @@ def _placed(lines: Lines, event: ContactPlaced, now_ns: int) -> None:
 
 def _connected(lines: Lines, event: ContactConnected, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
+    if contact.queue and lines.state.rules(contact.queue).rings:
+        lines.queue.change(contact.id, ladder=-1)
     lines.timers.schedule(STAGE, contact.id, contact.deadline_ns)
     _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
 
@@ -527,6 +546,7 @@ def _agent_out(lines: Lines, event: AgentSignedOut, now_ns: int) -> None:
     agent = lines.state.agents[event.agent]
     lines.timers.cancel(GRACE, agent.number)
     lines.leaving.discard(agent.name)
+    lines._note_turn(agent)
     lines.queue.remove_agent(agent.number, now_ns=now_ns)
     del lines.agent_of[agent.number]
     lines.changed = True

@@ -135,7 +135,7 @@ CONTACT_TRANSITIONS: Final[dict[type[Event], dict[Phase, Phase]]] = {
     ContactConnected: _to("connected", "connecting"),
     ConnectionFailed: _stays("connecting"),
     ContactReturned: _to("waiting", "offered", "connecting", "connected", "on_hold"),
-    ExclusionsEnded: _stays("waiting", "offered", "connecting"),
+    ExclusionsEnded: _stays("waiting"),
     ContactHeld: _to("on_hold", "connected"),
     ContactResumed: _to("connected", "on_hold"),
     TransferStarted: _to("transferring", *_WITH_AGENT),
@@ -143,7 +143,7 @@ CONTACT_TRANSITIONS: Final[dict[type[Event], dict[Phase, Phase]]] = {
     ConsultationEnded: _stays(*_PHASES),
     ContactTransferred: _to("connected", *_WITH_AGENT),
     AgentJoined: _to("connected", *_WITH_AGENT),
-    AgentLeft: _stays("connecting", *_WITH_AGENT),
+    AgentLeft: _stays("connecting", "wrapping", *_WITH_AGENT),
     ServiceEnded: _to("wrapping", "waiting", "offered", "connecting", "transferring", *_WITH_AGENT),
     WrapUpStarted: _stays("transferring", "wrapping", *_WITH_AGENT),
     WrapUpExtended: _stays(*_PHASES),
@@ -320,6 +320,7 @@ class State(msgspec.Struct, kw_only=True, array_like=True):
     config: EngineConfig = EngineConfig()
     last_id: int = 0
     last_agent_number: int = 0
+    queue_turns: int = 0
     admitted_n: int = 0
     ended_n: int = 0
     contacts: dict[int, Contact] = {}

@@ -117,6 +117,10 @@ def stop_serving(engine: Engine, contact: Contact, *, by: str, reason: str = "")
             wrap_up(engine, contact, name, stays=True)
     if not any(work.state == "wrapping" for work in contact.works.values()):
         _final(engine, contact, "served", by, reason)
+        return
+    for name, work in list(contact.works.items()):
+        if work.state != "wrapping":
+            engine.emit(AgentLeft(contact=contact.id, agent=name, reason="no wrap-up"))
 
 
 def wrap_up(engine: Engine, contact: Contact, agent: str, *, stays: bool) -> None:

@@ -111,5 +111,6 @@ def pick(engine: Engine, command: PickContact) -> Refusal | None:
         return Refusal(code="already", message=f"agent {agent.name!r} can't be asked about it now")
     engine.emit(ContactPicked(contact=contact.id, agent=agent.name, by=command.by))
     engine.lines.queue.assign(contact.id, agent.number, now_ns=engine.now_ns)
+    engine.lines.changed = True  # what was reserved for it is free
     match.offer_to(engine, contact.id, agent.name)
     return None

@@ -46,7 +46,7 @@ def _contact_due(engine: Engine, contact: Contact, kind: int) -> None:
     elif kind == DUE:
         if contact.phase == "waiting" and 0 < contact.due_ns <= now_ns:
             wait.callback_due(engine, contact)
-    elif kind == ASK_AGAIN and contact.phase in ("waiting", "offered", "connecting"):
+    elif kind == ASK_AGAIN and contact.phase == "waiting":
         wait.ask_again(engine, contact)
 
 

@@ -65,6 +65,8 @@ def join(
         credit_ns += now_ns - contact.arrived_ns
     elif contact.wait_from_ns:
         credit_ns += now_ns - contact.wait_from_ns
+    on_the_line = contact.answered or not contact.callback_handle
+    announces = on_the_line and rules.announce_every_s > 0
     preferred, until_ns = agent, 0
     if agent:
         until_ns = FOREVER_NS
@@ -82,8 +84,8 @@ def join(
             queued_ns=now_ns,
             preferred_agent=preferred,
             preferred_until_ns=until_ns,
-            max_wait_until_ns=now_ns + ns(rules.max_wait_s) if rules.max_wait_s is not None else 0,
-            announce_at_ns=now_ns + ns(rules.announce_every_s) if rules.announce_every_s else 0,
+            max_wait_until_ns=now_ns + ns(rules.max_wait_s) if on_the_line and rules.max_wait_s else 0,
+            announce_at_ns=now_ns + ns(rules.announce_every_s) if announces else 0,
             due_ns=contact.due_ns,
             reason=reason,
             hops=contact.hops + 1,
