@@ -57,7 +57,7 @@ def find_problems(path: Path) -> list[Problem]:
     except ConfigurationError as error:
         return [_problem(fault) for fault in error.problems]
     for judge in (
-        lambda: plugins.prepare([*configuration.components]),
+        lambda: plugins.prepare([*configuration.components, *filter(None, [configuration.journal])]),
         lambda: calendars(configuration.hours),
     ):
         try:

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import click
 
 from centralita.config import Component, Configuration
+from centralita.plugins import data_folder
 from centralita_cli.exits import Broken, Refused, Unreachable, Unusable
 from centralita_cli.options import CONFIG_NAME, loaded
 
@@ -160,7 +161,7 @@ def connect(config_path: Path | None, url: str | None, token: str | None) -> Cli
         return Client(url or f"http://127.0.0.1:{DEFAULT_PORT}", token or "")
     configuration = loaded(config_path)
     door = front_door(configuration)
-    folder = component_data(configuration, door)
+    folder = data_folder(configuration, door)
     if token is None:
         token = _first_line(folder / TOKEN_FILE)
     return Client(url or door_url(door, folder), token)
@@ -174,11 +175,6 @@ def front_door(configuration: Configuration) -> Component:
             'front_doors: none, so the daemon can\'t be asked; add [front_doors.http] type = "http"'
         )
     return doors[0]
-
-
-def component_data(configuration: Configuration, component: Component) -> Path:
-    """The directory in which a component keeps its data."""
-    return configuration.folder / configuration.domain.data / component.kind / component.name
 
 
 def door_url(door: Component, folder: Path) -> str:

@@ -13,13 +13,18 @@ from typing import Any, Final
 import click
 import msgspec
 
+from centralita.config import Component, locate
 from centralita.errors import JournalError, JournalLocked
 from centralita.journal import SqliteJournalConfig, Verification, backup, compact, export, tables, verify
 from centralita.journal.archive import Archive
 from centralita.journal.snapshots import SnapshotFiles
+from centralita.plugins import data_folder
 from centralita_cli import tables as output
 from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
-from centralita_cli.options import config_option, journal_folder, json_option, loaded
+from centralita_cli.options import config_option, json_option, loaded
+
+DEFAULT_JOURNAL: Final = Component(kind="journal", name="journal", type="sqlite", settings={})
+"""What a configuration without a `[journal]` means."""
 
 file_argument: Final = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 
@@ -130,7 +135,7 @@ def compact_file(
     try:
         done = compact(path, archive, keep_days=keep_days)
     except JournalLocked as error:
-        raise Refused(f"{error}; stop the daemon first") from error
+        raise Refused(str(error)) from error
     except JournalError as error:
         raise ProblemFound(str(error)) from error
     if as_json:
@@ -148,19 +153,16 @@ def _journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, Sq
     if file is not None:
         return file, SqliteJournalConfig()
     configuration = loaded(config_path)
-    component = configuration.journal
-    if component is None:
-        settings = SqliteJournalConfig()
-    elif component.type == "sqlite":
-        try:
-            settings = msgspec.convert(component.settings, SqliteJournalConfig)
-        except msgspec.ValidationError as error:
-            raise Unusable(f"journal: {error}") from error
-    else:
+    component = configuration.journal or DEFAULT_JOURNAL
+    if component.type != "sqlite":
         raise Unusable(
             f"journal.type was {component.type!r}; these commands know: sqlite. Name a FILE instead"
         )
-    return journal_folder(configuration) / settings.path, settings
+    try:
+        settings = msgspec.convert(component.settings, SqliteJournalConfig)
+    except msgspec.ValidationError as error:
+        raise Unusable(locate(error, component.path)) from error
+    return data_folder(configuration, component) / settings.path, settings
 
 
 def _info(path: Path, settings: SqliteJournalConfig) -> dict[str, Any]:

@@ -6,13 +6,15 @@ done only for a name we don't know and for the list of all.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from centralita import __version__
-from centralita_cli.exits import Unusable
+from centralita_cli.exits import BROKEN, Unusable
 
 PROGRAM: Final = "centralita"
 
@@ -116,4 +118,9 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of the installed command."""
-    cli.main(prog_name=PROGRAM)
+    try:
+        cli.main(prog_name=PROGRAM)
+    except Exception:  # noqa: BLE001  # shown whole, and the process ends
+        # A bug, or an engine that failed: its own exit code tells it from a problem that was looked for.
+        traceback.print_exc()
+        sys.exit(BROKEN)

@@ -67,8 +67,3 @@ def loaded(path: Path | None) -> Configuration:
         return load(path)
     except ConfigurationError as error:
         raise unusable(error, str(path)) from error
-
-
-def journal_folder(configuration: Configuration) -> Path:
-    """The directory of a configuration's journal."""
-    return configuration.folder / configuration.domain.data / "journal" / "journal"

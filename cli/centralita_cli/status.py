@@ -41,6 +41,8 @@ def _flat(found: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
             pairs += _flat(value, f"{prefix}{key}.")
         elif key.endswith("_s") and isinstance(value, int | float):
             pairs.append((f"{prefix}{key.removesuffix('_s')}", tables.duration(value)))
+        elif isinstance(value, list):
+            pairs.append((f"{prefix}{key}", ", ".join(map(str, value)) or tables.NOTHING))
         elif not key.endswith("_ns"):
             pairs.append((f"{prefix}{key}", value))
     return pairs

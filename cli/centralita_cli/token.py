@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from centralita.plugins import data_folder
 from centralita_cli import tables
-from centralita_cli.client import component_data, front_door
+from centralita_cli.client import front_door
 from centralita_cli.exits import Refused, Unusable
 from centralita_cli.options import config_option, json_option, loaded
 from centralita_http.tokens import ROLES, BadToken, Token, TokenStore, open_store
@@ -90,7 +91,7 @@ def revoke(token_id: str, config_path: Path | None) -> None:
 @contextmanager
 def _store(config_path: Path | None) -> Iterator[TokenStore]:
     configuration = loaded(config_path)
-    folder = component_data(configuration, front_door(configuration))
+    folder = data_folder(configuration, front_door(configuration))
     try:
         store = open_store(folder)
     except OSError as error:
