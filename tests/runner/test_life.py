@@ -1,0 +1,41 @@
+"""A contact crosses the running engine, from a channel's inbox to an agent's desk and back."""
+
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from centralita.messages import AdmitContact, EndContact, PostMessage
+from tests.runner.house import House, sign_in
+
+
+async def test_contact_is_offered_connected_spoken_with_and_ended(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House({"desks.floor": lambda desk: setattr(desk, "accepts", True)})
+    async with house.open(tmp_path) as switchboard:
+        await sign_in(switchboard, "ana")
+        channel, desk = house["channels.shop"], house["desks.floor"]
+        outcome = await channel.inbox.submit(AdmitContact(channel="shop", provider_id="p1", text="hola"))
+        assert outcome.refusal is None
+        contact = outcome.contact
+        await channel.wait_for("connect")
+        await trio.testing.wait_all_tasks_blocked()
+        view = switchboard.contact(contact)
+        assert view is not None
+        assert view.phase == "connected"
+        assert view.medium == "chat"
+        await switchboard.submit(PostMessage(contact=contact, author="agent", author_id="ana", text="buenas"))
+        (message,) = await channel.wait_for("send")
+        assert (message.text, message.provider_id) == ("buenas", "p1")
+        await switchboard.submit(EndContact(contact=contact, by="ana"))
+        await channel.wait_for("disconnect")
+        await trio.testing.wait_all_tasks_blocked()
+        ended = switchboard.contact(contact)
+        assert ended is not None
+        assert (ended.phase, ended.outcome) == ("ended", "served")
+        assert switchboard.status()["live"] == 0
+        figures = switchboard.figures()
+        assert figures["total"]["admitted"] == 1
+        agents = [agent.state for agent, _ in desk.of("update")]
+        assert {"connected", "idle"} <= set(agents)
