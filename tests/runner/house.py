@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from centralita import MemoryJournal, hookimpl, open_engine
-from centralita.config import Configuration, loads
+from centralita.config import loads
 from centralita.journal import Journal
 from centralita.messages import AnswerOffer, Customer, Record, SignIn
 from centralita.protocols import (
@@ -238,24 +238,20 @@ class House:
         folder: Path,
         extra: str = "",
         *,
+        base: str = CONFIG,
         journal: Journal | None = None,
         start_ns: int = START_NS,
         **settings: Any,
     ) -> AbstractAsyncContextManager[LiveSwitchboard]:
         """A running engine in virtual time."""
         return open_engine(
-            configuration(folder, extra),
+            loads(base + extra, folder=folder),
             plugins=[self],
             entry_points=False,
             journal=journal if journal is not None else MemoryJournal(),
             clock=TrioClock(start_ns),
             **settings,
         )
-
-
-def configuration(folder: Path, extra: str = "") -> Configuration:
-    """CONFIG and more; keys that stand before any table come first."""
-    return loads(CONFIG + extra, folder=folder)
 
 
 async def sign_in(switchboard: LiveSwitchboard, *agents: str) -> None:

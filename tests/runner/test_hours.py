@@ -16,7 +16,7 @@ from centralita.messages import ApplyConfiguration, CloseQueue, OpenQueue
 from centralita.runner.hours import Calendar, calendars
 from tests.runner.house import CONFIG, House
 
-WEEK = {day: ("09:00-14:00", "16:00-20:00") for day in ("mon", "tue", "wed", "thu", "fri")}
+WEEK = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), ("09:00-14:00", "16:00-20:00"))
 OFFICE = """
 [hours.office]
 time_zone = "Europe/Madrid"
@@ -48,7 +48,9 @@ def changes(of: Calendar, since: str, count: int) -> list[tuple[str, bool]]:
 def test_spans_hold_their_first_minute_and_not_their_last() -> None:
     office = calendar(time_zone="Europe/Madrid", week=WEEK)
     monday = "2026-03-02T"
-    assert [office.is_open(at(monday + time, "Europe/Madrid")) for time in ("08:59", "09:00", "13:59", "14:00")] == [
+    assert [
+        office.is_open(at(monday + time, "Europe/Madrid")) for time in ("08:59", "09:00", "13:59", "14:00")
+    ] == [
         False,
         True,
         True,
@@ -118,11 +120,15 @@ def test_night_written_as_two_spans_does_not_close_at_midnight() -> None:
 
 
 def test_always_open_never_changes() -> None:
-    always = calendar(time_zone="America/New_York", week={day: ("00:00-24:00",) for day in (*WEEK, "sat", "sun")})
+    always = calendar(
+        time_zone="America/New_York", week=dict.fromkeys((*WEEK, "sat", "sun"), ("00:00-24:00",))
+    )
     assert always.next_change_ns(at("2026-03-01T00:00")) == NEVER_NS
 
 
-@pytest.mark.parametrize("zone", ["Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
+@pytest.mark.parametrize(
+    "zone", ["Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
+)
 def test_next_change_agrees_with_asking_every_minute(zone: str) -> None:
     seed = 20260308
     print(f"seed {seed} zone {zone}")
@@ -130,10 +136,17 @@ def test_next_change_agrees_with_asking_every_minute(zone: str) -> None:
     for _ in range(3):
         edges = sorted(chance.sample(range(0, 24 * 60, 5), 4))
         spans = tuple(
-            f"{start // 60:02}:{start % 60:02}-{end // 60:02}:{end % 60:02}" for start, end in (edges[:2], edges[2:])
+            f"{start // 60:02}:{start % 60:02}-{end // 60:02}:{end % 60:02}"
+            for start, end in (edges[:2], edges[2:])
         )
-        of = calendar(time_zone=zone, week={day: spans for day in (*WEEK, "sat", "sun")})
-        for since in ("2026-03-07T18:00", "2026-03-28T12:00", "2026-04-04T06:00", "2026-10-24T12:00", "2026-10-31T22:00"):
+        of = calendar(time_zone=zone, week=dict.fromkeys((*WEEK, "sat", "sun"), spans))
+        for since in (
+            "2026-03-07T18:00",
+            "2026-03-28T12:00",
+            "2026-04-04T06:00",
+            "2026-10-24T12:00",
+            "2026-10-31T22:00",
+        ):
             now_ns = at(since)
             slow = next(
                 moment
@@ -160,8 +173,8 @@ def test_faults_are_told_all_with_their_paths() -> None:
         "hours.office.week: day was 'lun'; known: mon, tue, wed, thu, fri, sat, sun",
         'hours.office.week.mon[0] was \'9-14\'; must be like "09:00-14:00", at most until "24:00"',
         "hours.office.week.tue[1] was '11:00-13:00'; must begin after the span before it has ended",
-        'hours.office.holidays[0] was \'6 January\'; must be a date like "2026-12-25"',
-        'hours.office.extra was \'2026-02-30\'; must be a date like "2026-12-25"',
+        "hours.office.holidays[0] was '6 January'; must be a date like \"2026-12-25\"",
+        "hours.office.extra was '2026-02-30'; must be a date like \"2026-12-25\"",
     ]
 
 

@@ -13,7 +13,7 @@ from centralita.config import loads
 from centralita.errors import ConfigurationError, PluginError
 from centralita.plugins import HOOKS, load_plugins, resolve_channels
 from centralita.protocols import Capabilities, Context, Register
-from tests.runner.house import CONFIG, House, Settings, configuration
+from tests.runner.house import CONFIG, House, Settings
 
 
 class Loose(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def test_hook_without_its_mark_is_an_error() -> None:
     class Plugin:
         def register_channels(self, register: Register) -> None: ...
 
-    with pytest.raises(PluginError, match="register_channels is not marked with @centralita.hookimpl"):
+    with pytest.raises(PluginError, match=r"register_channels is not marked with @centralita\.hookimpl"):
         load_plugins([Plugin()], entry_points=False)
 
 
@@ -101,7 +101,8 @@ def test_type_registered_twice_names_both_plugins() -> None:
 
         plugin.register_bots = register_bots  # type: ignore[attr-defined]
     with pytest.raises(
-        PluginError, match="plugin 'second': register_bots: type 'menu' is already registered by plugin 'first'"
+        PluginError,
+        match="plugin 'second': register_bots: type 'menu' is already registered by plugin 'first'",
     ):
         load_plugins([first, second], entry_points=False)
 
@@ -124,7 +125,9 @@ def test_same_plugin_twice_is_an_error() -> None:
         ("chat", Settings, None, "build of 'chat' was None"),
     ],
 )
-def test_unusable_registration_says_what_is_allowed(type_name: str, config_type: Any, make: Any, words: str) -> None:
+def test_unusable_registration_says_what_is_allowed(
+    type_name: str, config_type: Any, make: Any, words: str
+) -> None:
     class Plugin:
         @hookimpl
         def register_channels(self, register: Register) -> None:
@@ -136,7 +139,9 @@ def test_unusable_registration_says_what_is_allowed(type_name: str, config_type:
 
 
 def test_unknown_type_is_told_with_those_known() -> None:
-    configuration = loads(CONFIG.replace('[channels.shop]\ntype = "scripted"', '[channels.shop]\ntype = "wbchat"'))
+    configuration = loads(
+        CONFIG.replace('[channels.shop]\ntype = "scripted"', '[channels.shop]\ntype = "wbchat"')
+    )
     with pytest.raises(ConfigurationError) as raised:
         load_plugins([House()], entry_points=False).prepare(configuration.components)
     assert raised.value.problems == ["channels.shop.type was 'wbchat'; known: scripted"]
@@ -173,7 +178,9 @@ def test_channel_says_its_medium_unless_the_file_does() -> None:
     engine = loads(CONFIG).engine
     resolved = resolve_channels(engine, {"shop": Capabilities(medium="sms", dial=True)}).channels["shop"]
     assert (resolved.medium, resolved.can_dial) == ("sms", True)
-    told = loads(CONFIG.replace("[channels.shop]", '[channels.shop]\nmedium = "voice"\ncan_dial = false')).engine
+    told = loads(
+        CONFIG.replace("[channels.shop]", '[channels.shop]\nmedium = "voice"\ncan_dial = false')
+    ).engine
     resolved = resolve_channels(told, {"shop": Capabilities(medium="sms", dial=True)}).channels["shop"]
     assert (resolved.medium, resolved.can_dial) == ("voice", False)
 
@@ -211,13 +218,19 @@ class HalfPlugin:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ('[desks.odd]\ntype = "half"', "desks.odd (type 'half' of plugin 'HalfPlugin'): Half is no Desk: lacks signal, update, withdraw"),
-        ('[bots.odd]\ntype = "failing"', "bots.odd (type 'failing' of plugin 'HalfPlugin') could not be built: ZeroDivisionError: no words"),
+        (
+            '[desks.odd]\ntype = "half"',
+            "desks.odd (type 'half' of plugin 'HalfPlugin'): Half is no Desk: lacks signal, update, withdraw",
+        ),
+        (
+            '[bots.odd]\ntype = "failing"',
+            "bots.odd (type 'failing' of plugin 'HalfPlugin') could not be built: ZeroDivisionError: no words",
+        ),
     ],
 )
 async def test_component_that_cannot_be_is_refused_at_start(tmp_path: Path, table: str, words: str) -> None:
     opened = open_engine(
-        configuration(tmp_path, table),
+        loads(CONFIG + table, folder=tmp_path),
         plugins=[House(), HalfPlugin()],
         entry_points=False,
         journal=MemoryJournal(),

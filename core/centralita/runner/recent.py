@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from msgspec.structs import replace
+
 from centralita.engine import Engine
 from centralita.lines import Core
 from centralita.look import contact_view, view_of
-from centralita.messages import AnyEvent, ContactEnded
+from centralita.messages import AnyEvent, ContactEnded, Outcome
 from centralita.state import Contact
 from centralita.views import ContactView
 
@@ -25,12 +27,12 @@ class RecentEngine(Engine):
 
     def __init__(self, *, core: Core = "native") -> None:
         super().__init__(core=core)
-        self._ended: OrderedDict[int, Contact] = OrderedDict()
+        self._ended: OrderedDict[int, tuple[Contact, Outcome]] = OrderedDict()
 
     def emit(self, event: AnyEvent) -> None:
         """Make an event true; a contact that ends is remembered as it was at its end."""
         if type(event) is ContactEnded:
-            self._ended[event.contact] = self.state.contacts[event.contact]
+            self._ended[event.contact] = (self.state.contacts[event.contact], event.outcome)
             if len(self._ended) > ENDED_SHOWN_MAX:
                 self._ended.popitem(last=False)
         super().emit(event)
@@ -39,5 +41,6 @@ class RecentEngine(Engine):
         """A contact, live or ended a short while ago; None when unknown."""
         live = contact_view(self, contact, messages=messages)
         if live is None and (ended := self._ended.get(contact)) is not None:
-            return view_of(self, ended, messages=messages)
+            contact_at_end, outcome = ended
+            return replace(view_of(self, contact_at_end, messages=messages), phase="ended", outcome=outcome)
         return live
