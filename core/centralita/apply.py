@@ -348,7 +348,7 @@ def _transfer_started(state: State, event: TransferStarted, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     contact.wait_from_ns = 0
     contact.deadline_ns = 0
-    _exclude(contact, event.agent, 0)
+    _exclude(contact, event.agent, event.again_at_ns)
     if event.agent in contact.works and contact.works[event.agent].state != "wrapping":
         _drop_work(state, contact, event.agent)
     contact.agent = ""
@@ -397,6 +397,7 @@ def _wrap_up_started(state: State, event: WrapUpStarted, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     if event.hold:
         state.last_id = event.hold
+        _exclude(contact, event.agent, event.deadline_ns)
     contact.works[event.agent] = Work("wrapping", at_ns, event.deadline_ns, 0, event.hold)
     if contact.agent == event.agent and event.hold:
         contact.agent = ""

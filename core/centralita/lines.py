@@ -513,6 +513,8 @@ def _wrap_up_ended(lines: Lines, event: WrapUpEnded, now_ns: int) -> None:
     else:
         _let_go(lines, contact, event.agent, now_ns)
     _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
+    if contact.excluded:
+        _at(lines.timers, ASK_AGAIN, contact.id, _ask_again_ns(contact))
     lines.changed = True
 
 

@@ -686,6 +686,7 @@ class TransferStarted(Event, tag="TransferStarted"):
     agent: str
     target: Target
     note: str = ""
+    again_at_ns: int = 0
 
 
 class ConsultationStarted(Event, tag="ConsultationStarted"):

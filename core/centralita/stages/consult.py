@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from centralita.config import ns
 from centralita.messages import (
     AgentJoined,
     AgentLeft,
@@ -47,7 +48,13 @@ def transfer(engine: Engine, command: TransferContact) -> Refusal | None:
     _write_note(engine, contact, command.agent, command.note)
     end.wrap_up(engine, contact, command.agent, stays=False)
     engine.emit(
-        TransferStarted(contact=contact.id, agent=command.agent, target=command.target, note=command.note)
+        TransferStarted(
+            contact=contact.id,
+            agent=command.agent,
+            target=command.target,
+            note=command.note,
+            again_at_ns=engine.now_ns + ns(engine.state.rules(contact.queue).ask_again_s),
+        )
     )
     _wait_for(engine, contact, contact.queue, command.target, reason=f"transferred by {command.agent}")
     return None
@@ -93,8 +100,9 @@ def start(engine: Engine, command: StartConsultation) -> Refusal | int:
     )
     child = engine.state.contacts[number]
     _write_note(engine, child, command.agent, command.note)
-    with_customer = tuple(_speaking(contact))
-    _wait_for(engine, child, contact.queue, command.target, reason="consultation", excluded=with_customer)
+    _wait_for(
+        engine, child, contact.queue, command.target, reason="consultation", excluded=tuple(contact.works)
+    )
     return number
 
 

@@ -233,9 +233,11 @@ def announce(engine: Engine, contact: Contact) -> None:
 
 
 def ask_again(engine: Engine, contact: Contact) -> None:
-    """Agents who declined a while ago may be asked again."""
+    """Agents who declined or let go a while ago may be asked again, unless still wrapping it up."""
     due = tuple(
-        name for name, until_ns in (contact.excluded or {}).items() if until_ns and until_ns <= engine.now_ns
+        name
+        for name, until_ns in (contact.excluded or {}).items()
+        if 0 < until_ns <= engine.now_ns and name not in contact.works
     )
     if due:
         engine.emit(ExclusionsEnded(contact=contact.id, agents=due))
