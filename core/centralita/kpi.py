@@ -421,7 +421,8 @@ class Figures:
         if event.queue and not live.entered:
             tally.admitted += 1
         tally.outcomes[event.outcome] += 1
-        if event.outcome == "served":
+        if event.outcome == "served" or event.talk_ns or event.hold_ns:
+            tally.handled += 1
             tally.talk_ns += event.talk_ns
             tally.hold_ns += event.hold_ns
             tally.wrap_up_ns += event.wrap_up_ns
@@ -657,7 +658,8 @@ class Figures:
 
     def _connection_lost(self, event: AgentConnectionLost, at_ns: int) -> None:
         agent = self._agent(event.agent)
-        agent.lost = True
+        # Without a grace time the agent has gone and only deferred work is kept for them.
+        agent.lost = event.grace_until_ns != 0
         agent.settle(at_ns)
 
     def _agent_returned(self, event: AgentReturned, at_ns: int) -> None:

@@ -77,6 +77,7 @@ class QueueTally:
     wait_ns_max: int = 0
     abandon_wait_ns: int = 0
     abandon_wait_ns_max: int = 0
+    handled: int = 0
     talk_ns: int = 0
     hold_ns: int = 0
     wrap_up_ns: int = 0
@@ -123,7 +124,6 @@ class QueueTally:
 
     def as_dict(self, now_ns: int) -> dict[str, Any]:
         """The figures of `docs/figures.md`, ready for JSON."""
-        served = self.outcomes["served"]
         handle_ns = self.talk_ns + self.hold_ns + self.wrap_up_ns
         return {
             "admitted": self.admitted,
@@ -141,15 +141,16 @@ class QueueTally:
             "callbacks_waiting": len(self.callbacks_waiting),
             "ended": sum(self.outcomes.values()),
             "outcomes": dict(self.outcomes),
-            "served": served,
+            "served": self.outcomes["served"],
+            "handled": self.handled,
             "asa_s": mean_s(self.wait_ns, self.answered),
             "wait_s_max": seconds(self.wait_ns_max),
             "abandon_wait_s": mean_s(self.abandon_wait_ns, self.abandoned),
             "abandon_wait_s_max": seconds(self.abandon_wait_ns_max),
-            "aht_s": mean_s(handle_ns, served),
-            "talk_s": mean_s(self.talk_ns, served),
-            "hold_s": mean_s(self.hold_ns, served),
-            "wrap_up_s": mean_s(self.wrap_up_ns, served),
+            "aht_s": mean_s(handle_ns, self.handled),
+            "talk_s": mean_s(self.talk_ns, self.handled),
+            "hold_s": mean_s(self.hold_ns, self.handled),
+            "wrap_up_s": mean_s(self.wrap_up_ns, self.handled),
             "answer_target_s": seconds(self.answer_target_ns) if self.answer_target_ns else None,
             "service_level": ratio(self.answered_in_target, self.offered - len(self.waiting)),
             "service_levels": self.service_levels(),
@@ -270,9 +271,10 @@ class AgentTally:
         before = self.state
         if state != before:
             # `close`, written out: this happens five times in every contact's life.
-            self.state_ns[before] += at_ns - self.since_ns
-            if before == BREAK:
-                self.break_ns[self.reason] = self.break_ns.get(self.reason, 0) + at_ns - self.since_ns
+            spent_ns = at_ns - self.since_ns
+            self.state_ns[before] += spent_ns
+            if before == BREAK and spent_ns:
+                self.break_ns[self.reason] = self.break_ns.get(self.reason, 0) + spent_ns
             self.since_ns = at_ns
             self.state = state
 
@@ -280,7 +282,7 @@ class AgentTally:
         """Book the time of the present state until now."""
         spent_ns = at_ns - self.since_ns
         self.state_ns[self.state] += spent_ns
-        if self.state == BREAK:
+        if self.state == BREAK and spent_ns:
             self.break_ns[self.reason] = self.break_ns.get(self.reason, 0) + spent_ns
         self.since_ns = at_ns
 
@@ -320,7 +322,7 @@ class AgentTally:
 
 Row = tuple[int, ...]
 _TREND: Final = (
-    "offered", "answered", "answered_in_target", "abandoned", "wait_ns", "served", "handle_ns", "waiting",
+    "offered", "answered", "answered_in_target", "abandoned", "wait_ns", "handled", "handle_ns", "waiting",
 )  # fmt: skip
 _GROWING: Final = len(_TREND) - 1
 """All but `waiting` are sums that grow; that one is a level, read at the interval's end."""
@@ -331,7 +333,7 @@ def _sums(tally: QueueTally) -> Row:
     handle_ns = tally.talk_ns + tally.hold_ns + tally.wrap_up_ns
     return (
         tally.offered, tally.answered, tally.answered_in_target, tally.abandoned, tally.wait_ns,
-        tally.outcomes["served"], handle_ns, len(tally.waiting),
+        tally.handled, handle_ns, len(tally.waiting),
     )  # fmt: skip
 
 
@@ -393,16 +395,16 @@ class Series:
 
 def _columns(rows: list[Row]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
-        "offered": [], "answered": [], "abandoned": [], "served": [], "waiting": [],
+        "offered": [], "answered": [], "abandoned": [], "handled": [], "waiting": [],
         "asa_s": [], "aht_s": [], "service_level": [],
     }  # fmt: skip
-    for offered, answered, in_target, abandoned, wait_ns, served, handle_ns, waiting in rows:
+    for offered, answered, in_target, abandoned, wait_ns, handled, handle_ns, waiting in rows:
         columns["offered"].append(offered)
         columns["answered"].append(answered)
         columns["abandoned"].append(abandoned)
-        columns["served"].append(served)
+        columns["handled"].append(handled)
         columns["waiting"].append(waiting)
         columns["asa_s"].append(mean_s(wait_ns, answered))
-        columns["aht_s"].append(mean_s(handle_ns, served))
+        columns["aht_s"].append(mean_s(handle_ns, handled))
         columns["service_level"].append(ratio(in_target, answered + abandoned))
     return columns
