@@ -304,7 +304,10 @@ class Figures:
 
     def _admitted(self, event: ContactAdmitted, at_ns: int) -> None:
         consultation = event.direction == "consultation"
-        self._live[event.contact] = _Live(consultation)
+        # A placed contact has its queue without ever standing in it; an inbound one may still be sent elsewhere.
+        self._live[event.contact] = _Live(
+            consultation, event.queue if event.direction == "outbound" else _NO_QUEUE
+        )
         if consultation:
             self._memory.consultations_admitted += 1
         else:

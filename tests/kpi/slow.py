@@ -78,6 +78,8 @@ def _stays_of(contact: int, events: Sequence[Happened]) -> list[Stay]:
 
     for event, at_ns, command in events:
         match event:
+            case ContactAdmitted(direction="outbound"):
+                queue = event.queue
             case ContactQueued() if callback:
                 queue = event.queue
             case ContactQueued() if not here:
