@@ -1,0 +1,51 @@
+/* The last picture of the house, and what the supervisor looks at in it. */
+
+export const model = {
+  me: null,
+  board: null,
+  trends: null,
+  live: false,
+  stale_ms: 0,
+  drawer: "",
+  queue: "",
+  contact: 0,
+};
+
+const readers = new Set();
+let drawing = false;
+
+/** Calls `reader` after every change, at most once a turn of the event loop. */
+export const onChange = (reader) => readers.add(reader);
+
+/** Says that something changed. */
+export function changed() {
+  if (drawing) return;
+  drawing = true;
+  queueMicrotask(() => {
+    drawing = false;
+    for (const reader of readers) reader(model);
+  });
+}
+
+/** Takes a picture in. Trends change once a minute and may be left out of a picture: the last stay. */
+export function take(board) {
+  model.board = board;
+  model.trends = board.figures.trends ?? model.trends;
+  model.live = true;
+  model.stale_ms = 0;
+  changed();
+}
+
+/** Those who wait, in the order in which they will be served. */
+export const waiting = () =>
+  model.board.contacts.filter((contact) => contact.phase === "waiting" || contact.phase === "offered");
+
+/** A column of the last hour's minutes of a queue, or of all with "". */
+export function minutes(column, queue = "", n = 60) {
+  const trend = model.trends?.minutes;
+  const columns = queue ? trend?.queues[queue] : trend?.total;
+  return columns?.[column]?.slice(-n) ?? [];
+}
+
+export const queueTitle = (name) => model.board.queues.find((queue) => queue.name === name)?.title || name;
+export const agentTitle = (name) => model.board.agents.find((agent) => agent.name === name)?.title || name;

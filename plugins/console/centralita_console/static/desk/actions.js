@@ -1,0 +1,107 @@
+/* What an agent can do, as commands. Each says by itself when it was refused. */
+
+import { Refused } from "../shared/session.js";
+import { toast } from "../shared/dialog.js";
+import { t, word } from "../shared/words.js";
+import { bringToFront, changed, dropOutgoing, isOffer, model, offers, showOutgoing, workOf } from "./model.js";
+
+let link = null;
+
+/** The connection that carries the commands. */
+export function useConnection(connection) {
+  link = connection;
+}
+
+/** Gives a command; true when it was done. A refusal is shown in the reader's language. */
+export async function give(command, fields = {}) {
+  try {
+    return await link.command(command, fields);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    toast(refusalWords(error), "bad");
+    return null;
+  }
+}
+
+export const refusalWords = (error) => {
+  const ours = word("refusal", error.code);
+  return ours === error.code ? error.message : ours;
+};
+
+export const setStatus = (status, reason = "") =>
+  model.agent.state === "offline" || model.agent.state === "lost"
+    ? give("SignIn", { status, reason })
+    : give("SetStatus", { status, reason });
+
+export const signOff = (whenFree) => give("SignOut", { when_free: whenFree });
+
+/** Accepts the oldest offer, or the one given, and brings it to the front. */
+export async function accept(contact = offers()[0]) {
+  if (!contact || !isOffer(contact)) return;
+  const done = await give("AnswerOffer", { contact: contact.id, offer: workOf(contact).offer, accept: true });
+  if (done) bringToFront(contact.id);
+}
+
+export const decline = (contact, reason) =>
+  isOffer(contact) &&
+  give("AnswerOffer", { contact: contact.id, offer: workOf(contact).offer, accept: false, reason });
+
+/** Says something. It shows at once, and stays marked as on its way until the server has it. */
+export async function say(contact, text, internal, files = []) {
+  const message_id = newId();
+  showOutgoing(contact.id, { message_id, text, internal, attachments: files });
+  const done = await give("PostMessage", { contact: contact.id, text, internal, message_id, attachments: files });
+  if (!done) {
+    dropOutgoing(contact.id, message_id);
+    if (!model.drafts.get(contact.id)?.text) model.drafts.set(contact.id, { text, internal, files: [] });
+    changed();
+  }
+}
+
+export const hold = (contact) =>
+  give(contact.phase === "on_hold" ? "ResumeContact" : "HoldContact", { contact: contact.id });
+export const end = (contact) => give("EndContact", { contact: contact.id });
+export const leave = (contact) => give("LeaveContact", { contact: contact.id });
+export const note = (contact, fields) => give("NoteContact", { contact: contact.id, ...fields });
+export const finish = (contact, disposition, notes) =>
+  give("FinishWrapUp", { contact: contact.id, disposition, notes });
+export const extend = (contact, seconds) => give("ExtendWrapUp", { contact: contact.id, seconds });
+export const transfer = (contact, target, words) =>
+  give("TransferContact", { contact: contact.id, target, note: words });
+export const consult = (contact, target, words) =>
+  give("StartConsultation", { contact: contact.id, target, note: words });
+export const endConsultation = (contact, then) => give("EndConsultation", { contact: contact.id, then });
+export const report = (contact, made) =>
+  give("ReportConnection", { contact: contact.id, made, customer_gone: !made });
+export const place = (fields) => give("PlaceContact", { provider_id: newId(), ...fields });
+
+export async function loadHistory(contact) {
+  if (model.histories.has(contact.id)) return;
+  model.histories.set(contact.id, { state: "loading", past: [] });
+  try {
+    const past = await link.ask("history", { contact: contact.id });
+    model.histories.set(contact.id, { state: "loaded", past: past.filter((one) => one.contact !== contact.id) });
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    model.histories.set(contact.id, { state: "failed", past: [], words: refusalWords(error) });
+  }
+  changed();
+}
+
+export const whyNotMe = () => link.ask("why");
+
+const TYPING_AGAIN_MS = 3000;
+const typed = new Map();
+
+/** Tells the customer that somebody types, at most every few seconds; `on` false takes it back. */
+export function typing(contact, on) {
+  const last = typed.get(contact.id) ?? 0;
+  if (on ? Date.now() - last < TYPING_AGAIN_MS : last === 0) return;
+  if (on) typed.set(contact.id, Date.now());
+  else typed.delete(contact.id);
+  link.signal("typing", { contact: contact.id, on });
+}
+
+const newId = () =>
+  globalThis.crypto.randomUUID?.() ??
+  [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,298 @@
+/* What the desk knows: the agent, the conversations, and what this window has read.
+
+   The server's views are the truth and are kept as they came; what is added here is only this window's
+   own: which conversation is in front, what has been read, drafts, messages on their way. */
+
+import { ms, now, setNow } from "../shared/time.js";
+
+const TYPING_MS = 6000;
+
+export const model = {
+  me: null,
+  link: { up: false, retryAt: 0, refused: false },
+  agent: null,
+  contacts: new Map(),
+  queues: [],
+  agents: [],
+  dispositions: [],
+  breakReasons: [],
+  channels: {},
+  quickTexts: [],
+  front: 0,
+  read: new Map(),
+  drafts: new Map(),
+  outgoing: new Map(),
+  typing: new Map(),
+  histories: new Map(),
+  sideTab: "customer",
+};
+
+let drawing = false;
+const readers = new Set();
+
+/** Calls `reader` after every change, at most once a turn of the event loop. */
+export function onChange(reader) {
+  readers.add(reader);
+}
+
+/** Says that something changed. */
+export function changed() {
+  if (drawing) return;
+  drawing = true;
+  queueMicrotask(() => {
+    drawing = false;
+    for (const reader of readers) reader(model);
+  });
+}
+
+/** This agent's work in a contact, or undefined. */
+export const workOf = (contact) => contact.works.find((work) => work.agent === model.agent?.name);
+
+/** What this agent does in a contact; the customer being on hold is the contact's own phase. */
+export function stateOf(contact) {
+  const { state } = workOf(contact);
+  return state === "connected" && contact.phase === "on_hold" ? "held" : state;
+}
+
+/** Whether the contact is before this agent as an offer. */
+export const isOffer = (contact) => workOf(contact)?.state === "offered";
+
+/** Offers, oldest first. */
+export const offers = () =>
+  [...model.contacts.values()].filter(isOffer).sort((a, b) => workOf(a).since_ns - workOf(b).since_ns);
+
+/** Conversations in the order in which they came to this agent. */
+export const conversations = () =>
+  [...model.contacts.values()]
+    .filter((contact) => !isOffer(contact))
+    .sort((a, b) => order.get(a.id) - order.get(b.id));
+
+const order = new Map();
+let arrivals = 0;
+
+/** The conversation in front, or null. */
+export function inFront() {
+  const contact = model.contacts.get(model.front);
+  return contact && !isOffer(contact) ? contact : null;
+}
+
+/** What the channel of a contact can do. A consultation is between agents and can do nothing outside. */
+export function can(contact, what) {
+  if (contact.direction === "consultation") return false;
+  return model.channels[contact.channel]?.[what] === true;
+}
+
+/** Whether written words reach the other side: on a call, or one that was asked for, they would not. */
+export const writes = (contact) =>
+  contact.direction === "consultation" ||
+  (!contact.callback_handle && !["voice", "video", "callback"].includes(contact.medium));
+
+/** Whether the customer is there now; e-mail and the like are read later. */
+export const isLive = (contact) =>
+  contact.direction === "consultation" || model.channels[contact.channel]?.live !== false;
+
+/** How to call the other side: the customer's name, else the handle. */
+export function nameOf(contact) {
+  if (contact.direction === "consultation") {
+    const others = contact.works.filter((work) => work.agent !== model.agent?.name);
+    if (others.length) return others.map((work) => titleOf(work.agent)).join(", ");
+  }
+  return contact.customer?.name || contact.customer_name || contact.callback_handle || contact.handle || "";
+}
+
+/** An agent's title, or the name where there is none. */
+export const titleOf = (name) => model.agents.find((agent) => agent.name === name)?.title || name;
+
+/** A queue's title, or its name. */
+export const queueTitle = (name) => model.queues.find((queue) => queue.name === name)?.title || name;
+
+/** Messages from others that this window has not shown. */
+export function unread(contact) {
+  const last = model.read.get(contact.id) ?? 0;
+  return contact.messages.filter(
+    (message) => message.number > last && message.author !== "system" && !isMine(message),
+  ).length;
+}
+
+export const isMine = (message) => message.author === "agent" && message.author_id === model.agent?.name;
+
+/** Since when the customer waits for a word, in ns; 0 when it is their turn. */
+export function owedSince(contact) {
+  let since = 0;
+  for (const message of contact.messages) {
+    if (message.internal || message.author === "system") continue;
+    if (message.author === "customer") since ||= message.at_ns;
+    else since = 0;
+  }
+  return since;
+}
+
+/** Puts a conversation in front. 0: none. */
+export function bringToFront(id) {
+  model.front = id;
+  markRead();
+  changed();
+}
+
+/** What is in front of somebody who looks has been read. */
+export function markRead() {
+  const contact = inFront();
+  if (contact && !document.hidden) model.read.set(contact.id, contact.messages.at(-1)?.number ?? 0);
+}
+
+/** Takes a frame of the server in. Gives what deserves a sign: "offer", "message" or "". */
+export function take(frame) {
+  const sign = {
+    hello: takeHello,
+    offer: takeOffer,
+    withdraw: takeWithdrawal,
+    update: takeUpdate,
+    agents: takeAgents,
+    signal: takeSignal,
+  }[frame.type]?.(frame);
+  if (sign === undefined) return "";
+  markRead();
+  changed();
+  return sign;
+}
+
+function takeHello(frame) {
+  setNow(frame.now_ns);
+  const offered = new Set(offers().map((contact) => contact.id));
+  Object.assign(model, {
+    agent: frame.agent,
+    queues: frame.queues,
+    agents: frame.agents,
+    dispositions: frame.dispositions,
+    breakReasons: frame.break_reasons,
+    channels: frame.channels,
+  });
+  model.contacts = new Map();
+  model.typing.clear();
+  for (const contact of [...frame.contacts].sort((a, b) => a.id - b.id)) keep(contact);
+  settleFront();
+  return offers().some((contact) => !offered.has(contact.id)) ? "offer" : "";
+}
+
+function takeOffer(frame) {
+  const known = model.contacts.has(frame.contact.id);
+  const works = frame.contact.works.some((work) => work.agent === model.agent.name)
+    ? frame.contact.works
+    : [
+        ...frame.contact.works,
+        {
+          agent: model.agent.name,
+          state: "offered",
+          since_ns: now() * 1e6,
+          deadline_ns: frame.expires_ns,
+          offer: frame.offer,
+        },
+      ];
+  keep({ ...frame.contact, works });
+  return known ? "" : "offer";
+}
+
+function takeWithdrawal(frame) {
+  const contact = model.contacts.get(frame.contact);
+  if (contact && isOffer(contact) && workOf(contact).offer === frame.offer) forget(contact.id);
+  return "";
+}
+
+function takeUpdate(frame) {
+  model.agent = frame.agent;
+  let sign = "";
+  for (const contact of frame.contacts) {
+    const known = model.contacts.get(contact.id);
+    const before = known?.messages.length ?? 0;
+    const wasOffer = known !== undefined && isOffer(known);
+    if (!keep(contact)) continue;
+    const news = contact.messages.slice(before).some((message) => message.author === "customer");
+    if (isOffer(contact) && !known) sign = "offer";
+    else if (news && !isOffer(contact) && !wasOffer && (contact.id !== model.front || document.hidden))
+      sign ||= "message";
+  }
+  for (const contact of [...model.contacts.values()]) {
+    if (contact.asked && model.contacts.get(contact.parent)?.consultation !== contact.id) forget(contact.id);
+  }
+  settleFront();
+  return sign;
+}
+
+function takeAgents(frame) {
+  model.agents = frame.agents;
+  return "";
+}
+
+function takeSignal(frame) {
+  if (frame.kind !== "typing") return "";
+  if (frame.on) model.typing.set(frame.contact, { by: frame.by, until: Date.now() + TYPING_MS });
+  else model.typing.delete(frame.contact);
+  return "";
+}
+
+/** Typing signs that were never taken back fade by themselves. */
+export function fadeTyping() {
+  const at = Date.now();
+  for (const [id, sign] of model.typing) {
+    if (sign.until > at) continue;
+    model.typing.delete(id);
+    changed();
+  }
+}
+
+function keep(given) {
+  const contact = workOf(given) ? given : asAsker(given);
+  if (contact === null) {
+    forget(given.id);
+    return false;
+  }
+  model.contacts.set(contact.id, contact);
+  // What came before this agent's own last words has been read, whatever this window has shown.
+  if (!model.read.has(contact.id)) model.read.set(contact.id, contact.messages.findLast(isMine)?.number ?? 0);
+  if (!order.has(contact.id)) order.set(contact.id, arrivals++);
+  const sent = new Set(contact.messages.map((message) => message.message_id).filter(Boolean));
+  const left = (model.outgoing.get(contact.id) ?? []).filter((message) => !sent.has(message.message_id));
+  if (left.length) model.outgoing.set(contact.id, left);
+  else model.outgoing.delete(contact.id);
+  return true;
+}
+
+/** A consultation that this agent asked for is answered by the colleague alone; here it is shown as the
+ *  agent's conversation too. Null where the contact is not that. */
+function asAsker(contact) {
+  const parent = model.contacts.get(contact.parent);
+  if (!parent || !workOf(parent) || parent.consultation !== contact.id || contact.phase === "ended") return null;
+  const state = contact.phase === "connected" ? "connected" : "connecting";
+  const work = { agent: model.agent.name, state, since_ns: contact.arrived_ns, deadline_ns: 0, offer: 0 };
+  return { ...contact, asked: true, works: [...contact.works, work] };
+}
+
+function forget(id) {
+  model.contacts.delete(id);
+  for (const kept of [model.drafts, model.outgoing, model.typing, model.histories, model.read, order])
+    kept.delete(id);
+}
+
+/** Something is in front whenever there is something to be done. */
+function settleFront() {
+  if (inFront()) return;
+  const rest = conversations();
+  model.front = (rest.find((contact) => workOf(contact).state !== "wrapping") ?? rest[0])?.id ?? 0;
+}
+
+/** Shows a message before the server has it. */
+export function showOutgoing(id, message) {
+  model.outgoing.set(id, [...(model.outgoing.get(id) ?? []), { ...message, at_ms: now() }]);
+  changed();
+}
+
+/** Takes back a message that was refused. */
+export function dropOutgoing(id, messageId) {
+  const left = (model.outgoing.get(id) ?? []).filter((message) => message.message_id !== messageId);
+  if (left.length) model.outgoing.set(id, left);
+  else model.outgoing.delete(id);
+  changed();
+}
+
+/** The moment a work began, in ms of the engine's clock. */
+export const began = (work) => ms(work.since_ns);
