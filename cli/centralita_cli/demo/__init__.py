@@ -6,8 +6,8 @@ import signal
 import socket
 import tempfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Final
 
 import click
@@ -16,10 +16,12 @@ import trio
 from centralita.config import Configuration, load
 from centralita.plugins import data_folder
 from centralita.runner.service import open_engine
+from centralita.structs import Frozen
 from centralita_cli import logs
 from centralita_cli.client import DEFAULT_PORT, front_door
 from centralita_cli.demo.customers import stream_of_customers
 from centralita_cli.demo.desk import SimulatedAgent
+from centralita_cli.demo.temper import Temper
 from centralita_cli.exits import Broken
 from centralita_cli.options import CONFIG_NAME
 from centralita_cli.serve import listening_on, starting
@@ -40,47 +42,65 @@ HUMAN: Final = "ana"
 )
 @click.option("--every", "every_s", type=click.FloatRange(0.2, 3600), default=12.0, show_default=True,
               help="A simulated customer comes every so many seconds, in the mean.")  # fmt: skip
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 100),
+    default=1.0,
+    show_default=True,
+    help="Simulated people do things so many times as fast.",
+)
 @click.option("--quiet", is_flag=True, help="No simulated customers.")
 @click.option("--no-simulated-agents", is_flag=True, help="Nobody is at work but you.")
 @click.option("--log-level", type=click.Choice(logs.LEVELS), default="warning", show_default=True)
 def demo(
-    port: int | None, seed: int, every_s: float, quiet: bool, no_simulated_agents: bool, log_level: logs.Level
+    port: int | None,
+    seed: int,
+    every_s: float,
+    speed: float,
+    quiet: bool,
+    no_simulated_agents: bool,
+    log_level: logs.Level,
 ) -> None:
     """Run a small company with simulated people, to look around in. Ctrl-C ends it and leaves nothing behind."""
     logs.set_up(as_json=False, level=log_level)
+    cast = Cast(seed=seed, every_s=None if quiet else every_s, speed=speed, agents=not no_simulated_agents)
     with (
         tempfile.TemporaryDirectory(prefix="centralita-demo-") as folder,
         starting("the demo's configuration"),
     ):
-        configuration = _company(Path(folder), port or _free_port())
-        trio.run(_run, configuration, seed, None if quiet else every_s, not no_simulated_agents)
+        trio.run(_run, _company(Path(folder), port or _free_port()), cast)
     click.echo("The demo has ended.")
 
 
-async def _run(configuration: Configuration, seed: int, every_s: float | None, simulate_agents: bool) -> None:
+class Cast(Frozen):
+    """Who is simulated. `every_s` None: no customers."""
+
+    seed: int
+    every_s: float | None
+    speed: float
+    agents: bool
+
+
+async def _run(configuration: Configuration, cast: Cast) -> None:
     tokens = _make_tokens(configuration)
-    port = front_door(configuration).settings["port"]
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_engine(configuration), trio.open_nursery() as people:
-            _say_what_to_open(configuration, tokens, customers=every_s is not None, agents=simulate_agents)
-            if simulate_agents:
-                for name in configuration.engine.agents:
-                    if name != HUMAN:
-                        agent = SimulatedAgent(
-                            name,
-                            url=f"ws://{HOST}:{port}/ws/desk",
-                            token=tokens[name],
-                            chance=Random(f"{name} {seed}"),
-                        )
-                        people.start_soon(agent.run)
-            if every_s is not None:
-                people.start_soon(_customers, port, seed, every_s)
+            _say_what_to_open(configuration, tokens, cast)
+            _bring_on(people, configuration, tokens, cast)
             await anext(signals)
             people.cancel_scope.cancel()
 
 
-async def _customers(port: int, seed: int, every_s: float) -> None:
-    await stream_of_customers(f"ws://{HOST}:{port}", seed=seed, every_s=every_s)
+def _bring_on(people: trio.Nursery, configuration: Configuration, tokens: dict[str, str], cast: Cast) -> None:
+    url = f"ws://{HOST}:{front_door(configuration).settings['port']}"
+    for name in configuration.engine.agents:
+        if cast.agents and name != HUMAN:
+            temper = Temper(f"{name} {cast.seed}", speed=cast.speed)
+            agent = SimulatedAgent(name, url=f"{url}/ws/desk", token=tokens[name], temper=temper)
+            people.start_soon(agent.run)
+    if cast.every_s is not None:
+        coming = partial(stream_of_customers, seed=cast.seed, every_s=cast.every_s, speed=cast.speed)
+        people.start_soon(coming, url)
 
 
 def _company(folder: Path, port: int) -> Configuration:
@@ -120,9 +140,7 @@ def _free_port() -> int:
     )
 
 
-def _say_what_to_open(
-    configuration: Configuration, tokens: dict[str, str], *, customers: bool, agents: bool
-) -> None:
+def _say_what_to_open(configuration: Configuration, tokens: dict[str, str], cast: Cast) -> None:
     port = front_door(configuration).settings["port"]
     base = f"http://{HOST}:{port}"
     human = configuration.engine.agents[HUMAN]
@@ -135,8 +153,10 @@ def _say_what_to_open(
         f"  the wall board        {base}/board/#token={tokens['']}",
         "",
         f"Write as a customer, take the offer at {human.title}'s desk, and watch it counted on the board.",
-        f"{', '.join(colleagues)} are simulated." if agents else f"Nobody else is at work: {HUMAN} is you.",
-        "Simulated customers come and go." if customers else "No customers are simulated.",
+        f"{', '.join(colleagues)} are simulated."
+        if cast.agents
+        else f"Nobody else is at work: {HUMAN} is you.",
+        "Simulated customers come and go." if cast.every_s is not None else "No customers are simulated.",
         "",
         "In another terminal:",
         f"  centralita top -c {configuration.folder / CONFIG_NAME}",

@@ -7,7 +7,6 @@ has waited too long leaves. Like the agents they know only what the interface te
 from __future__ import annotations
 
 from itertools import count
-from random import Random
 from typing import Any, Final
 
 import structlog
@@ -15,6 +14,7 @@ import trio
 
 from centralita_cli.demo import words
 from centralita_cli.demo.sockets import GONE, JsonSocket, connected
+from centralita_cli.demo.temper import Temper
 
 AT_ONCE_MAX: Final = 30
 """Customers at a time; who would come beyond that stays away."""
@@ -31,23 +31,23 @@ CHANNELS: Final = {"shop": 1, "tienda": 4, "help": 4, "ayuda": 4, "accounts": 3}
 log: structlog.stdlib.BoundLogger = structlog.get_logger("centralita.demo")
 
 
-async def stream_of_customers(url: str, *, seed: int, every_s: float) -> None:
+async def stream_of_customers(url: str, *, seed: int, every_s: float, speed: float) -> None:
     """Let customers come until cancelled, one every `every_s` in the mean; `url` is `ws://HOST:PORT`."""
-    chance = Random(f"arrivals {seed}")
+    arrivals = Temper(f"arrivals {seed}")
     limit = trio.CapacityLimiter(AT_ONCE_MAX)
     async with trio.open_nursery() as nursery:
         for number in count(1):
-            await trio.sleep(chance.expovariate(1 / every_s))
+            await arrivals.wait(arrivals.chance.expovariate(1 / every_s))
             if limit.available_tokens:
-                nursery.start_soon(_visit, url, Random(f"customer {seed} {number}"), limit)
+                nursery.start_soon(_visit, url, Temper(f"customer {seed} {number}", speed=speed), limit)
 
 
-async def _visit(url: str, chance: Random, limit: trio.CapacityLimiter) -> None:
-    channel = chance.choices(tuple(CHANNELS), weights=tuple(CHANNELS.values()))[0]
+async def _visit(url: str, temper: Temper, limit: trio.CapacityLimiter) -> None:
+    channel = temper.chance.choices(tuple(CHANNELS), weights=tuple(CHANNELS.values()))[0]
     async with limit:
         try:
             async with connected(f"{url}/chat/{channel}/ws") as socket:
-                await _Visit(channel, socket, chance).run()
+                await _Visit(channel, socket, temper).run()
         except* GONE as group:
             log.info("simulated_customer_disconnected", error=type(group.exceptions[0]).__name__)
 
@@ -55,9 +55,10 @@ async def _visit(url: str, chance: Random, limit: trio.CapacityLimiter) -> None:
 class _Visit:
     """One customer's one matter."""
 
-    def __init__(self, channel: str, socket: JsonSocket, chance: Random) -> None:
+    def __init__(self, channel: str, socket: JsonSocket, temper: Temper) -> None:
         self._socket = socket
-        self._chance = chance
+        self._temper = temper
+        self._chance = chance = temper.chance
         self._language = words.language_of(channel)
         self._lines = [says for says, _ in chance.choice(words.DIALOGUES[channel])]
         self._name = chance.choice(words.CALLERS[self._language])
@@ -82,7 +83,7 @@ class _Visit:
         patience_s = self._chance.uniform(*PATIENCE_S)
         for number, line in enumerate(self._lines):
             await self._say(line)
-            with trio.move_on_after(patience_s):
+            with trio.move_on_at(self._temper.deadline(patience_s)):
                 while self._answers <= number and not self._over.is_set():
                     await self._next_news()
             if self._answers <= number or self._over.is_set():
@@ -90,21 +91,21 @@ class _Visit:
             # From the first answer on, somebody is there: one waits longer for the next.
             patience_s = PATIENCE_S[1]
         else:
-            with trio.move_on_after(GOODBYE_S):
+            with trio.move_on_at(self._temper.deadline(GOODBYE_S)):
                 await self._over.wait()
         if not self._over.is_set():
             await self._socket.send(type="end")
-            with trio.move_on_after(GOODBYE_S):
+            with trio.move_on_at(self._temper.deadline(GOODBYE_S)):
                 await self._over.wait()
         if self._may_rate and self._chance.random() < RATING_SHARE:
-            await trio.sleep(self._chance.uniform(1, 4))
+            await self._temper.ponder(1, 4)
             await self._socket.send(type="rate", score=self._chance.choice(SCORES), chat=self._chat)
-            await trio.sleep(1)
+            await self._temper.wait(1)
 
     async def _say(self, text: str) -> None:
-        await trio.sleep(self._chance.uniform(1, 4))
+        await self._temper.ponder(1, 4)
         await self._socket.send(type="typing", on=True)
-        await trio.sleep(min(6.0, len(text) / CHARACTERS_PER_S))
+        await self._temper.wait(min(6.0, len(text) / CHARACTERS_PER_S))
         who = {}
         if not self._chat:
             address = self._name.lower().replace(" ", ".").translate(_PLAIN)

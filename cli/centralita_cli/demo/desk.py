@@ -8,7 +8,6 @@ interface: what a simulated agent knows is what the desk was sent.
 from __future__ import annotations
 
 from itertools import count
-from random import Random
 from typing import Any, Final
 
 import structlog
@@ -16,6 +15,7 @@ import trio
 
 from centralita_cli.demo import words
 from centralita_cli.demo.sockets import GONE, JsonSocket, connected
+from centralita_cli.demo.temper import Temper
 
 RECONNECT_S: Final = 2.0
 DECLINE_SHARE: Final = 0.03
@@ -25,6 +25,7 @@ BREAK_S: Final = (30.0, 80.0)
 SILENT_CUSTOMER_S: Final = 240.0
 """After so long without a word from the customer the agent closes the conversation."""
 CHARACTERS_PER_S: Final = 18.0
+STATUS_LOOK_S: Final = 5.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("centralita.demo")
 
@@ -32,23 +33,23 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("centralita.demo")
 class SimulatedAgent:
     """One agent at one desk; comes back when the connection is lost."""
 
-    def __init__(self, name: str, *, url: str, token: str, chance: Random) -> None:
+    def __init__(self, name: str, *, url: str, token: str, temper: Temper) -> None:
         self.name = name
         self._url = url
         self._token = token
-        self._chance = chance
+        self._temper = temper
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
             try:
                 async with connected(self._url) as socket:
-                    await _Shift(self.name, socket, self._chance).run(self._token)
+                    await _Shift(self.name, socket, self._temper).run(self._token)
             except* GONE as group:
                 log.info(
                     "simulated_agent_disconnected", agent=self.name, error=type(group.exceptions[0]).__name__
                 )
-            await trio.sleep(RECONNECT_S)
+            await self._temper.wait(RECONNECT_S)
 
 
 class _Case:
@@ -68,10 +69,11 @@ class _Case:
 class _Shift:
     """One connection's worth of work."""
 
-    def __init__(self, name: str, socket: JsonSocket, chance: Random) -> None:
+    def __init__(self, name: str, socket: JsonSocket, temper: Temper) -> None:
         self._name = name
         self._socket = socket
-        self._chance = chance
+        self._temper = temper
+        self._chance = temper.chance
         self._ids = count(1)
         self._cases: dict[int, _Case] = {}
         self._offers: dict[int, trio.CancelScope] = {}
@@ -120,9 +122,6 @@ class _Shift:
     async def _command(self, command: str, **fields: Any) -> None:
         await self._socket.send(id=next(self._ids), command=command, **fields)
 
-    async def _pause(self, least_s: float, most_s: float) -> None:
-        await trio.sleep(self._chance.uniform(least_s, most_s))
-
     # Offers
 
     async def _consider(self, view: dict[str, Any], offer: int) -> None:
@@ -130,7 +129,7 @@ class _Shift:
         with trio.CancelScope() as scope:
             self._offers[contact] = scope
             try:
-                await self._pause(1.0, 5.0)
+                await self._temper.ponder(1.0, 5.0)
                 if mood < OVERLOOK_SHARE:
                     return
                 accept = mood >= OVERLOOK_SHARE + DECLINE_SHARE or view["direction"] == "consultation"
@@ -155,7 +154,7 @@ class _Shift:
                 elif state == "wrapping" and not wrapped_up:
                     wrapped_up = True
                     await self._wrap_up(case)
-                with trio.move_on_after(SILENT_CUSTOMER_S) as patience:
+                with trio.move_on_at(self._temper.deadline(SILENT_CUSTOMER_S)) as patience:
                     await case.changed.wait()
                 if patience.cancelled_caught and self._state_in(case.view) == "connected":
                     await self._command("EndContact", contact=contact, reason="no word from the customer")
@@ -181,12 +180,12 @@ class _Shift:
         else:
             text = words.TAKEN_OVER[language].format(agent=self._agent["title"])
         case.greeted = True
-        await self._pause(0.8, 3.0)
+        await self._temper.ponder(0.8, 3.0)
         await self._socket.send(id=next(self._ids), signal="typing", contact=contact, on=True)
-        await trio.sleep(min(8.0, len(text) / CHARACTERS_PER_S))
+        await self._temper.wait(min(8.0, len(text) / CHARACTERS_PER_S))
         await self._command("PostMessage", contact=contact, text=text)
         if asked and words.is_goodbye(asked[-1]["text"]):
-            await self._pause(2.0, 6.0)
+            await self._temper.ponder(2.0, 6.0)
             await self._command("EndContact", contact=contact)
 
     def _is_for_me(self, message: dict[str, Any], view: dict[str, Any]) -> bool:
@@ -195,7 +194,7 @@ class _Shift:
         return bool(message["author"] == "customer")
 
     async def _wrap_up(self, case: _Case) -> None:
-        await self._pause(3.0, 11.0)
+        await self._temper.ponder(3.0, 11.0)
         view = case.view
         await self._command(
             "FinishWrapUp",
@@ -210,14 +209,14 @@ class _Shift:
         """Take breaks, and come back from them and from having overlooked an offer."""
         while not self._agent:
             await self._agent_changed.wait()
-        until_break_s = trio.current_time() + self._chance.expovariate(1 / BREAK_EVERY_S)
+        until_break_s = self._temper.deadline(self._chance.expovariate(1 / BREAK_EVERY_S))
         while True:
             self._agent_changed = trio.Event()
             if self._agent["status"] != "available":
-                await self._pause(*BREAK_S)
+                await self._temper.ponder(*BREAK_S)
                 await self._command("SetStatus", status="available")
-                until_break_s = trio.current_time() + self._chance.expovariate(1 / BREAK_EVERY_S)
+                until_break_s = self._temper.deadline(self._chance.expovariate(1 / BREAK_EVERY_S))
             elif trio.current_time() >= until_break_s and not self._agent["works"]:
                 await self._command("SetStatus", status="break", reason="coffee")
-            with trio.move_on_after(5.0):
+            with trio.move_on_after(STATUS_LOOK_S):
                 await self._agent_changed.wait()

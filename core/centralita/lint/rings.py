@@ -38,7 +38,7 @@ def _relaxations(
             found.warning(
                 f"{path}.lower", f"{skill!r} is dropped in the same ring; lower it or drop it, not both"
             )
-        elif skill in need and level >= need[skill]:
+        elif skill in need and level >= need[skill] and not own_skills:
             found.warning(
                 f"{path}.lower",
                 f"{skill!r} to {level} is not lower: {need[skill]} is required at this point; name a level"
