@@ -11,9 +11,13 @@ from __future__ import annotations
 import heapq
 from typing import Final, Literal, Protocol
 
+from centralita._routing import Timers
 from centralita.matching.protocol import ID_LIMIT, NEVER_NS, TIME_LIMIT_NS
 
-KIND_LIMIT: Final = 1 << 16
+KIND_LIMIT: Final = 1 << 8
+
+
+__all__ = ["KIND_LIMIT", "NaiveTimers", "Timers", "TimersProtocol", "open_timers"]
 
 
 class TimersProtocol(Protocol):
@@ -84,9 +88,6 @@ class NaiveTimers:
             heapq.heapify(heap)
         while heap and at_ns.get(heap[0][1:]) != heap[0][0]:
             heapq.heappop(heap)
-
-
-Timers = NaiveTimers
 
 
 def open_timers(core: Literal["native", "naive"] = "native") -> TimersProtocol:

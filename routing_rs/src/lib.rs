@@ -1,7 +1,37 @@
 //! The matching queue: who gets whom. Knows nothing of Python; `python.rs` binds it.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "ids are below 2^62, handles below 2^32: checked where they come in"
+)]
+
+mod batch;
+mod bits;
+mod catalogue;
+mod crews;
+mod explain;
+mod hash;
+mod lanes;
+mod loads;
+mod matching;
+mod order;
+mod queue;
+mod ranked;
+mod shelves;
+mod slab;
+mod table;
+mod timers;
+
 #[cfg(feature = "python")]
 mod python;
+
+pub use catalogue::Refused;
+pub use explain::{Barred, RULES};
+pub use matching::Pairs;
+pub use queue::{Change, Enqueue, NOBODY, Queue};
+pub use timers::{NEVER_NS, Timers};
 
 /// The version of this crate, which is the version of the wheel.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -6,6 +6,7 @@ here and nowhere else.
 
 from typing import Literal
 
+from centralita._routing import MatchingQueue, QueueBrokenError
 from centralita.matching.naive import NaiveMatchingQueue
 from centralita.matching.protocol import (
     AGENT_ORDER_KEYS,
@@ -17,8 +18,6 @@ from centralita.matching.protocol import (
     MatchingQueueProtocol,
 )
 
-MatchingQueue = NaiveMatchingQueue
-
 __all__ = [
     "AGENT_ORDER_KEYS",
     "BARRED_RULES",
@@ -29,6 +28,7 @@ __all__ = [
     "MatchingQueue",
     "MatchingQueueProtocol",
     "NaiveMatchingQueue",
+    "QueueBrokenError",
     "open_queue",
 ]
 

@@ -1,0 +1,346 @@
+//! Measures the queue inside Rust: `cargo run --release --example mixed -- --waiting 1000000 --mode mixed`.
+//!
+//! Prints one line of JSON: events a second, the latency of single events (each timed by itself in a
+//! second pass, with the clock's own cost told), and bytes. `--mode`: mixed (mostly full house; finishes,
+//! arrivals, abandons, priority changes, rings), saturated (finishes and arrivals), slack (half the agents
+//! idle), unique (mixed, every requirement and profile distinct). `--instructions N` runs N events only, for
+//! callgrind.
+
+use std::collections::HashSet;
+use std::hint::black_box;
+use std::time::Instant;
+
+use centralita_routing::{Change, Enqueue, NEVER_NS, Pairs, Queue};
+
+const SKILLS_N: u64 = 100;
+const MEDIUM: i64 = 0;
+const STEP_NS: i64 = 1_000;
+
+struct Args {
+    waiting: usize,
+    agents: usize,
+    requirements: usize,
+    profiles: usize,
+    events: usize,
+    mode: String,
+    seed: u64,
+}
+
+fn args() -> Args {
+    let mut made = Args {
+        waiting: 100_000,
+        agents: 10_000,
+        requirements: 1_000,
+        profiles: 1_000,
+        events: 1_000_000,
+        mode: "mixed".into(),
+        seed: 1,
+    };
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    for pair in given.chunks(2) {
+        let [name, value] = pair else {
+            panic!("{pair:?} lacks a value")
+        };
+        let number = || {
+            value
+                .parse()
+                .unwrap_or_else(|_| panic!("{name} was {value}; a number is wanted"))
+        };
+        match name.as_str() {
+            "--waiting" => made.waiting = number(),
+            "--agents" => made.agents = number(),
+            "--requirements" => made.requirements = number(),
+            "--profiles" => made.profiles = number(),
+            "--events" => made.events = number(),
+            "--seed" => made.seed = number() as u64,
+            "--mode" => made.mode.clone_from(value),
+            _ => panic!("{name} is not known"),
+        }
+    }
+    assert!(
+        ["mixed", "saturated", "slack", "unique"].contains(&made.mode.as_str()),
+        "--mode was {}; known: mixed, saturated, slack, unique",
+        made.mode
+    );
+    made
+}
+
+/// splitmix64: the benchmark needs no dependency for its dice.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        ((u128::from(self.next()) * limit as u128) >> 64) as usize
+    }
+
+    fn skills(&mut self, least: usize, most: usize, level_max: usize) -> Vec<(i64, i64)> {
+        let wanted = least + self.below(most - least + 1);
+        let mut chosen: Vec<(i64, i64)> = Vec::new();
+        while chosen.len() < wanted {
+            let skill = self.below(SKILLS_N as usize) as i64;
+            if chosen.iter().all(|(other, _)| *other != skill) {
+                chosen.push((skill, 1 + self.below(level_max) as i64));
+            }
+        }
+        chosen.sort_unstable();
+        chosen
+    }
+}
+
+/// The centre, and what the driver must know to choose the next event.
+struct Centre {
+    queue: Queue,
+    dice: Dice,
+    requirements: Vec<i64>,
+    order: i64,
+    ladders: Vec<i64>,
+    /// Contact and agent in hand.
+    hands: Vec<(i64, i64)>,
+    /// Contacts that were enqueued; a few are gone already.
+    contacts: Vec<i64>,
+    next: i64,
+    now_ns: i64,
+    pairs: Pairs,
+}
+
+impl Centre {
+    fn new(args: &Args) -> Self {
+        let mut queue = Queue::new();
+        let mut dice = Dice(args.seed);
+        for skill in 0..SKILLS_N {
+            queue.skill(&format!("skill {skill}"));
+        }
+        queue.medium("voice");
+        let unique = args.mode == "unique";
+        let level_max = if unique { 10 } else { 5 };
+        let mut seen = HashSet::new();
+        let mut requirements = Vec::new();
+        while requirements.len() < args.requirements {
+            let skills = dice.skills(1, if unique { 3 } else { 2 }, level_max);
+            if seen.insert(skills.clone()) {
+                requirements.push(i64::from(
+                    queue.requirement(&skills, MEDIUM, 100).expect("in range"),
+                ));
+            }
+        }
+        let mut profiles = Vec::new();
+        seen.clear();
+        while profiles.len() < args.profiles {
+            let skills = dice.skills(5, 15, 10);
+            if seen.insert(skills.clone()) {
+                profiles.push(i64::from(
+                    queue.profile(&skills, 100, &[], &[]).expect("in range"),
+                ));
+            }
+        }
+        let order = i64::from(
+            queue
+                .order(&["longest_idle"], 1, 0, 0, NEVER_NS)
+                .expect("known key"),
+        );
+        let ladders = (0..args.requirements.min(1_000))
+            .map(|at| {
+                let wider = requirements[(at + 1) % requirements.len()];
+                i64::from(queue.ladder(&[(3_000_000, wider, 0)]).expect("known"))
+            })
+            .collect();
+        for agent in 0..args.agents {
+            let profile = profiles[agent % profiles.len()];
+            queue
+                .add_agent(agent as i64, profile, agent as i64, true, None, 0, 0)
+                .expect("new");
+        }
+        let mut made = Self {
+            queue,
+            dice,
+            requirements,
+            order,
+            ladders,
+            hands: Vec::with_capacity(args.agents + 1),
+            contacts: Vec::with_capacity(args.waiting + args.agents + 4 * args.events),
+            next: 0,
+            now_ns: 1_000_000,
+            pairs: Pairs::new(),
+        };
+        if args.mode == "slack" {
+            for _ in 0..args.agents / 2 {
+                made.arrive();
+            }
+        } else {
+            while made.queue.waiting_n() < args.waiting {
+                made.now_ns += STEP_NS;
+                made.enqueue(false);
+                if made.next % 1024 == 0 {
+                    made.match_now();
+                }
+            }
+            made.match_now();
+        }
+        made
+    }
+
+    fn match_now(&mut self) {
+        self.pairs.clear();
+        self.queue
+            .match_into(self.now_ns, &mut self.pairs)
+            .expect("a time in range");
+        self.hands.extend(
+            self.pairs
+                .iter()
+                .map(|(contact, agent)| (*contact as i64, *agent as i64)),
+        );
+    }
+
+    fn enqueue(&mut self, with_ladder: bool) {
+        let requirement = self.requirements[self.dice.below(self.requirements.len())];
+        let mut told = Enqueue::plain(self.next, requirement, self.order, self.now_ns);
+        if with_ladder {
+            told.ladder = self.ladders[self.next as usize % self.ladders.len()];
+        }
+        self.queue.enqueue(&told).expect("a new contact");
+        self.contacts.push(self.next);
+        self.next += 1;
+    }
+
+    fn arrive(&mut self) {
+        self.enqueue(false);
+        self.match_now();
+    }
+
+    fn finish(&mut self) {
+        if self.hands.is_empty() {
+            return;
+        }
+        let at = self.dice.below(self.hands.len());
+        let (contact, agent) = self.hands.swap_remove(at);
+        self.queue.finish(contact, agent, self.now_ns).expect("in hand");
+        self.match_now();
+    }
+
+    /// A contact that most likely waits.
+    fn someone_waiting(&mut self) -> Option<i64> {
+        for _ in 0..8 {
+            let contact = self.contacts[self.dice.below(self.contacts.len())];
+            if self.queue.is_waiting(contact).unwrap_or(false) {
+                return Some(contact);
+            }
+        }
+        None
+    }
+
+    fn abandon(&mut self) {
+        if let Some(contact) = self.someone_waiting() {
+            self.queue.drop(contact, self.now_ns).expect("waiting");
+        }
+        self.match_now();
+    }
+
+    fn change_priority(&mut self) {
+        let priority = Some(self.dice.below(3) as i64);
+        if let Some(contact) = self.someone_waiting() {
+            self.queue
+                .change(
+                    contact,
+                    &Change {
+                        priority,
+                        ..Change::default()
+                    },
+                )
+                .expect("waiting");
+        }
+        self.match_now();
+    }
+
+    fn ring(&mut self) {
+        self.enqueue(true);
+        black_box(self.queue.advance(self.now_ns).expect("a time in range"));
+        self.match_now();
+    }
+
+    /// One event: of 100 in the mixture 42 finishes, 46 arrivals, 6 abandons, 4 priority changes, 2 arrivals
+    /// with a ring, and the rings themselves as they fall due.
+    fn step(&mut self, mode: &str) {
+        self.now_ns += STEP_NS;
+        let drawn = self.dice.below(100);
+        match mode {
+            "saturated" | "slack" if drawn < 50 => self.finish(),
+            "saturated" | "slack" => self.arrive(),
+            _ if drawn < 42 => self.finish(),
+            _ if drawn < 88 => self.arrive(),
+            _ if drawn < 94 => self.abandon(),
+            _ if drawn < 98 => self.change_priority(),
+            _ => self.ring(),
+        }
+    }
+}
+
+fn main() {
+    let mut args = args();
+    if args.mode == "unique" {
+        args.requirements = args.agents;
+        args.profiles = args.agents;
+    }
+    let built = Instant::now();
+    let mut centre = Centre::new(&args);
+    let built_s = built.elapsed().as_secs_f64();
+    for _ in 0..args.events / 10 {
+        centre.step(&args.mode);
+    }
+    let started = Instant::now();
+    for _ in 0..args.events {
+        centre.step(&args.mode);
+    }
+    let events_per_s = args.events as f64 / started.elapsed().as_secs_f64();
+
+    let timed_n = args.events.min(1_000_000);
+    let mut latency_ns: Vec<u64> = Vec::with_capacity(timed_n);
+    for _ in 0..timed_n {
+        let begun = Instant::now();
+        centre.step(&args.mode);
+        latency_ns.push(begun.elapsed().as_nanos() as u64);
+    }
+    let mut clock_ns: Vec<u64> = (0..10_000)
+        .map(|_| Instant::now().elapsed().as_nanos() as u64)
+        .collect();
+    clock_ns.sort_unstable();
+    latency_ns.sort_unstable();
+    let at = |share: f64| {
+        latency_ns
+            .get((timed_n as f64 * share) as usize)
+            .copied()
+            .unwrap_or(0)
+    };
+    let (waiting_bytes, agent_bytes) = centre.queue.bytes();
+    println!(
+        concat!(
+            "{{\"mode\": \"{}\", \"waiting\": {}, \"agents\": {}, \"requirements\": {}, \"profiles\": {}, ",
+            "\"events\": {}, \"events_per_s\": {:.0}, \"p50_ns\": {}, \"p99_ns\": {}, \"p999_ns\": {}, ",
+            "\"max_ns\": {}, \"clock_ns\": {}, \"bytes_per_waiting\": {:.1}, \"bytes_per_agent\": {:.1}, ",
+            "\"built_s\": {:.3}, \"in_hand\": {}}}"
+        ),
+        args.mode,
+        centre.queue.waiting_n(),
+        args.agents,
+        args.requirements,
+        args.profiles,
+        args.events,
+        events_per_s,
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        latency_ns.last().copied().unwrap_or(0),
+        clock_ns[clock_ns.len() / 2],
+        waiting_bytes as f64 / centre.queue.waiting_n().max(1) as f64,
+        agent_bytes as f64 / args.agents.max(1) as f64,
+        built_s,
+        centre.hands.len(),
+    );
+}

@@ -1,0 +1,278 @@
+//! Agents, the crews of those with one profile, and the squads of those in a crew with one load.
+//!
+//! What distinguishes agents within a squad is only since when, how often and in which turn they were
+//! given contacts; a squad keeps them sorted by each sequence of these that some queue's order uses. So
+//! the best agent for a contact is the best of the squads' firsts. Only agents with room for something
+//! are filed in squads: a full house costs nothing.
+
+use smallvec::SmallVec;
+
+use crate::bits::BySkill;
+use crate::catalogue::{Catalogue, OrderKey};
+use crate::lanes::NOWHERE;
+use crate::loads::Loads;
+use crate::ranked::Ranked;
+
+/// A contact in an agent's hands.
+#[derive(Clone, Copy)]
+pub(crate) struct Hand {
+    pub(crate) contact: u64,
+    pub(crate) units: u32,
+    pub(crate) medium: u16,
+    pub(crate) tentative: bool,
+}
+
+pub(crate) struct Agent {
+    pub(crate) id: u64,
+    pub(crate) since_ns: i64,
+    pub(crate) turn: u64,
+    pub(crate) given: u32,
+    pub(crate) profile: u32,
+    pub(crate) load: u32,
+    pub(crate) available: bool,
+    pub(crate) filed: bool,
+    pub(crate) dirty: bool,
+    /// The contact it drains for.
+    pub(crate) reserver: Option<u64>,
+    pub(crate) hands: SmallVec<[Hand; 2]>,
+}
+
+/// What distinguishes agents of one squad.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Trait {
+    Since,
+    Given,
+    Turn,
+}
+
+/// An agent as a squad sorts it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ranking {
+    pub(crate) traits: [i64; 3],
+    pub(crate) id: u64,
+    pub(crate) agent: u32,
+}
+
+pub(crate) struct Squad {
+    pub(crate) load: u32,
+    /// By projection.
+    pub(crate) rankings: SmallVec<[Ranked<Ranking>; 1]>,
+}
+
+#[derive(Default)]
+pub(crate) struct Crew {
+    pub(crate) agents_n: u32,
+    pub(crate) available_n: u32,
+    pub(crate) filed_n: u32,
+    pub(crate) squads: Vec<Squad>,
+}
+
+#[derive(Default)]
+pub(crate) struct Crews {
+    /// By profile.
+    pub(crate) crews: Vec<Crew>,
+    pub(crate) present: BySkill,
+    pub(crate) open: BySkill,
+    pub(crate) filed_n: usize,
+    /// The sequences of traits that some order uses.
+    projections: Vec<Vec<Trait>>,
+    /// By order: its projection.
+    of_order: Vec<usize>,
+    /// By medium: the fewest units any requirement on it takes.
+    units_min: Vec<i64>,
+}
+
+fn traits_of(keys: &[OrderKey]) -> Vec<Trait> {
+    let of_key = |key: &OrderKey| match key {
+        OrderKey::LongestIdle => Some(Trait::Since),
+        OrderKey::FewestContacts => Some(Trait::Given),
+        OrderKey::RoundRobin => Some(Trait::Turn),
+        _ => None,
+    };
+    keys.iter().filter_map(of_key).collect()
+}
+
+impl Crews {
+    #[inline]
+    pub(crate) fn projection(&self, order: u32) -> usize {
+        self.of_order[order as usize]
+    }
+
+    /// Whether an order with these keys sorts agents in a way no order did before.
+    pub(crate) fn sorts_anew(&self, keys: &[OrderKey]) -> bool {
+        !self.projections.contains(&traits_of(keys))
+    }
+
+    /// Notes an order. No agent may be filed when it sorts anew.
+    pub(crate) fn learn_order(&mut self, order: u32, keys: &[OrderKey]) {
+        if (order as usize) < self.of_order.len() {
+            return;
+        }
+        let traits = traits_of(keys);
+        let known = self
+            .projections
+            .iter()
+            .position(|projection| *projection == traits);
+        if known.is_none() {
+            self.projections.push(traits);
+        }
+        self.of_order.push(known.unwrap_or(self.projections.len() - 1));
+    }
+
+    /// Notes a requirement; returns whether agents held to be full may have room for it.
+    pub(crate) fn learn_requirement(&mut self, medium: u32, units: i64) -> bool {
+        while self.units_min.len() <= medium as usize {
+            self.units_min.push(i64::MAX);
+        }
+        let least = &mut self.units_min[medium as usize];
+        let smaller = units < *least;
+        *least = units.min(*least);
+        smaller
+    }
+
+    pub(crate) fn learn_profile(&mut self, profile: u32) {
+        while self.crews.len() <= profile as usize {
+            self.crews.push(Crew::default());
+        }
+    }
+
+    /// Whether a load leaves room for anything at all.
+    #[inline]
+    pub(crate) fn has_room(&self, loads: &Loads, load: u32, profile: u32, catalogue: &Catalogue) -> bool {
+        (0..self.units_min.len()).any(|medium| {
+            fits(
+                loads,
+                load,
+                profile,
+                catalogue,
+                medium as u32,
+                self.units_min[medium],
+            )
+        })
+    }
+
+    fn ranking(&self, projection: usize, agent: &Agent, at: u32) -> Ranking {
+        let mut traits = [0; 3];
+        for (place, named) in traits.iter_mut().zip(&self.projections[projection]) {
+            *place = match named {
+                Trait::Since => agent.since_ns,
+                Trait::Given => i64::from(agent.given),
+                Trait::Turn => agent.turn as i64,
+            };
+        }
+        Ranking {
+            traits,
+            id: agent.id,
+            agent: at,
+        }
+    }
+
+    pub(crate) fn file(&mut self, agent: &Agent, at: u32, catalogue: &Catalogue) {
+        let rankings: SmallVec<[Ranking; 2]> = (0..self.projections.len())
+            .map(|projection| self.ranking(projection, agent, at))
+            .collect();
+        let crew = &mut self.crews[agent.profile as usize];
+        let squad = match crew.squads.iter_mut().position(|squad| squad.load == agent.load) {
+            Some(squad) => squad,
+            None => {
+                // An empty squad is used again, so that a crew has no more of them than its loads at once.
+                let unused = crew
+                    .squads
+                    .iter()
+                    .position(|squad| squad.rankings.first().is_none_or(Ranked::is_empty));
+                match unused {
+                    Some(squad) => {
+                        crew.squads[squad].load = agent.load;
+                        squad
+                    }
+                    None => {
+                        crew.squads.push(Squad {
+                            load: agent.load,
+                            rankings: SmallVec::new(),
+                        });
+                        crew.squads.len() - 1
+                    }
+                }
+            }
+        };
+        let squad = &mut crew.squads[squad];
+        squad.rankings.resize_with(rankings.len(), Ranked::default);
+        for (ranked, ranking) in squad.rankings.iter_mut().zip(rankings) {
+            ranked.insert(ranking);
+        }
+        crew.filed_n += 1;
+        self.filed_n += 1;
+        if crew.filed_n == 1 {
+            let skills = &catalogue.profile_at(agent.profile).skills;
+            self.open
+                .set(agent.profile, skills.iter().map(|(skill, _)| skill), true);
+        }
+    }
+
+    pub(crate) fn unfile(&mut self, agent: &Agent, at: u32, catalogue: &Catalogue) {
+        let rankings: SmallVec<[Ranking; 2]> = (0..self.projections.len())
+            .map(|projection| self.ranking(projection, agent, at))
+            .collect();
+        let crew = &mut self.crews[agent.profile as usize];
+        if let Some(squad) = crew.squads.iter_mut().find(|squad| squad.load == agent.load) {
+            for (ranked, ranking) in squad.rankings.iter_mut().zip(rankings) {
+                ranked.remove(ranking);
+            }
+        }
+        crew.filed_n -= 1;
+        self.filed_n -= 1;
+        if crew.filed_n == 0 {
+            crew.squads = Vec::new();
+            let skills = &catalogue.profile_at(agent.profile).skills;
+            self.open
+                .set(agent.profile, skills.iter().map(|(skill, _)| skill), false);
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let rankings = self
+            .crews
+            .iter()
+            .flat_map(|crew| &crew.squads)
+            .flat_map(|squad| &squad.rankings);
+        let squads: usize = self
+            .crews
+            .iter()
+            .map(|crew| crew.squads.capacity() * size_of::<Squad>())
+            .sum();
+        let sets = self.present.bytes() + self.open.bytes();
+        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.capacity() * size_of::<Crew>()
+    }
+
+    /// Counts an agent into its crew, or out of it.
+    pub(crate) fn count(&mut self, agent: &Agent, joined: bool, catalogue: &Catalogue) {
+        let crew = &mut self.crews[agent.profile as usize];
+        let change = if joined { 1 } else { -1 };
+        crew.agents_n = crew.agents_n.wrapping_add_signed(change);
+        if agent.available {
+            crew.available_n = crew.available_n.wrapping_add_signed(change);
+        }
+        if crew.agents_n == u32::from(joined) {
+            let skills = &catalogue.profile_at(agent.profile).skills;
+            self.present
+                .set(agent.profile, skills.iter().map(|(skill, _)| skill), joined);
+        }
+    }
+}
+
+/// Whether a load leaves room for so many units on a medium.
+#[inline]
+pub(crate) fn fits(
+    loads: &Loads,
+    load: u32,
+    profile: u32,
+    catalogue: &Catalogue,
+    medium: u32,
+    units: i64,
+) -> bool {
+    let profile = catalogue.profile_at(profile);
+    profile.capacity - loads.blocking(load, medium) >= units
+        && (profile.limits.is_empty() || loads.held(load, medium) < profile.limit(medium))
+}
+
+pub(crate) const NO_AGENT: u32 = NOWHERE;

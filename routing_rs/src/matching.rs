@@ -1,0 +1,585 @@
+//! The rule: take contacts in order; the first that has an eligible agent gets the best of them; repeat.
+//!
+//! After a match nobody eligible is left while someone they could serve waits, reservations apart. So the
+//! next match needs to look only at agents and contacts that changed since: one freed agent compares the
+//! heads of the stalls they can serve, one new contact the first agents of the squads that can serve it.
+//! When several changed, a heap of candidates, each a lower bound of what it may still bring, gives the
+//! pairs in the order of the rule.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use smallvec::SmallVec;
+
+use crate::catalogue::{Order, OrderKey, Outcome, Requirement, time};
+use crate::crews::{Agent, fits};
+use crate::hash::lot;
+use crate::lanes::NOWHERE;
+use crate::order::Place;
+use crate::queue::{Contact, Enqueue, Queue};
+
+/// What a contact's order compares agents by, smaller first; the agent's id ends it.
+pub(crate) type Choice = SmallVec<[i64; 6]>;
+
+/// A contact that may be next, and the agent who brought it in, if one did.
+type Candidate = Reverse<(Place, Option<u32>)>;
+
+/// Pairs of contact and agent, in the order made.
+pub type Pairs = Vec<(u64, u64)>;
+
+impl Queue {
+    /// # Errors
+    /// `Invalid` for a time out of range.
+    pub fn match_now(&mut self, now_ns: i64) -> Outcome<Pairs> {
+        let mut pairs = Vec::new();
+        self.match_into(now_ns, &mut pairs)?;
+        Ok(pairs)
+    }
+
+    /// # Errors
+    /// As `finish`, and then nothing is matched.
+    pub fn finish_then_match(&mut self, contact: i64, agent: i64, now_ns: i64) -> Outcome<Pairs> {
+        self.finish(contact, agent, now_ns)?;
+        self.match_now(now_ns)
+    }
+
+    /// # Errors
+    /// As `enqueue`, and then nothing is matched.
+    pub fn enqueue_then_match(&mut self, told: &Enqueue, now_ns: i64) -> Outcome<Pairs> {
+        self.enqueue(told)?;
+        self.match_now(now_ns)
+    }
+
+    /// As `match_now`, into a list that the caller uses again.
+    ///
+    /// # Errors
+    /// `Invalid` for a time out of range.
+    pub fn match_into(&mut self, now_ns: i64, pairs: &mut Pairs) -> Outcome<()> {
+        time("now_ns", now_ns)?;
+        if !self.reserved.is_empty() && !self.lanes.one_rate() {
+            // Who stands before a reservation changes with time: its agent may have become free for more.
+            for at in self.reserved.clone() {
+                self.touch(at);
+            }
+        }
+        loop {
+            let plain = self.pressing.is_empty() && !self.dirty_everyone;
+            match (self.dirty_agents.len(), self.dirty_contacts.len()) {
+                (0, 0) if !self.dirty_everyone => return Ok(()),
+                (0, _) if self.crews.filed_n == 0 && self.reserved.is_empty() => {
+                    self.dirty_contacts.clear();
+                    self.dirty_everyone = false;
+                }
+                (1, 0) if plain => self.match_agent(now_ns, pairs),
+                (0, 1) if plain => self.match_contact(now_ns, pairs),
+                _ => self.match_many(now_ns, pairs),
+            }
+        }
+    }
+
+    /// One agent changed: whatever they can have, nobody else could.
+    fn match_agent(&mut self, now_ns: i64, pairs: &mut Pairs) {
+        let Some(at) = self.dirty_agents.pop() else { return };
+        // The agent stays marked, so that nothing below notes them again.
+        while self.dirty_agents.is_empty()
+            && let Some(mut one) = self.best_contact(at, now_ns)
+        {
+            self.give(&mut one, &[at], now_ns);
+            pairs.push((one.id, self.agents[at].id));
+        }
+        if self.dirty_agents.is_empty() {
+            self.settle(at);
+        } else {
+            self.dirty_agents.push(at);
+        }
+    }
+
+    /// One contact changed.
+    fn match_contact(&mut self, now_ns: i64, pairs: &mut Pairs) {
+        let Some(contact) = self.dirty_contacts.pop() else {
+            return;
+        };
+        let Some(mut one) = self.find(contact).filter(|one| one.waiting) else {
+            return;
+        };
+        let chosen = self.choose(&one, now_ns);
+        if !chosen.is_empty() {
+            self.give_to(&mut one, &chosen, now_ns, pairs);
+        }
+    }
+
+    fn match_many(&mut self, now_ns: i64, pairs: &mut Pairs) {
+        let mut heap: BinaryHeap<Candidate> = BinaryHeap::new();
+        let mut agents = std::mem::take(&mut self.dirty_agents);
+        for at in &agents {
+            self.settle(*at);
+        }
+        if std::mem::take(&mut self.dirty_everyone) {
+            let open = self
+                .agents
+                .iter()
+                .filter(|(_, one)| one.filed || one.reserver.is_some());
+            agents = open.map(|(at, _)| at).collect();
+        }
+        for at in agents {
+            self.propose(at, now_ns, &mut heap);
+        }
+        for contact in std::mem::take(&mut self.dirty_contacts) {
+            if let Some(one) = self.find(contact).filter(|one| one.waiting) {
+                heap.push(Reverse((self.place(&one, now_ns), None)));
+            }
+        }
+        while let Some(Reverse((place, source))) = heap.pop() {
+            if let Some(mut one) = self.find(place.contact).filter(|one| one.waiting) {
+                let chosen = self.choose(&one, now_ns);
+                if !chosen.is_empty() {
+                    self.give_to(&mut one, &chosen, now_ns, pairs);
+                }
+                // Agents whom a reservation caught or let go.
+                for at in std::mem::take(&mut self.dirty_agents) {
+                    self.settle(at);
+                    self.propose(at, now_ns, &mut heap);
+                }
+            }
+            if let Some(at) = source {
+                self.propose(at, now_ns, &mut heap);
+            }
+        }
+    }
+
+    fn propose(&self, at: u32, now_ns: i64, heap: &mut BinaryHeap<Candidate>) {
+        if let Some(one) = self.best_contact(at, now_ns) {
+            heap.push(Reverse((self.place(&one, now_ns), Some(at))));
+        }
+    }
+
+    fn give_to(&mut self, one: &mut Contact, chosen: &[u32], now_ns: i64, pairs: &mut Pairs) {
+        self.give(one, chosen, now_ns);
+        pairs.extend(chosen.iter().map(|at| (one.id, self.agents[*at].id)));
+        // They have less room than before, so there is nothing new to look for on their behalf.
+        self.dirty_agents.retain(|at| !chosen.contains(at));
+        for at in chosen {
+            self.settle(*at);
+        }
+    }
+
+    /// Files an agent with room again.
+    fn settle(&mut self, at: u32) {
+        let one = &mut self.agents[at];
+        one.dirty = false;
+        if one.available
+            && !one.filed
+            && one.reserver.is_none()
+            && self
+                .crews
+                .has_room(&self.loads, one.load, one.profile, &self.catalogue)
+        {
+            one.filed = true;
+            self.crews.file(one, at, &self.catalogue);
+        }
+    }
+}
+
+// From a freed agent to the contact.
+impl Queue {
+    /// The first contact in order that an agent is eligible for.
+    pub(crate) fn best_contact(&self, at: u32, now_ns: i64) -> Option<Contact> {
+        let agent = &self.agents[at];
+        if !agent.available
+            || !self
+                .crews
+                .has_room(&self.loads, agent.load, agent.profile, &self.catalogue)
+        {
+            return None;
+        }
+        let mut best = self.first_reachable(agent, now_ns);
+        if !self.prefers.is_empty()
+            && let Some(preferring) = self.prefers.get(&agent.id)
+        {
+            let private = preferring.iter().filter_map(|contact| self.find(*contact));
+            let mine = private.filter(|one| {
+                self.own(one).is_some_and(|own| own.private) && self.skilled_with_room(one, agent)
+            });
+            if let Some(first) = mine.min_by_key(|one| self.place(one, now_ns)) {
+                best = best
+                    .filter(|one| self.place(one, now_ns) < self.place(&first, now_ns))
+                    .or(Some(first));
+            }
+        }
+        let reserver = agent.reserver.and_then(|reserver| self.find(reserver));
+        best.filter(|one| {
+            reserver.is_none_or(|reserver| self.place(one, now_ns) <= self.place(&reserver, now_ns))
+        })
+    }
+
+    /// The first contact in a lane that an agent is eligible for.
+    fn first_reachable(&self, agent: &Agent, now_ns: i64) -> Option<Contact> {
+        let stall = if self.shelves.dispersed {
+            self.first_shelved(agent, now_ns)
+        } else if self.lanes.one_rate() {
+            self.first_adjacent(agent)
+        } else {
+            self.first_adjacent_at(agent, now_ns)
+        }?;
+        let one = self.find(self.lanes.heads[stall as usize].contact)?;
+        if self.excludes(&one, agent.id) {
+            self.first_allowed(agent, now_ns)
+        } else {
+            Some(one)
+        }
+    }
+
+    fn excludes(&self, one: &Contact, agent: u64) -> bool {
+        self.own(one).is_some_and(|own| own.excluded.contains(&agent))
+    }
+
+    #[inline]
+    fn first_adjacent(&self, agent: &Agent) -> Option<u32> {
+        let heads = &self.lanes.heads;
+        let (mut standing, mut contact, mut found) = (u128::MAX, u64::MAX, None);
+        for stall in &self.shelves.adjacent[agent.profile as usize] {
+            let head = &heads[*stall as usize];
+            if (head.standing < standing || head.standing == standing && head.contact < contact)
+                && self.stall_fits(*stall, agent)
+            {
+                (standing, contact, found) = (head.standing, head.contact, Some(*stall));
+            }
+        }
+        found
+    }
+
+    fn first_adjacent_at(&self, agent: &Agent, now_ns: i64) -> Option<u32> {
+        let stalls = self.shelves.adjacent[agent.profile as usize].iter();
+        let waiting = stalls.filter(|stall| self.lanes.heads[**stall as usize].lane != NOWHERE);
+        let able = waiting.filter(|stall| self.stall_fits(**stall, agent));
+        able.min_by_key(|stall| self.head_place(**stall, now_ns)).copied()
+    }
+
+    fn first_shelved(&self, agent: &Agent, now_ns: i64) -> Option<u32> {
+        let profile = self.catalogue.profile_at(agent.profile);
+        let one_rate = self.lanes.one_rate();
+        let mut best: Option<(u128, u64, u32)> = None;
+        let mut best_place: Option<Place> = None;
+        for case in &self.shelves.cases {
+            let own = profile.skills.iter().map(|(skill, _)| skill + 1);
+            let shelves = std::iter::once(0)
+                .chain(own)
+                .filter_map(|shelf| case.shelves.get(shelf as usize));
+            for shelf in shelves {
+                for entry in shelf.iter() {
+                    let worse = if one_rate {
+                        best.is_some_and(|(standing, contact, _)| {
+                            (standing, contact) < (entry.standing, entry.contact)
+                        })
+                    } else {
+                        best_place.is_some_and(|place| place < self.head_place(entry.stall, now_ns))
+                    };
+                    if worse {
+                        break;
+                    }
+                    if entry.skills & !profile.skills.mask != 0 {
+                        continue;
+                    }
+                    let required = self.required_by(entry.stall);
+                    if profile.skills.meet(&required.skills) && self.has_room(required, agent) {
+                        best = Some((entry.standing, entry.contact, entry.stall));
+                        if !one_rate {
+                            best_place = Some(self.head_place(entry.stall, now_ns));
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        best.map(|(_, _, stall)| stall)
+    }
+
+    /// As `first_reachable` when contacts exclude the agent: merges whole lanes instead of heads. It costs
+    /// as much as there are contacts, waiting in front, that this very agent declined.
+    fn first_allowed(&self, agent: &Agent, now_ns: i64) -> Option<Contact> {
+        let mut heap = BinaryHeap::new();
+        let skills = &self.catalogue.profile_at(agent.profile).skills;
+        for (at, stall) in self.lanes.stalls.iter().enumerate() {
+            let reachable = skills.meet(&self.catalogue.requirement_at(stall.requirement).skills);
+            if stall.lanes.is_empty() || !reachable || !self.stall_fits(at as u32, agent) {
+                continue;
+            }
+            for lane in &stall.lanes {
+                let mut entries = self.lanes.lanes[*lane as usize].entries.iter();
+                if let Some((effective_ns, contact)) = entries.next() {
+                    heap.push(InLane(
+                        self.lane_place(*lane, effective_ns, contact, now_ns),
+                        *lane,
+                        entries,
+                    ));
+                }
+            }
+        }
+        while let Some(InLane(place, lane, mut entries)) = heap.pop() {
+            let one = self.find(place.contact)?;
+            if !self.excludes(&one, agent.id) {
+                return Some(one);
+            }
+            if let Some((effective_ns, contact)) = entries.next() {
+                heap.push(InLane(
+                    self.lane_place(lane, effective_ns, contact, now_ns),
+                    lane,
+                    entries,
+                ));
+            }
+        }
+        None
+    }
+
+    pub(crate) fn lane_place(&self, lane: u32, effective_ns: i64, contact: u64, now_ns: i64) -> Place {
+        let key = &self.lanes.lanes[lane as usize].key;
+        Place::new(key.priority, key.rate, effective_ns, contact, now_ns)
+    }
+
+    fn head_place(&self, stall: u32, now_ns: i64) -> Place {
+        let head = &self.lanes.heads[stall as usize];
+        let effective_ns = (head.standing as u64 ^ 1 << 63) as i64;
+        self.lane_place(head.lane, effective_ns, head.contact, now_ns)
+    }
+
+    #[inline]
+    fn required_by(&self, stall: u32) -> &Requirement {
+        self.catalogue
+            .requirement_at(self.lanes.stalls[stall as usize].requirement)
+    }
+
+    #[inline]
+    fn stall_fits(&self, stall: u32, agent: &Agent) -> bool {
+        self.has_room(self.required_by(stall), agent)
+    }
+
+    #[inline]
+    fn has_room(&self, required: &Requirement, agent: &Agent) -> bool {
+        fits(
+            &self.loads,
+            agent.load,
+            agent.profile,
+            &self.catalogue,
+            required.medium,
+            required.units,
+        )
+    }
+
+    fn skilled_with_room(&self, one: &Contact, agent: &Agent) -> bool {
+        let required = self.catalogue.requirement_at(self.key_of(one).requirement);
+        self.catalogue
+            .profile_at(agent.profile)
+            .skills
+            .meet(&required.skills)
+            && self.has_room(required, agent)
+    }
+}
+
+/// The next contact of a lane, and those behind it.
+pub(crate) struct InLane<I>(pub(crate) Place, pub(crate) u32, pub(crate) I);
+
+impl<I> PartialEq for InLane<I> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<I> Eq for InLane<I> {}
+
+impl<I> PartialOrd for InLane<I> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<I> Ord for InLane<I> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.0.cmp(&self.0)
+    }
+}
+
+// From a contact to its agents.
+impl Queue {
+    /// The best agents for a contact, at most as many as it is offered to. Whom a contact past its wait
+    /// reserves instead is marked and passed over.
+    fn choose(&mut self, one: &Contact, now_ns: i64) -> SmallVec<[u32; 4]> {
+        let offer_to = self.catalogue.order_at(self.key_of(one).order).offer_to;
+        let mut chosen: SmallVec<[u32; 4]> = SmallVec::new();
+        while chosen.len() < offer_to
+            && let Some(at) = self.best_agent(one, &chosen, now_ns)
+        {
+            match self.presser_of(at, self.place(one, now_ns), now_ns) {
+                Some(presser) => self.reserve(&presser, at),
+                None => {
+                    self.unfile_agent(at);
+                    chosen.push(at);
+                }
+            }
+        }
+        chosen
+    }
+
+    /// The first contact before `place`, past its wait and passed by, that an agent could have with empty hands.
+    fn presser_of(&self, at: u32, place: Place, now_ns: i64) -> Option<Contact> {
+        let agent = &self.agents[at];
+        let profile = self.catalogue.profile_at(agent.profile);
+        let mut first: Option<(Place, Contact)> = None;
+        for (lane, pressing) in &self.pressing {
+            let required = self
+                .catalogue
+                .requirement_at(self.lanes.lanes[*lane as usize].key.requirement);
+            let drains = profile.skills.meet(&required.skills)
+                && profile.capacity >= required.units
+                && profile.limit(required.medium) > 0;
+            if !drains {
+                continue;
+            }
+            for (effective_ns, contact) in pressing.iter() {
+                let at_place = self.lane_place(*lane, effective_ns, contact, now_ns);
+                if at_place >= place || first.is_some_and(|(before, _)| before < at_place) {
+                    break;
+                }
+                if let Some(one) = self.find(contact)
+                    && !self.excludes(&one, agent.id)
+                    && self.kept_for(&one).is_none_or(|kept| kept == at)
+                {
+                    first = Some((at_place, one));
+                    break;
+                }
+            }
+        }
+        first.map(|(_, one)| one)
+    }
+
+    /// The best eligible agent for a contact, apart from those chosen already.
+    fn best_agent(&self, one: &Contact, chosen: &[u32], now_ns: i64) -> Option<u32> {
+        let key = self.key_of(one);
+        let required = self.catalogue.requirement_at(key.requirement);
+        let order = self.catalogue.order_at(key.order);
+        if let Some(at) = self.kept_for(one) {
+            let agent = &self.agents[at];
+            let eligible = !chosen.contains(&at)
+                && agent.available
+                && self.skilled_with_room(one, agent)
+                && self.may_pass(one, agent, now_ns);
+            return eligible.then_some(at);
+        }
+        let mut best: Option<(Choice, u32)> = None;
+        let excluded = self.own(one).map_or(&[][..], |own| &own.excluded);
+        let projection = self.crews.projection(key.order);
+        let scan_all = order.keys.contains(&OrderKey::Random);
+        if self.crews.filed_n > 0 {
+            let skills = required.skills.iter().map(|(skill, _)| skill);
+            for profile in self.crews.open.with(skills) {
+                if !self.catalogue.profile_at(profile).skills.meet(&required.skills) {
+                    continue;
+                }
+                for squad in &self.crews.crews[profile as usize].squads {
+                    if !fits(
+                        &self.loads,
+                        squad.load,
+                        profile,
+                        &self.catalogue,
+                        required.medium,
+                        required.units,
+                    ) {
+                        continue;
+                    }
+                    let allowed = squad.rankings[projection]
+                        .iter()
+                        .filter(|ranking| !excluded.contains(&ranking.id));
+                    for ranking in allowed.take(if scan_all { usize::MAX } else { 1 }) {
+                        let traits = (ranking.traits, ranking.id);
+                        let choice = self.choice(order, required, one.id, profile, squad.load, traits);
+                        if best.as_ref().is_none_or(|(before, _)| choice < *before) {
+                            best = Some((choice, ranking.agent));
+                        }
+                    }
+                }
+            }
+        }
+        for at in &self.reserved {
+            let agent = &self.agents[*at];
+            if !chosen.contains(at)
+                && !excluded.contains(&agent.id)
+                && self.skilled_with_room(one, agent)
+                && self.may_pass(one, agent, now_ns)
+            {
+                let choice = self.choice_of(one, agent);
+                if best.as_ref().is_none_or(|(before, _)| choice < *before) {
+                    best = Some((choice, *at));
+                }
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+
+    /// Whether no reservation keeps an agent from a contact.
+    pub(crate) fn may_pass(&self, one: &Contact, agent: &Agent, now_ns: i64) -> bool {
+        let reserver = agent.reserver.and_then(|reserver| self.find(reserver));
+        reserver.is_none_or(|reserver| self.place(one, now_ns) <= self.place(&reserver, now_ns))
+    }
+
+    pub(crate) fn choice_of(&self, one: &Contact, agent: &Agent) -> Choice {
+        let key = self.key_of(one);
+        let order = self.catalogue.order_at(key.order);
+        let required = self.catalogue.requirement_at(key.requirement);
+        let mut traits = [0; 3];
+        let own = order.keys.iter().filter_map(|key| match key {
+            OrderKey::LongestIdle => Some(agent.since_ns),
+            OrderKey::FewestContacts => Some(i64::from(agent.given)),
+            OrderKey::RoundRobin => Some(agent.turn as i64),
+            _ => None,
+        });
+        for (place, value) in traits.iter_mut().zip(own) {
+            *place = value;
+        }
+        self.choice(
+            order,
+            required,
+            one.id,
+            agent.profile,
+            agent.load,
+            (traits, agent.id),
+        )
+    }
+
+    /// What an order compares an agent by. `traits` are the agent's own figures in the order's sequence.
+    fn choice(
+        &self,
+        order: &Order,
+        required: &Requirement,
+        contact: u64,
+        profile: u32,
+        load: u32,
+        (traits, agent): ([i64; 3], u64),
+    ) -> Choice {
+        let profile = self.catalogue.profile_at(profile);
+        let mut traits = traits.into_iter();
+        let mut next = || traits.next().unwrap_or(0);
+        let mut choice = Choice::new();
+        for key in &order.keys {
+            let value = match key {
+                OrderKey::LongestIdle => {
+                    choice.push(i64::from(load != crate::loads::IDLE));
+                    next()
+                }
+                OrderKey::FewestContacts | OrderKey::RoundRobin => next(),
+                OrderKey::LeastLoaded => self.loads.units(load) * 10_000 / profile.capacity.max(1),
+                OrderKey::MostSkilled => {
+                    let levels = required
+                        .skills
+                        .iter()
+                        .map(|(skill, _)| profile.skills.level(skill));
+                    -i64::from(levels.sum::<u32>())
+                }
+                OrderKey::LeastFlexible => profile.skills.len() as i64,
+                OrderKey::Rank => profile.rank(order.rank_group),
+                OrderKey::Random => lot(order.seed, contact, agent),
+            };
+            choice.push(value);
+        }
+        choice.push(agent as i64);
+        choice
+    }
+}

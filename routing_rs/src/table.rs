@@ -1,0 +1,163 @@
+//! A map from ids to small values that never stops the world.
+//!
+//! Open addressing in many shards, each grown and shrunk by itself in steps of a third: the longest
+//! pause is the rebuild of one shard, and memory goes back as entries leave. One cache line a look-up,
+//! because the value lies beside its key. A single table that doubles was rejected for its pauses.
+
+use crate::hash::spread;
+
+const SHARD_BITS: u32 = 9;
+const EMPTY: u64 = u64::MAX;
+const SLOTS_MIN: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Slot<V> {
+    key: u64,
+    value: V,
+}
+
+struct Shard<V> {
+    slots: Box<[Slot<V>]>,
+    len: usize,
+}
+
+/// A map from ids below `u64::MAX` to `V`.
+pub(crate) struct Table<V> {
+    shards: Box<[Shard<V>]>,
+    len: usize,
+}
+
+impl<V: Copy + Default> Shard<V> {
+    #[inline]
+    fn home(&self, spread: u64) -> usize {
+        ((u64::from(spread as u32) * self.slots.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
+    /// Where the key is, or the empty slot where it would be. The shard is never full.
+    #[inline]
+    fn seek(&self, key: u64, spread: u64) -> usize {
+        let mut at = self.home(spread);
+        loop {
+            let found = self.slots[at].key;
+            if found == key || found == EMPTY {
+                return at;
+            }
+            at = self.after(at);
+        }
+    }
+
+    fn rebuild(&mut self, slots_n: usize) {
+        let empty = Slot {
+            key: EMPTY,
+            value: V::default(),
+        };
+        let old = std::mem::replace(&mut self.slots, vec![empty; slots_n].into_boxed_slice());
+        for slot in old.iter().filter(|slot| slot.key != EMPTY) {
+            let at = self.seek(slot.key, spread(slot.key));
+            self.slots[at] = *slot;
+        }
+    }
+
+    fn remove_at(&mut self, hole: usize) {
+        let mut hole = hole;
+        let mut at = hole;
+        loop {
+            at = self.after(at);
+            let slot = self.slots[at];
+            if slot.key == EMPTY {
+                break;
+            }
+            let home = self.home(spread(slot.key));
+            let stays = if hole <= at {
+                hole < home && home <= at
+            } else {
+                hole < home || home <= at
+            };
+            if !stays {
+                self.slots[hole] = slot;
+                hole = at;
+            }
+        }
+        self.slots[hole].key = EMPTY;
+        self.len -= 1;
+    }
+}
+
+impl<V: Copy + Default> Default for Table<V> {
+    fn default() -> Self {
+        let shards = (0..1 << SHARD_BITS)
+            .map(|_| Shard {
+                slots: Box::default(),
+                len: 0,
+            })
+            .collect();
+        Self { shards, len: 0 }
+    }
+}
+
+impl<V: Copy + Default> Table<V> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: u64) -> Option<V> {
+        let spread = spread(key);
+        let shard = &self.shards[(spread >> (64 - SHARD_BITS)) as usize];
+        if shard.slots.is_empty() {
+            return None;
+        }
+        let slot = &shard.slots[shard.seek(key, spread)];
+        (slot.key == key).then_some(slot.value)
+    }
+
+    /// Sets the value of a key; returns whether it is new.
+    #[inline]
+    pub(crate) fn set(&mut self, key: u64, value: V) -> bool {
+        let spread = spread(key);
+        let shard = &mut self.shards[(spread >> (64 - SHARD_BITS)) as usize];
+        if (shard.len + 1) * 4 > shard.slots.len() * 3 {
+            let slots_n = (shard.slots.len() * 4 / 3 + 1).max(SLOTS_MIN);
+            shard.rebuild(slots_n);
+        }
+        let at = shard.seek(key, spread);
+        let new = shard.slots[at].key == EMPTY;
+        shard.slots[at] = Slot { key, value };
+        shard.len += usize::from(new);
+        self.len += usize::from(new);
+        new
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, key: u64) -> Option<V> {
+        let spread = spread(key);
+        let shard = &mut self.shards[(spread >> (64 - SHARD_BITS)) as usize];
+        if shard.slots.is_empty() {
+            return None;
+        }
+        let at = shard.seek(key, spread);
+        let slot = shard.slots[at];
+        if slot.key != key {
+            return None;
+        }
+        shard.remove_at(at);
+        self.len -= 1;
+        if shard.len == 0 {
+            shard.slots = Box::default();
+        } else if shard.slots.len() > SLOTS_MIN && shard.len * 3 < shard.slots.len() {
+            let slots_n = (shard.len * 3 / 2 + 1).max(SLOTS_MIN);
+            shard.rebuild(slots_n);
+        }
+        Some(slot.value)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let slots: usize = self.shards.iter().map(|shard| shard.slots.len()).sum();
+        slots * size_of::<Slot<V>>() + size_of_val(&*self.shards)
+    }
+}
