@@ -34,6 +34,9 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "contacts": "Show the live contacts, waiting ones in order.",
         "components": "Show the plugins' components and whether they run.",
     },
+    "Work in virtual time": {
+        "replay": "Put a recorded month through the engine, beside what was recorded.",
+    },
     "Keep and look after": {
         "token": "Make, list and revoke tokens, on this machine's files.",
         "journal": "Verify, export, back up and compact the journal.",

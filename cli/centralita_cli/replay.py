@@ -1,0 +1,106 @@
+"""`centralita replay`: a recorded month through the real engine, its figures beside the recorded ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from rich.text import Text
+
+from centralita.simulate.anonbank import RecordingError, read_anonbank
+from centralita.simulate.replay import AWAY_AFTER_S, Cell, Comparison
+from centralita.simulate.replay import replay as run_replay
+from centralita_cli import tables
+from centralita_cli.exits import Unusable
+from centralita_cli.options import json_option
+
+READERS: Final = {"anonbank": read_anonbank}
+COLUMNS: Final = (
+    ">asked", ">served", ">", ">abandoned", ">", ">mean wait", ">", ">longest", ">", ">in target", ">",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--format", "format_name", type=click.Choice(sorted(READERS)), required=True, help="Who recorded it."
+)
+@click.option(
+    "--away-after",
+    type=click.FloatRange(min=0, min_open=True),
+    default=AWAY_AFTER_S,
+    show_default=True,
+    help="Seconds without a service after which an agent is taken to have been away.",
+)
+@click.option("--naive", is_flag=True, help="Decide by the readable specification of the matching queue.")
+@click.option("--hours-by-kind", is_flag=True, help="Show every kind in every hour.")
+@json_option
+def replay(
+    file: Path, format_name: str, away_after: float, naive: bool, hours_by_kind: bool, as_json: bool
+) -> None:
+    """Put a recording through the real engine in virtual time.
+
+    Arrivals, patience and handling times are the recording's; who serves whom and when is the engine's.
+    In each pair of columns the recorded figure stands first, the engine's second.
+    """
+    try:
+        recording = READERS[format_name](file)
+    except RecordingError as error:
+        raise Unusable(str(error)) from error
+    if not recording.contacts:
+        raise Unusable(f"{file}: holds no contact")
+    found = run_replay(recording, core="naive" if naive else "native", away_after_s=away_after)
+    if as_json:
+        tables.write_json(msgspec.to_builtins(found))
+    else:
+        _print(found, hours_by_kind=hours_by_kind)
+
+
+def _print(found: Comparison, *, hours_by_kind: bool) -> None:
+    outcomes = sorted({**found.outcomes_recorded, **found.outcomes_engine})
+    tables.put(
+        Text(
+            f"{found.source}: {found.records:,} records, {found.agents} agents, {found.commands:,} commands"
+        ),
+        Text(
+            f"Recorded | engine. In target: served within {found.target_s:g} s, of all who asked for an agent."
+        ),
+        Text(),
+        tables.table(
+            ("outcome", ">recorded", ">engine"),
+            [
+                (name, f"{found.outcomes_recorded.get(name, 0):,}", f"{found.outcomes_engine.get(name, 0):,}")
+                for name in outcomes
+            ]
+            + [("all", f"{found.records:,}", f"{sum(found.outcomes_engine.values()):,}")],
+        ),
+        Text(),
+        tables.table(
+            ("kind", *COLUMNS), [_row(cell.kind, cell) for cell in found.kinds] + [_row("all", found.total)]
+        ),
+        Text(),
+        tables.table(("hour", *COLUMNS), [_row(f"{cell.hour:02}", cell) for cell in found.hours]),
+    )
+    if hours_by_kind:
+        rows = [_row(f"{cell.kind} {cell.hour:02}", cell) for cell in found.kinds_hours]
+        tables.put(Text(), tables.table(("kind, hour", *COLUMNS), rows))
+
+
+def _row(name: str, cell: Cell) -> tuple[str, ...]:
+    then, now = cell.recorded, cell.engine
+    return (
+        name,
+        f"{then.asked:,}",
+        f"{then.served:,}",
+        f"{now.served:,}",
+        f"{then.abandoned:,}",
+        f"{now.abandoned:,}",
+        f"{then.waited_s_mean:.1f} s",
+        f"{now.waited_s_mean:.1f} s",
+        f"{then.waited_s_max:.0f} s",
+        f"{now.waited_s_max:.0f} s",
+        f"{then.in_target:.1%}",
+        f"{now.in_target:.1%}",
+    )
