@@ -21,8 +21,10 @@ from centralita.views import ContactView
 from centralita_webchat import frames
 from centralita_webchat.attachments import Files
 from centralita_webchat.conversations import Conversations, web_handle
+from centralita_webchat.recovery import Recovery
 from centralita_webchat.sessions import Session, Sessions, Turned
 from centralita_webchat.settings import WebchatSettings
+from centralita_webchat.standing import Standing
 from centralita_webchat.store import ChatRow, Store
 
 LOOK_OVER_S: Final = 1.0
@@ -43,7 +45,9 @@ class WebChat:
         self.files = Files(context.data / "attachments")
         self.store = Store(context.data / "sessions.sqlite")
         self.sessions = Sessions(settings, self.store, self.files, context.clock)
-        self.conversations = Conversations(context, settings, self.store, self.sessions)
+        self.standing = Standing(context, settings)
+        self.conversations = Conversations(context, settings, self.store, self.sessions, self.standing)
+        self._context = context
         self.up = False
         """Whether pages can be served; before and after, they are told to try again."""
 
@@ -59,7 +63,10 @@ class WebChat:
         try:
             await self.files.open()
             await self.sessions.load_open()
-            await self.conversations.reconcile()
+            self.conversations.inbox = inbox
+            await Recovery(
+                self._context, inbox, self.store, self.sessions, self.conversations, self.standing
+            ).run()
             self.up = True
             task_status.started()
             next_erase_s = trio.current_time()
@@ -136,7 +143,7 @@ class WebChat:
     async def disconnect(self, contact: int, provider_id: str, *, reason: str) -> None:
         """Tell the customer that the conversation is over."""
         if (found := self._find(provider_id)) is not None:
-            await self.conversations.disconnected(*found, contact)
+            await self.conversations.ended(*found, reason=reason)
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         """Show that the agent is away for a while, or back."""
@@ -163,7 +170,7 @@ class WebChat:
 
     def _show(self, provider_id: str) -> None:
         if (found := self._find(provider_id)) is not None:
-            self.conversations.show(found[0])
+            self.standing.show(found[0])
 
 
 def read_frame(data: str) -> frames.AnyClientFrame:

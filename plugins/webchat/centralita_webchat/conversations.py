@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 import trio
 
@@ -23,36 +23,28 @@ from centralita.messages import (
     AnyCommand,
     Attachment,
     EndContact,
+    Outcome,
     PostMessage,
     RateContact,
-    ReconcileChannel,
     Refusal,
     RequestCallback,
 )
-from centralita.protocols import Announcement, Context, Outgoing, Signal
+from centralita.protocols import Announcement, Context, Inbox, Outgoing, Signal
 from centralita.protocols import Outcome as Submitted
 from centralita.views import ContactView
 from centralita_webchat import frames
 from centralita_webchat.sessions import Session, Sessions, Turned
 from centralita_webchat.settings import WebchatSettings
+from centralita_webchat.standing import PHASES, Standing
 from centralita_webchat.store import ChatRow, Line, Opening, Store
 
-PHASES: Final = {
-    "self_service": "bot",
-    "connected": "connected",
-    "on_hold": "held",
-    "wrapping": "ended",
-    "ended": "ended",
-}
-"""What a page calls the phases of a contact; every other is `waiting` to a customer."""
+OUTCOMES: Final = frozenset(get_args(Outcome))
 
 OVER: Final = ("unknown_contact", "wrong_phase")
 """Refusals that mean: the contact has ended, or is over for the customer."""
 
 MISSED_MAX: Final = 3
 """Looks in a row at which the engine does not know a contact, before its conversation is ended."""
-DURABLE_LOOK_S: Final = 0.01
-
 _EMAIL: Final = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s<>\"]{1,63}")
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{4,24}")
 
@@ -65,7 +57,16 @@ def web_handle(session: str) -> str:
 class Conversations:
     """The conversations of one web chat."""
 
-    def __init__(self, context: Context, settings: WebchatSettings, store: Store, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        context: Context,
+        settings: WebchatSettings,
+        store: Store,
+        sessions: Sessions,
+        standing: Standing,
+    ) -> None:
+        self.inbox: Inbox = context.switchboard
+        self.standing = standing
         self._context = context
         self._switchboard = context.switchboard
         self._settings = settings
@@ -84,7 +85,7 @@ class Conversations:
         async with session.lock:
             chat = session.open_chat
             if chat is not None and chat.opening is not None:
-                await self._open(session, chat)
+                await self.open(session, chat)
                 chat = session.open_chat
             line = await self._line(session, frame.message_id)
             if line is not None:
@@ -102,7 +103,7 @@ class Conversations:
             files = await self._files(session, frame.attachments)
             if chat is None:
                 chat = await self._begin(session, frame, files)
-                await self._open(session, chat)
+                await self.open(session, chat)
             else:
                 await self._post(session, chat, frame, files)
             line = await self._line(session, frame.message_id)
@@ -126,7 +127,7 @@ class Conversations:
                 raise Turned("refused", refusal.message)
             chat.callback = True
             await self._store.change_chat(chat)
-            self.show(session)
+            self.standing.show(session)
 
     async def end(self, session: Session) -> None:
         """The customer ends the conversation; nothing when none is open."""
@@ -139,7 +140,7 @@ class Conversations:
         """Take in the customer's satisfaction, once. Raises Turned when it can't be given."""
         async with session.lock:
             chat = session.chat
-            if chat is None or frame.chat not in (0, chat.number) or not self._may_rate(chat):
+            if chat is None or frame.chat not in (0, chat.number) or not self.standing.may_rate(chat):
                 raise Turned("refused", "there is no conversation to rate")
             refusal = await self._submit(
                 RateContact(contact=chat.contact, score=frame.score, comment=frame.comment)
@@ -158,6 +159,14 @@ class Conversations:
 
     # From the engine
 
+    def open_provider_ids(self) -> tuple[str, ...]:
+        """The conversations that go on, as the engine knows them."""
+        return tuple(sorted(self._by_provider))
+
+    def know(self, session: Session, chat: ChatRow) -> None:
+        """Remember whose conversation this is."""
+        self._by_provider[chat.provider_id] = session
+
     def find(self, provider_id: str) -> Session | None:
         """The session of an open conversation."""
         return self._by_provider.get(provider_id)
@@ -171,7 +180,8 @@ class Conversations:
             chat=chat.number,
             number=message.number,
             author=message.author,
-            author_title=message.author_title,
+            # A bot's name is for colleagues; the page has its own word for one.
+            author_title=message.author_title if message.author == "agent" else "",
             text=message.text,
             attachments=message.attachments,
             at_ns=self._context.clock.now_ns(),
@@ -208,29 +218,24 @@ class Conversations:
         """An agent is there."""
         chat.connected = True
         await self._store.change_chat(chat)
-        title = self.title_of(agent)
+        title = self.standing.title_of(agent)
         session.state = frames.StateFrame(
             chat=chat.number, phase="connected", agent_title=title, callback=chat.callback
         )
         session.tell(session.state)
 
-    async def ended(self, session: Session, chat: ChatRow, *, outcome: str) -> None:
-        """The conversation is over for the customer."""
+    async def ended(self, session: Session, chat: ChatRow, *, reason: str) -> None:
+        """The conversation is over for the customer; `reason` may be the contact's outcome or words."""
         if chat.ended:
             return
         chat.ended = True
         chat.opening = None
-        chat.outcome = outcome or ("served" if chat.connected else "ended")
+        chat.outcome = reason if reason in OUTCOMES else "served" if chat.connected else "abandoned"
         await self._store.change_chat(chat)
         self._by_provider.pop(chat.provider_id, None)
         session.state = None
-        session.tell(self._ended_frame(chat))
+        session.tell(self.standing.ended_frame(chat))
         self._sessions.release(session)
-
-    async def disconnected(self, session: Session, chat: ChatRow, contact: int) -> None:
-        """The engine says that the contact is over for the customer."""
-        view = self._switchboard.contact(contact, messages=False)
-        await self.ended(session, chat, outcome="" if view is None else view.outcome)
 
     async def adopt(self, view: ContactView) -> Session | None:
         """Give a contact that an agent began to the page it is for, if that page is open and free."""
@@ -248,62 +253,6 @@ class Conversations:
 
     # By itself
 
-    async def reconcile(self) -> None:
-        """After a start: finish what a crash cut short and tell the engine which contacts are alive."""
-        for session in self._sessions.live():
-            chat = session.open_chat
-            if chat is None:
-                continue
-            self._by_provider[chat.provider_id] = session
-            async with session.lock:
-                if chat.opening is not None:
-                    try:
-                        await self._open(session, chat)
-                    except Turned as turned:
-                        self._context.log.warning("webchat_opening_refused", code=turned.code)
-        await self._submit(
-            ReconcileChannel(channel=self._context.name, alive=tuple(sorted(self._by_provider)))
-        )
-        views = [
-            (session, chat, self._switchboard.contact(chat.contact))
-            for session in self._sessions.live()
-            if (chat := session.open_chat) is not None and chat.contact
-        ]
-        await self._until_durable()
-        for session, chat, view in views:
-            if view is not None:
-                await self._catch_up(session, chat, view)
-            if view is None or PHASES.get(view.phase) == "ended":
-                await self.ended(session, chat, outcome="" if view is None else view.outcome)
-
-    async def _until_durable(self) -> None:
-        """Wait until what views have shown so far is on the journal's disk."""
-        seen = self._switchboard.status()["journal_seq"]
-        while self._switchboard.status()["durable_seq"] < seen:
-            await trio.sleep(DURABLE_LOOK_S)  # the journal's writer ends with the engine, and we with it
-
-    async def _catch_up(self, session: Session, chat: ChatRow, view: ContactView) -> None:
-        """Write down what was said while a crash kept it from us; what is there already stays as it is."""
-        lines = [
-            Line(
-                chat=chat.number,
-                number=0 if message.author == "customer" else message.number,
-                author=message.author,
-                author_title="" if message.author == "customer" else self.title_of(message.author_id),
-                text=message.text,
-                attachments=message.attachments,
-                at_ns=message.at_ns,
-                # The admission's words have no id in the contact; they are the page's first message.
-                message_id=(message.message_id or chat.first_message_id)
-                if message.author == "customer"
-                else "",
-            )
-            for message in view.messages
-            if not message.internal
-        ]
-        if lines:
-            session.advance(await self._store.add_lines(session.row.id, lines))
-
     async def look_over(self) -> None:
         """Tell pages what has changed without anybody saying so, and end what the engine no longer knows."""
         for session in self._sessions.live():
@@ -315,14 +264,14 @@ class Conversations:
                 # The engine's own word is on its way, or was lost with something that crashed.
                 session.missed += 1
                 if session.missed >= MISSED_MAX:
-                    await self.ended(session, chat, outcome="" if view is None else view.outcome)
+                    await self.ended(session, chat, reason="")
                 continue
             session.missed = 0
             told = session.state.phase if session.state is not None else ""
             # Of a connection the channel itself has told before the engine calls it one.
             being_connected = view.phase == "connecting" and told == "connected"
             if told and told != PHASES.get(view.phase, "waiting") and not being_connected:
-                self.show(session, view)
+                self.standing.show(session, view)
 
     async def let_go_of_the_gone(self) -> None:
         """Abandon the contacts of customers whose page has been gone for longer than the grace time."""
@@ -377,7 +326,12 @@ class Conversations:
         return chat
 
     def _new_chat(self, session: Session, provider_id: str) -> ChatRow:
-        return ChatRow(provider_id=provider_id, session=session.row.id, number=session.row.chats + 1)
+        return ChatRow(
+            provider_id=provider_id,
+            session=session.row.id,
+            number=session.row.chats + 1,
+            since_seq=self._switchboard.status()["durable_seq"],
+        )
 
     async def _start(self, session: Session, chat: ChatRow) -> None:
         await self._store.begin_chat(chat)
@@ -385,9 +339,9 @@ class Conversations:
         session.chat = chat
         session.missed = 0
         # Before the engine hears of it: its answer may come before ours.
-        self._by_provider[chat.provider_id] = session
+        self.know(session, chat)
 
-    async def _open(self, session: Session, chat: ChatRow) -> None:
+    async def open(self, session: Session, chat: ChatRow) -> None:
         """Have the engine admit a conversation that was written down. Raises Turned when it does not."""
         opening = chat.opening
         assert opening is not None, "only a conversation with an opening is opened"
@@ -396,7 +350,7 @@ class Conversations:
         if admitted.refusal is not None:
             if admitted.refusal.code == "stopping":
                 raise Turned("unavailable", "the engine is stopping; try again")
-            await self.ended(session, chat, outcome="refused")
+            await self.ended(session, chat, reason="refused")
             raise Turned("refused", admitted.refusal.message)
         chat.contact = admitted.contact
         if opening.files:
@@ -417,7 +371,7 @@ class Conversations:
             await self._write_down(session, chat, opening.files_message_id, "", opening.files)
         chat.opening = None
         await self._store.change_chat(chat)
-        self.show(session)
+        self.standing.show(session)
 
     async def _post(
         self, session: Session, chat: ChatRow, frame: frames.Message, files: Sequence[Attachment]
@@ -434,7 +388,7 @@ class Conversations:
         if refusal is None:
             await self._write_down(session, chat, frame.message_id, frame.text, files)
         elif refusal.code in OVER:
-            await self.ended(session, chat, outcome="")
+            await self.ended(session, chat, reason="")
             raise Turned("chat_over", f"conversation {chat.number} has ended; chat 0 begins another")
         else:
             raise Turned("refused", refusal.message)
@@ -458,7 +412,7 @@ class Conversations:
     async def _finish(self, session: Session, chat: ChatRow, *, reason: str, wanted: bool) -> None:
         """End a contact for its customer. A callback goes on unless that is what they want (`wanted`)."""
         if chat.opening is not None:
-            await self._open(session, chat)
+            await self.open(session, chat)
         refusal = await self._submit(AbandonContact(contact=chat.contact, reason=reason))
         if refusal is not None and refusal.code not in OVER:
             # The queue's rules have made it a callback: nobody needs to wait on the page.
@@ -469,62 +423,13 @@ class Conversations:
             refusal = await self._submit(EndContact(contact=chat.contact, by="customer", reason=reason))
         if refusal is not None:
             self._context.log.info("webchat_contact_was_over", contact=chat.contact, code=refusal.code)
-        await self.ended(session, chat, outcome="served" if chat.connected else "abandoned")
-
-    def show(self, session: Session, view: ContactView | None = None) -> None:
-        """Tell every page of the session where the conversation stands."""
-        chat = session.chat
-        if chat is None:
-            session.tell(frames.StateFrame(chat=0, phase="none"))
-            return
-        if chat.ended:
-            session.tell(self._ended_frame(chat))
-            return
-        view = view or self._switchboard.contact(chat.contact, messages=False)
-        if view is None:
-            return
-        session.state = self._state_of(chat, view)
-        session.tell(session.state)
-
-    def _state_of(self, chat: ChatRow, view: ContactView) -> frames.StateFrame:
-        phase = PHASES.get(view.phase, "waiting")
-        position, low_s, high_s = -1, -1.0, -1.0
-        rules = self._context.configuration.engine.queues.get(view.queue)
-        if phase == "waiting" and rules is not None:
-            if rules.announce_position and view.position:
-                position = view.position
-            queue = self._switchboard.queue(view.queue)
-            if rules.announce_wait and queue is not None and view.queued_ns:
-                waited_s = max(0, self._switchboard.now_ns() - view.queued_ns) / 1e9
-                if queue.estimate.high_s >= waited_s:
-                    low_s = max(0.0, queue.estimate.low_s - waited_s)
-                    high_s = queue.estimate.high_s - waited_s
-        return frames.StateFrame(
-            chat=chat.number,
-            phase=phase,
-            position=position,
-            low_s=low_s,
-            high_s=high_s,
-            agent_title=self.title_of(view.agent) if phase in ("connected", "held") else "",
-            callback=bool(view.callback_handle),
-        )
-
-    def _ended_frame(self, chat: ChatRow) -> frames.EndedFrame:
-        return frames.EndedFrame(chat=chat.number, outcome=chat.outcome, may_rate=self._may_rate(chat))
-
-    def _may_rate(self, chat: ChatRow) -> bool:
-        return self._settings.rating and chat.ended and chat.connected and chat.score == 0
+        await self.ended(session, chat, reason="")
 
     def _needs_open(self, session: Session) -> ChatRow:
         chat = session.open_chat
         if chat is None or not chat.contact:
             raise Turned("refused", "there is no conversation")
         return chat
-
-    def title_of(self, name: str) -> str:
-        """What customers call an agent; an agent's name is for colleagues."""
-        agent = self._switchboard.agent(name) if name else None
-        return agent.title if agent is not None else ""
 
     async def _files(self, session: Session, ids: Sequence[str]) -> list[Attachment]:
         most = self._settings.attachments_per_message_max
@@ -548,6 +453,6 @@ class Conversations:
 
     async def _hand_in(self, command: AnyCommand) -> Submitted:
         try:
-            return await self._switchboard.submit(command)
+            return await self.inbox.submit(command)
         except EngineStopped as error:
             raise Turned("unavailable", "the engine is stopping; try again") from error

@@ -18,6 +18,7 @@ import trio
 from litestar import Request, Response, WebSocket, get, post, websocket
 from litestar.datastructures import FormMultiDict, UploadFile
 from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromPath, FromQuery
 
 from centralita_webchat import frames
 from centralita_webchat.attachments import MEDIA_TYPES, BadFile, check, make_id
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PUBLIC: Final = {"role": "public"}
 AGENT: Final = {"role": "agent"}
+OWN_CONTACT: Final = {"role": "agent", "own": "contact"}
 FORM_BYTES_EXTRA: Final = 65_536
 """What a form may take besides its file."""
 
@@ -74,7 +76,7 @@ def _page_routes(chat: WebChat) -> list[Any]:
         return Response(script, media_type="text/javascript; charset=utf-8", headers=cached)
 
     @get(base, opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
-    def demo(request: Request[Any, Any, Any], lang: str = "") -> Response[str]:
+    def demo(request: Request[Any, Any, Any], lang: FromQuery[str] = "") -> Response[str]:
         # Addresses in the page begin with base: whether the visitor wrote the last slash does not matter.
         language = lang if lang in ("en", "es") else chat.settings.language
         address = escape(f"{request.url.scheme}://{request.headers.get('host', '')}{base}")
@@ -153,7 +155,7 @@ async def _serve(chat: WebChat, socket: AnySocket) -> None:
         return
     ending = None
     try:
-        chat.conversations.show(session)
+        chat.standing.show(session)
         page.wake()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_write, chat, socket, session, page, nursery.cancel_scope)
@@ -238,21 +240,26 @@ def _file_routes(chat: WebChat) -> list[Any]:
         return await _keep(chat, session, form, author="customer", headers=headers)
 
     @get(f"{base}/attachments/{{id:str}}", opt=PUBLIC, include_in_schema=False)
-    async def download(id: str, signature: str = "") -> Response[Any]:
+    async def download(id: FromPath[str], signature: FromQuery[str] = "") -> Response[Any]:
         """For a page: whoever has the signature of this file may read it."""
         if not chat.up or not chat.files.signed(id, signature):
             return _problem(404, "unknown_attachment", "no such file", _EVERYWHERE)
         return await _serve_file(chat, id)
 
     @get(f"{base}/desk/attachments/{{id:str}}", opt=AGENT, tags=["webchat"])
-    async def download_for_agent(id: str) -> Response[Any]:
+    async def download_for_agent(id: FromPath[str]) -> Response[Any]:
         """A file of a chat, for agents; the id is in the contact's messages."""
         if not chat.up:
             return _problem(503, "unavailable", "the chat is restarting; try again", _EVERYWHERE)
         return await _serve_file(chat, id)
 
-    @post(f"{base}/desk/attachments", opt=AGENT, request_max_body_size=bytes_max, tags=["webchat"])
-    async def upload_for_agent(request: Request[Any, Any, Any], contact: int) -> Response[dict[str, Any]]:
+    @post(
+        f"{base}/desk/contacts/{{contact:int}}/attachments",
+        opt=OWN_CONTACT,
+        request_max_body_size=bytes_max,
+        tags=["webchat"],
+    )
+    async def upload_for_agent(request: Request[Any, Any, Any], contact: FromPath[int]) -> Response[dict[str, Any]]:
         """A form with `file`: the answer is an attachment to post in the contact."""
         if not chat.up:
             return _problem(503, "unavailable", "the chat is restarting; try again", _EVERYWHERE)

@@ -43,7 +43,7 @@ CREATE TABLE chats (
   provider_id TEXT PRIMARY KEY, session TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE,
   number INTEGER NOT NULL, contact INTEGER NOT NULL, first_message_id TEXT NOT NULL, opening BLOB,
   connected INTEGER NOT NULL, callback INTEGER NOT NULL, ended INTEGER NOT NULL, outcome TEXT NOT NULL,
-  score INTEGER NOT NULL, UNIQUE (session, number)
+  score INTEGER NOT NULL, since_seq INTEGER NOT NULL, UNIQUE (session, number)
 ) STRICT;
 CREATE INDEX chats_open ON chats (ended) WHERE ended = 0;
 CREATE TABLE lines (
@@ -106,6 +106,8 @@ class ChatRow(Struct, kw_only=True):
     ended: bool = False
     outcome: str = ""
     score: int = 0
+    since_seq: int = 0
+    """A record of the journal before the contact's first."""
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -311,7 +313,7 @@ class Store:
         values = _columns(row)
 
         def do(db: sqlite3.Connection) -> None:
-            db.execute("INSERT INTO chats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            db.execute("INSERT INTO chats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             db.execute("UPDATE sessions SET chats = ? WHERE id = ?", (row.number, row.session))
 
         await self._do(do)
@@ -321,7 +323,7 @@ class Store:
         values = _columns(row)
 
         def do(db: sqlite3.Connection) -> None:
-            db.execute("REPLACE INTO chats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            db.execute("REPLACE INTO chats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
         await self._do(do)
 

@@ -1,0 +1,198 @@
+"""A conversation over real WebSockets, the real front door and the real engine."""
+
+from pathlib import Path
+
+import trio
+
+from centralita.messages import AnswerOffer, HoldContact, ResumeContact, SignIn, Target, TransferContact
+from centralita.protocols import Signal
+from tests.webchat.house import Page, open_house
+
+
+async def test_conversation_goes_from_first_word_to_rating(tmp_path: Path) -> None:
+    async with (
+        open_house(tmp_path) as house,
+        Page(house.base).open(language="es", page="http://x/y?q=1") as page,
+    ):
+        await page.wait_for("state", phase="none")
+        await page.send("m1", "Hola")
+        received = await page.wait_for("received", message_id="m1")
+        assert received["chat"] == 1
+        waiting = await page.wait_for("state", phase="waiting")
+        assert waiting["position"] == -1  # nobody is there whose line it could be
+        await house.sign_in()
+        contact = await house.accept()
+        connected = await page.wait_for("state", phase="connected")
+        assert connected["agent_title"] == "Ana"
+        view = house.switchboard.contact(contact)
+        assert view is not None
+        assert (view.language, view.attributes, view.handle[:4]) == ("es", {"page": "http://x/y"}, "web:")
+        await house.say(contact, "Buenos días")
+        message = await page.wait_for("message", author="agent")
+        assert (message["text"], message["author_title"]) == ("Buenos días", "Ana")
+        await page.send("m2", "Gracias")
+        await page.wait_for("received", message_id="m2")
+        assert house.said(contact) == ["Hola", "Gracias"]
+        await house.end(contact)
+        ended = await page.wait_for("ended", chat=1)
+        assert ended == {"type": "ended", "chat": 1, "outcome": "served", "may_rate": True}
+        await page.put(type="rate", score=5, comment="¡Bien!")
+        await page.wait_for("rated", score=5)
+        await page.put(type="rate", score=1)
+        await page.wait_for("error", code="refused")
+        assert page.texts == ["Hola", "Buenos días", "Gracias"]
+
+
+async def test_message_after_the_end_begins_another_contact_of_the_same_session(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, Page(house.base).open() as page:
+        await house.sign_in()
+        await page.send("m1", "one", name="Eva", email="eva@example.org")
+        first = await house.accept()
+        await house.end(first)
+        await page.wait_for("ended", chat=1)
+        await page.send("m2", "two", chat=1)
+        assert (await page.wait_for("error"))["code"] == "chat_over"
+        page.outbox.clear()
+        await page.send("m3", "three")
+        assert (await page.wait_for("received", message_id="m3"))["chat"] == 2
+        second = await house.accept()
+        view = house.switchboard.contact(second)
+        assert view is not None
+        assert second != first
+        assert (view.customer_name, view.handle) == ("Eva", "eva@example.org")
+        assert page.texts == ["one", "three"]
+
+
+async def test_customer_who_ends_while_waiting_has_abandoned(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, Page(house.base).open() as page:
+        await page.send("m1", "hello")
+        await page.wait_for("received")
+        await page.put(type="end")
+        ended = await page.wait_for("ended")
+        assert (ended["outcome"], ended["may_rate"]) == ("abandoned", False)
+        assert house.switchboard.contacts() == []
+
+
+async def test_customer_whose_page_is_gone_is_abandoned_after_the_grace_time(tmp_path: Path) -> None:
+    async with open_house(tmp_path, grace_s=0.2) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+        await house.until(lambda: not house.switchboard.contacts())
+        async with page.open():
+            assert (await page.wait_for("ended"))["outcome"] == "abandoned"
+
+
+async def test_customer_who_comes_back_in_time_keeps_the_place(tmp_path: Path) -> None:
+    async with open_house(tmp_path, grace_s=3600) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+        await trio.sleep(1.5)  # the housekeeper has looked
+        async with page.open():
+            assert (await page.wait_for("state"))["phase"] == "waiting"
+
+
+async def test_callback_is_not_abandoned_and_is_told_when_its_turn_comes(tmp_path: Path) -> None:
+    async with open_house(tmp_path, grace_s=0) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+            await page.put(type="callback", handle="not a number")
+            await page.wait_for("error", code="bad_frame")
+            await page.put(type="callback", handle="+34 600 111 222")
+            assert (await page.wait_for("state", callback=True))["phase"] == "waiting"
+        await trio.sleep(1.5)  # the housekeeper has looked
+        await house.sign_in()
+        contact = await house.accept()  # the page is gone; the agent dials by hand
+        view = house.switchboard.contact(contact)
+        assert view is not None
+        assert view.callback_handle == "+34 600 111 222"
+        async with page.open():
+            await page.wait_for("state", phase="connected")
+
+
+async def test_callback_to_a_page_that_is_gone_can_not_be_reached(tmp_path: Path) -> None:
+    async with open_house(tmp_path, grace_s=0, queue={"callback_attempts": 1}) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+            await page.put(type="callback")
+            await page.wait_for("state", callback=True)
+        await house.sign_in()
+        contact = await house.offered()
+        view = house.switchboard.contact(contact)
+        assert view is not None
+        await house.submit(AnswerOffer(contact=contact, agent="ana", offer=view.works[0].offer, accept=True))
+        await house.until(lambda: house.phase(contact) in ("", "ended"))
+        async with page.open():
+            assert (await page.wait_for("ended"))["outcome"] == "unreachable"
+
+
+async def test_waiting_customer_is_told_the_position_as_the_queue_announces(tmp_path: Path) -> None:
+    async with open_house(tmp_path, queue={"announce_every_s": 0.2}) as house:
+        first, second = Page(house.base), Page(house.base)
+        await house.submit(SignIn(agent="ana", status="break"))  # a line is for somebody
+        async with first.open(), second.open():
+            await first.send("a", "first")
+            await first.wait_for("received")
+            await second.send("b", "second")
+            await second.wait_for("state", position=2)
+            await first.put(type="end")
+            await second.wait_for("state", position=1)
+
+
+async def test_closed_queue_says_why_and_ends(tmp_path: Path) -> None:
+    closed = {"max_waiting": 0, "when_full": {"do": "refuse", "text": "We are closed."}}
+    async with open_house(tmp_path, queue=closed) as house, Page(house.base).open() as page:
+        await page.send("m1", "hello")
+        await page.wait_for("received")
+        assert (await page.wait_for("ended"))["outcome"] == "refused"
+        await page.wait_until(lambda: sorted(page.texts) == ["We are closed.", "hello"])
+
+
+async def test_typing_goes_both_ways(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, Page(house.base).open() as page:
+        await page.send("m1", "hello")
+        await house.sign_in()
+        contact = await house.accept()
+        house.switchboard.signal(Signal(kind="typing", contact=contact, by="ana"))
+        assert (await page.wait_for("typing"))["on"] is True
+        await page.put(type="typing", on=True)
+        await page.put(type="ping")
+        await page.wait_for("pong")
+
+
+async def test_customer_sees_hold_and_transfer(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, Page(house.base).open() as page:
+        await page.send("m1", "hello")
+        await house.sign_in("ana")
+        contact = await house.accept()
+        await page.wait_for("state", phase="connected")
+        await house.submit(HoldContact(contact=contact, agent="ana"))
+        await page.wait_for("state", phase="held")
+        await house.submit(ResumeContact(contact=contact, agent="ana"))
+        await page.wait_for("state", phase="connected")
+        await house.sign_in("berta")
+        await house.submit(TransferContact(contact=contact, agent="ana", target=Target(agent="berta")))
+        await page.wait_for("state", phase="waiting")
+        await house.accept(contact)
+        assert (await page.wait_for("state", phase="connected"))["agent_title"] == "Berta"
+
+
+async def test_two_windows_of_one_customer_see_the_same(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+            other = Page(house.base)
+            other.session, other.secret = page.session, page.secret
+            async with other.open():
+                await other.wait_until(lambda: other.texts == ["hello"])
+                await other.send("m2", "from the other")
+                await page.wait_until(lambda: page.texts == ["hello", "from the other"])

@@ -1,0 +1,195 @@
+"""Lost connections and restarts: nothing is lost and nothing comes twice, in either direction."""
+
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from trio_websocket import ConnectionClosed, DisconnectionTimeout, HandshakeError
+
+from centralita.messages import AdmitContact, PostMessage
+from centralita_webchat.store import ChatRow, Opening, SessionRow, Store
+from tests.webchat.house import House, Page, open_house
+
+SEEDS = [int(os.environ["WEBCHAT_SEED"])] if "WEBCHAT_SEED" in os.environ else [1, 2, 3]
+BROKEN = (ConnectionClosed, HandshakeError, DisconnectionTimeout, OSError, trio.BrokenResourceError)
+
+
+class BadLine:
+    """A line that breaks after a random number of bytes, in the middle of whatever passes."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.target = 0
+        self.good = False
+        self.breaks = 0
+
+    async def carry(self, client: trio.SocketStream) -> None:
+        try:
+            server = await trio.open_tcp_stream("127.0.0.1", self.target)
+        except OSError:
+            await trio.aclose_forcefully(client)
+            return
+        left = 1_000_000_000 if self.good else self.chance.randrange(300, 9000)
+        async with trio.open_nursery() as nursery:
+
+            async def pass_on(source: trio.SocketStream, sink: trio.SocketStream) -> None:
+                nonlocal left
+                try:
+                    async for data in source:
+                        await sink.send_all(data[: max(0, left)])
+                        left -= len(data)
+                        if left <= 0:
+                            self.breaks += 1
+                            break
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    pass
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(pass_on, client, server)
+            nursery.start_soon(pass_on, server, client)
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
+
+
+@asynccontextmanager
+async def bad_line(chance: random.Random) -> AsyncIterator[tuple[BadLine, int]]:
+    line = BadLine(chance)
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            lambda task_status: trio.serve_tcp(line.carry, 0, host="127.0.0.1", task_status=task_status)
+        )
+        yield line, listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+async def stay(page: Page, words: list[str], until_n: int) -> None:
+    """Say the words, whatever happens to the line, until the page has `until_n` messages and all are taken in."""
+    to_say = iter(enumerate(words))
+    while True:
+        try:
+            async with page.open():
+                while not page.gone:
+                    if not page.outbox and len(page.lines) >= until_n:
+                        return
+                    following = next(to_say, None)
+                    if following is None:
+                        await page.wait_until(
+                            lambda: page.gone or (not page.outbox and len(page.lines) >= until_n)
+                        )
+                    else:
+                        index, text = following
+                        await page.send(f"m{index}", text)
+                        await trio.sleep(0.005)
+        except* BROKEN:
+            pass
+        await trio.sleep(0.02)
+
+
+async def answer_all(house: House, words: list[str]) -> None:
+    """An agent says the words in the one contact there is."""
+    contact = await house.accept()
+    for index, text in enumerate(words):
+        await house.submit(
+            PostMessage(contact=contact, author="agent", author_id="ana", text=text, message_id=f"a{index}")
+        )
+        await trio.sleep(0.01)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_broken_line_loses_and_repeats_nothing(tmp_path: Path, seed: int) -> None:
+    print(f"WEBCHAT_SEED={seed}")
+    mine = [f"customer {number}" for number in range(40)]
+    theirs = [f"agent {number}" for number in range(40)]
+    async with (
+        open_house(tmp_path, messages_per_minute_max=10_000) as house,
+        bad_line(random.Random(seed)) as (line, port),
+    ):
+        line.target = house.port
+        page = Page(f"127.0.0.1:{port}/chat/shop_chat")
+        await house.sign_in()
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(answer_all, house, theirs)
+                nursery.start_soon(stay, page, mine, len(mine) + len(theirs))
+        assert line.breaks > 3
+        (contact,) = house.switchboard.contacts()
+        assert house.said(contact.id) == mine
+        assert [text for text in page.texts if text.startswith("agent")] == theirs
+        assert [text for text in page.texts if text.startswith("customer")] == mine
+
+
+async def test_restart_of_the_daemon_resumes_session_contact_and_messages(tmp_path: Path) -> None:
+    page = Page("")
+    async with open_house(tmp_path) as house:
+        page.base = house.base
+        async with page.open():
+            await page.send("m1", "before")
+            await page.wait_for("received")
+            await house.sign_in()
+            contact = await house.accept()
+        # Said to a page that is gone, and the daemon stops.
+        await house.say(contact, "while you were away")
+    async with open_house(tmp_path) as house:
+        page.base = house.base
+        async with page.open():
+            await page.wait_until(lambda: page.texts == ["before", "while you were away"])
+            await house.sign_in()
+            await page.send("m2", "after")
+            await page.wait_for("received")
+            assert house.said(contact) == ["before", "after"]
+            await page.send("m2", "after")
+            await page.wait_for("received")
+            assert house.said(contact) == ["before", "after"]
+
+
+async def test_message_said_again_after_the_end_is_not_a_new_contact(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        page = Page(house.base)
+        await house.sign_in()
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+            contact = await house.accept()
+            await house.end(contact)
+            await page.wait_for("ended")
+            await page.put(type="message", message_id="m1", text="hello", chat=0)
+            assert (await page.wait_for("received"))["chat"] == 1
+            assert house.switchboard.contacts() == []
+
+
+async def test_conversation_written_down_before_a_crash_is_admitted_by_the_next_start(tmp_path: Path) -> None:
+
+    async with open_house(tmp_path):
+        pass
+    (folder,) = [path.parent for path in tmp_path.rglob("sessions.sqlite")]
+    store = Store(folder / "sessions.sqlite")
+    await store.open()
+    row = SessionRow(id="sess", secret_hash=b"x", created_ns=1, seen_ns=2**60)
+    await store.begin_session(row, sessions_max=10)
+    admission = AdmitContact(channel="shop_chat", provider_id="sess-1", text="unheard", handle="web:sess")
+    opening = Opening(admission=admission, files=(), files_message_id="m1.files")
+    await store.begin_chat(
+        ChatRow(provider_id="sess-1", session="sess", number=1, first_message_id="m1", opening=opening)
+    )
+    await store.close()
+    async with open_house(tmp_path) as house:
+        (contact,) = house.switchboard.contacts()
+        assert house.said(contact.id) == ["unheard"]
+
+
+async def test_contact_that_its_channel_lost_is_ended_by_reconciliation(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, Page(house.base).open() as page:
+        await page.send("m1", "hello")
+        await page.wait_for("received")
+    for path in tmp_path.rglob("sessions.sqlite*"):
+        path.unlink()
+    async with open_house(tmp_path) as house:
+        assert house.switchboard.contacts() == []
+        page.base = house.base
+        async with page.open():
+            session = page.heard[0]
+            assert session["resumed"] is False
