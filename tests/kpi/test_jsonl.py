@@ -87,7 +87,7 @@ async def test_after_a_crash_at_any_byte_nothing_is_missing_or_doubled(
     tmp_path: Path, content: Content
 ) -> None:
     chance = random.Random(7)
-    for trial in range(25):
+    for trial in range(15):
         data = tmp_path / str(trial)
         fed = chance.randrange(len(RECORDS))
         await feed(sink_in(data, content), RECORDS[:fed])
@@ -107,7 +107,7 @@ async def test_cut_at_every_byte_of_the_last_records_is_repaired(tmp_path: Path)
     await feed(sink_in(tmp_path), records)
     file = tmp_path / "events.jsonl"
     content = file.read_bytes()
-    for length in range(len(content) - 250, len(content) + 1):
+    for length in range(len(content) - 150, len(content) + 1):
         file.write_bytes(content[:length])
         opened = LineFile(tmp_path, "events", rotate_bytes=10**9, keep=1)
         opened.open()
@@ -150,14 +150,14 @@ async def test_foreign_file_is_refused_and_left_alone(tmp_path: Path, foreign: b
 
 async def test_rotation_keeps_every_line_and_the_newest_files(tmp_path: Path) -> None:
     sink = sink_in(tmp_path, rotate_bytes=20_000, keep=1000)
-    await feed(sink, RECORDS)
+    await feed(sink, RECORDS, by=5)
     rotated = sorted(tmp_path.glob("events-*.jsonl"))
     assert len(rotated) > 3
     assert all(20_000 <= file.stat().st_size < 40_000 for file in rotated)
     assert lines_in(tmp_path, "events") == whole("events")
 
     other = tmp_path / "other"
-    await feed(sink_in(other, rotate_bytes=20_000, keep=2), RECORDS)
+    await feed(sink_in(other, rotate_bytes=20_000, keep=2), RECORDS, by=5)
     kept = sorted(other.glob("events-*.jsonl"))
     assert [file.name for file in kept] == [file.name for file in rotated[-2:]]
 
@@ -196,7 +196,7 @@ async def test_write_cancelled_before_it_begins_writes_nothing(tmp_path: Path) -
         scope.cancel()
         await sink.write(RECORDS)
     assert scope.cancelled_caught
-    assert lines_in(tmp_path, "events") == []
+    assert not (tmp_path / "events.jsonl").exists()
     await feed(sink, RECORDS)
     assert lines_in(tmp_path, "events") == whole("events")
 
