@@ -24,7 +24,10 @@ def agents(
     token: str | None,
     as_json: bool,
 ) -> None:
-    """Show the agents and what they do, or one of them."""
+    """Show the agents and what they do.
+
+    With a NAME only that one.
+    """
     client = connect(config_path, url, token)
     if name:
         found = [client.get(f"/api/agents/{segment(name)}")]

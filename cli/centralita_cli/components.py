@@ -19,7 +19,10 @@ from centralita_cli.options import online
 def components(
     ctx: click.Context, config_path: Path | None, url: str | None, token: str | None, as_json: bool
 ) -> None:
-    """Show the plugins' components and whether they run. Ends with 1 when one is down."""
+    """Show the plugins' components and whether they run.
+
+    Ends with 1 when one is down.
+    """
     found = connect(config_path, url, token).get("/api/components")
     if as_json:
         tables.write_json(found)

@@ -33,9 +33,9 @@ def contacts(
     token: str | None,
     as_json: bool,
 ) -> None:
-    """Show the live contacts, waiting ones in order; or one, with its messages.
+    """Show the live contacts, waiting ones in order.
 
-    What customers wrote is shown only for the one that is asked for.
+    With a CONTACT only that one, and with it what was written; the list shows no words of customers.
     """
     client = connect(config_path, url, token)
     if contact is not None:

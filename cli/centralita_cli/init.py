@@ -15,7 +15,10 @@ from centralita_cli.options import CONFIG_NAME
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=CONFIG_NAME)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init(file: Path, force: bool) -> None:
-    """Write a commented configuration to FILE (centralita.toml), ready for `centralita serve`."""
+    """Write a commented configuration to start from.
+
+    FILE is centralita.toml when not given; it is ready for `centralita serve`.
+    """
     text = resources.files("centralita_cli").joinpath("templates", CONFIG_NAME).read_text(encoding="utf-8")
     try:
         with file.open("w" if force else "x", encoding="utf-8") as output:

@@ -35,7 +35,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "components": "Show the plugins' components and whether they run.",
     },
     "Work in virtual time": {
-        "replay": "Put a recorded month through the engine, beside what was recorded.",
+        "replay": "Put a recording through the real engine in virtual time.",
     },
     "Keep and look after": {
         "token": "Make, list and revoke tokens, on this machine's files.",
@@ -78,7 +78,8 @@ class LazyGroup(click.Group):
             with formatter.section("From plugins"):
                 if problem:
                     formatter.write_text(f"They can't be loaded: {problem}")
-                formatter.write_dl([(name, c.get_short_help_str(100)) for name, c in commands.items()])
+                if commands:
+                    formatter.write_dl([(name, c.get_short_help_str(100)) for name, c in commands.items()])
 
     def _plugin_commands(self, ctx: click.Context) -> tuple[dict[str, click.Command], str]:
         """The plugins' sub-commands by name, and why there are none when they can't be had."""

@@ -17,7 +17,10 @@ from centralita_cli.options import online
 def queues(
     name: str | None, config_path: Path | None, url: str | None, token: str | None, as_json: bool
 ) -> None:
-    """Show the queues as they stand, or one of them."""
+    """Show the queues as they stand.
+
+    With a NAME only that one.
+    """
     client = connect(config_path, url, token)
     if name:
         found = [client.get(f"/api/queues/{segment(name)}")]

@@ -38,7 +38,10 @@ def serve(
     log_json: bool,
     log_level: logs.Level,
 ) -> None:
-    """Run the daemon until it is told to stop (SIGTERM, SIGINT); it then stops in order and ends with 0."""
+    """Run the daemon until it is told to stop.
+
+    SIGTERM or SIGINT stops it in order, and it ends with 0; a second one hurries it.
+    """
     path = existing_config(config_path)
     configuration = listening_on(loaded(path), host=host, port=port)
     logs.set_up(as_json=log_json, level=log_level)

@@ -20,7 +20,10 @@ from centralita_cli.options import online
 def status(
     ctx: click.Context, config_path: Path | None, url: str | None, token: str | None, as_json: bool
 ) -> None:
-    """Show how the daemon is. Ends with 1 when a component is down, with 3 when no daemon answers."""
+    """Show how the daemon is.
+
+    Ends with 1 when a component is down, with 3 when no daemon answers.
+    """
     client = connect(config_path, url, token)
     found = client.get("/api/status")
     components = client.get("/api/components")

@@ -35,9 +35,9 @@ CHROME_LINES: Final = 11
 @click.option("--once", is_flag=True, help="Show one screen and end; so it is in a pipe, too.")
 @online
 def top(once: bool, config_path: Path | None, url: str | None, token: str | None, as_json: bool) -> None:
-    """Watch queues and agents live in the terminal. `q` ends.
+    """Watch queues and agents live in the terminal.
 
-    With --json each change is one line, until it is stopped or with --once.
+    `q` ends. With --json each change is one line, until it is stopped or with --once.
     """
     client = connect(config_path, url, token)
     if as_json:

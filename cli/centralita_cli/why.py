@@ -18,9 +18,9 @@ from centralita_cli.options import online
 @click.argument("contact", metavar="CONTACT|AGENT")
 @online
 def why(contact: str, config_path: Path | None, url: str | None, token: str | None, as_json: bool) -> None:
-    """Explain why a contact waits (or who got it and by which keys), or why an agent gets nothing.
+    """Explain why a contact waits, or why an agent gets nothing.
 
-    A number is a contact, a name an agent.
+    A number is a contact, a name an agent. For an offered contact: the keys by which its agent was chosen.
     """
     client = connect(config_path, url, token)
     of_contact = contact.isdigit()

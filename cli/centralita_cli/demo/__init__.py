@@ -61,7 +61,10 @@ def demo(
     no_simulated_agents: bool,
     log_level: logs.Level,
 ) -> None:
-    """Run a small company with simulated people, to look around in. Ctrl-C ends it and leaves nothing behind."""
+    """Run a small company with simulated people, to look around in.
+
+    Ctrl-C ends it and leaves nothing behind.
+    """
     logs.set_up(as_json=False, level=log_level)
     cast = Cast(seed=seed, every_s=None if quiet else every_s, speed=speed, agents=not no_simulated_agents)
     with (
