@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
@@ -127,6 +127,7 @@ class Page:
         self.secret = ""
         self.last = 0
         self.chat = 0
+        self.ended_chat = 0
         self.outbox: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
@@ -190,12 +191,14 @@ class Page:
                 self.last = frame["sequence"]
                 self.lines.append(frame)
             case "received":
-                self.chat = frame["chat"]
+                self.chat = frame["chat"] if frame["chat"] > self.ended_chat else 0
                 self.outbox = [m for m in self.outbox if m["message_id"] != frame["message_id"]]
             case "state":
                 self.chat = frame["chat"]
             case "ended":
-                self.chat = 0
+                self.chat, self.ended_chat = 0, frame["chat"]
+            case _:
+                pass
         self.heard.append(frame)
 
     async def send(self, message_id: str, text: str = "", **fields: Any) -> None:
@@ -214,9 +217,7 @@ class Page:
                     return frame
             return None
 
-        frame = await self.wait_until(found)
-        assert frame is not None
-        return frame
+        return cast(dict[str, Any], await self.wait_until(found))
 
     async def wait_until(self, holds: Callable[[], Any]) -> Any:
         """Wait until `holds()` is true of what was heard, and return it."""

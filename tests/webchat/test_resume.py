@@ -34,7 +34,7 @@ class BadLine:
             await trio.aclose_forcefully(client)
             return
         left = 1_000_000_000 if self.good else self.chance.randrange(300, 9000)
-        async with trio.open_nursery() as nursery:
+        async with server, client, trio.open_nursery() as nursery:
 
             async def pass_on(source: trio.SocketStream, sink: trio.SocketStream) -> None:
                 nonlocal left
@@ -51,8 +51,6 @@ class BadLine:
 
             nursery.start_soon(pass_on, client, server)
             nursery.start_soon(pass_on, server, client)
-        await trio.aclose_forcefully(client)
-        await trio.aclose_forcefully(server)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ class Connection {
     this.hears = hears; // an object with a function for each type of frame, and `link` and `forgotten`
     this.last = 0;
     this.chat = 0;
+    this.endedChat = 0;
     this.up = false;
     this.wanted = false;
     this.retryMs = RETRY_MS_FIRST;
@@ -99,9 +100,9 @@ class Connection {
         this.last = frame.sequence;
         this.timers.ack ??= setTimeout(() => { this.timers.ack = null; this.say({ type: "ack", sequence: this.last }); }, ACK_MS);
         break;
-      case "received": this.chat = frame.chat; this.drop(frame.message_id); break;
-      case "state": this.chat = frame.phase === "none" ? 0 : frame.chat; break;
-      case "ended": this.chat = 0; break;
+      case "received": this.enter(frame.chat); this.drop(frame.message_id); break;
+      case "state": this.enter(frame.chat); break;
+      case "ended": this.chat = 0; this.endedChat = frame.chat; break;
       case "error":
         if (frame.message_id && ["too_fast", "unavailable", "too_many"].includes(frame.code)) {
           this.timers.slow ??= setTimeout(() => { this.timers.slow = null; this.sendAgain(); }, SLOW_DOWN_MS);
@@ -113,13 +114,15 @@ class Connection {
     this.hears[frame.type]?.(frame);
   }
 
+  // Conversations count up; the word that our message arrived may come after its conversation's end.
+  enter(chat) { this.chat = chat > this.endedChat ? chat : 0; }
+
   begun(frame) {
     const memory = this.memory.value;
     const forgotten = !frame.resumed && this.last > 0;
     if (frame.secret) {
       Object.assign(memory, { session: frame.session, secret: frame.secret });
-      this.last = 0;
-      this.chat = 0;
+      this.last = this.chat = this.endedChat = 0;
       for (const message of this.outbox) message.chat = 0; // their conversation is not ours any more
       this.memory.keep();
     }
