@@ -3,8 +3,9 @@
 One thread writes and one reads, each with a limiter of its own, so neither waits for the other and the
 event loop waits for none. Nothing is kept in memory but the open file.
 
-`find_customer` makes nobody up: a customer comes into being when the record of a contact is taken in,
-so the first contact of a person is answered None and the second is recognised.
+`find_customer` makes nobody up: a customer comes into being when the record of a contact is taken in. So
+the second contact of a person is recognised; the first is answered None, or with the customer it has
+just become when its record was the quicker.
 """
 
 from __future__ import annotations
