@@ -8,6 +8,7 @@ a journal that isn't ours, never something a customer did.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 from centralita.config import ns
@@ -443,7 +444,13 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
         contact.channel, contact.provider_id, contact.queue, contact.last_agent, at_ns, contact.rated
     )
     if len(ended) > ENDED_KEPT_MAX:
-        oldest = ended.pop(next(iter(ended)))
+        _forget_oldest(state)
+
+
+def _forget_oldest(state: State) -> None:
+    """Forget the older half at once: a dictionary that loses its first key each time gets slow."""
+    for number in list(islice(state.ended, len(state.ended) // 2)):
+        oldest = state.ended.pop(number)
         del state.by_provider[provider_key(oldest.channel, oldest.provider_id)]
 
 

@@ -5,6 +5,9 @@ All are frozen and carry ids, never references. Commands and events are journall
 so their fields may only be added at the end, with a default (`array_like`): that is the upgrade rule
 of the journal, held by `tests/journal`.
 
+Each class names `frozen` and `kw_only` itself: `structs.Frozen` would save the words, but a metaclass in
+Python costs the fast call of msgspec, half a microsecond an object, twenty times in a contact's life.
+
 This module knows no rule: what may follow what is in `state.py`, who decides it in `stages/`.
 Times are int nanoseconds since the Unix epoch; a field ends in its unit.
 """
@@ -16,7 +19,6 @@ from typing import Any, Final, Literal, NewType
 import msgspec
 
 from centralita.config import EngineConfig
-from centralita.structs import Frozen
 
 ContactId = NewType("ContactId", int)
 ConversationId = NewType("ConversationId", int)
@@ -44,7 +46,7 @@ Outcome = Literal[
 ]
 
 
-class Attachment(Frozen, array_like=True, gc=False):
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A file that goes with a message; its bytes stay with the channel that took them."""
 
     id: str
@@ -53,7 +55,7 @@ class Attachment(Frozen, array_like=True, gc=False):
     bytes_n: int
 
 
-class Customer(Frozen, array_like=True, gc=False):
+class Customer(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Who a CRM says the contact is. `id` is the CRM's own."""
 
     id: str
@@ -65,7 +67,7 @@ class Customer(Frozen, array_like=True, gc=False):
     url: str = ""
 
 
-class Target(Frozen, array_like=True, gc=False):
+class Target(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Where a contact is to go: an agent, or a queue, or (within its queue) other skills."""
 
     agent: str = ""
@@ -76,11 +78,11 @@ class Target(Frozen, array_like=True, gc=False):
 # Commands ---------------------------------------------------------------------------------------
 
 
-class Command(Frozen, array_like=True, gc=False):
+class Command(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What someone wants of the engine."""
 
 
-class AdmitContact(Command, tag="AdmitContact"):
+class AdmitContact(Command, frozen=True, kw_only=True, tag="AdmitContact"):
     """A contact has come in on a channel. Idempotent on (`channel`, `provider_id`).
 
     `queue`, `skills`, `priority` and `preferred_agent` are what the channel already knows; a
@@ -104,7 +106,7 @@ class AdmitContact(Command, tag="AdmitContact"):
     text: str = ""
 
 
-class IdentifyContact(Command, tag="IdentifyContact"):
+class IdentifyContact(Command, frozen=True, kw_only=True, tag="IdentifyContact"):
     """A CRM's answer, or an agent's correction: who the customer is. None: nobody known."""
 
     contact: int
@@ -112,7 +114,7 @@ class IdentifyContact(Command, tag="IdentifyContact"):
     conversation: int = 0
 
 
-class ClassifyContact(Command, tag="ClassifyContact"):
+class ClassifyContact(Command, frozen=True, kw_only=True, tag="ClassifyContact"):
     """A classifier's answer. Empty and None mean: leave as it is."""
 
     contact: int
@@ -124,7 +126,7 @@ class ClassifyContact(Command, tag="ClassifyContact"):
     by: str = ""
 
 
-class FinishSelfService(Command, tag="FinishSelfService"):
+class FinishSelfService(Command, frozen=True, kw_only=True, tag="FinishSelfService"):
     """A bot is done: the matter is resolved, or it hands over to a person with what it learnt."""
 
     contact: int
@@ -136,7 +138,7 @@ class FinishSelfService(Command, tag="FinishSelfService"):
     summary: str = ""
 
 
-class PostMessage(Command, tag="PostMessage"):
+class PostMessage(Command, frozen=True, kw_only=True, tag="PostMessage"):
     """Words or files in a contact, in either direction. Idempotent on `message_id` in the contact.
 
     `author_id` is the agent's or bot's name. `internal` messages stay among agents.
@@ -151,14 +153,14 @@ class PostMessage(Command, tag="PostMessage"):
     internal: bool = False
 
 
-class AbandonContact(Command, tag="AbandonContact"):
+class AbandonContact(Command, frozen=True, kw_only=True, tag="AbandonContact"):
     """The customer has gone, whatever stage the contact is in."""
 
     contact: int
     reason: str = ""
 
 
-class AnswerOffer(Command, tag="AnswerOffer"):
+class AnswerOffer(Command, frozen=True, kw_only=True, tag="AnswerOffer"):
     """An agent takes an offer or declines it."""
 
     contact: int
@@ -168,7 +170,7 @@ class AnswerOffer(Command, tag="AnswerOffer"):
     reason: str = ""
 
 
-class ReportConnection(Command, tag="ReportConnection"):
+class ReportConnection(Command, frozen=True, kw_only=True, tag="ReportConnection"):
     """A channel says whether customer and agent are connected.
 
     When not made, `customer_gone` tells a customer who could not be reached (a callback that rings
@@ -182,21 +184,21 @@ class ReportConnection(Command, tag="ReportConnection"):
     reason: str = ""
 
 
-class HoldContact(Command, tag="HoldContact"):
+class HoldContact(Command, frozen=True, kw_only=True, tag="HoldContact"):
     """An agent puts the customer on hold."""
 
     contact: int
     agent: str
 
 
-class ResumeContact(Command, tag="ResumeContact"):
+class ResumeContact(Command, frozen=True, kw_only=True, tag="ResumeContact"):
     """An agent comes back to a customer on hold."""
 
     contact: int
     agent: str
 
 
-class TransferContact(Command, tag="TransferContact"):
+class TransferContact(Command, frozen=True, kw_only=True, tag="TransferContact"):
     """An agent passes the contact on without waiting for who takes it (a blind transfer)."""
 
     contact: int
@@ -205,7 +207,7 @@ class TransferContact(Command, tag="TransferContact"):
     note: str = ""
 
 
-class StartConsultation(Command, tag="StartConsultation"):
+class StartConsultation(Command, frozen=True, kw_only=True, tag="StartConsultation"):
     """An agent asks for a colleague while the customer stays; a contact of its own carries it."""
 
     contact: int
@@ -214,7 +216,7 @@ class StartConsultation(Command, tag="StartConsultation"):
     note: str = ""
 
 
-class EndConsultation(Command, tag="EndConsultation"):
+class EndConsultation(Command, frozen=True, kw_only=True, tag="EndConsultation"):
     """How a consultation ends: the colleague takes over, joins, or goes."""
 
     contact: int
@@ -222,14 +224,14 @@ class EndConsultation(Command, tag="EndConsultation"):
     then: Literal["transfer", "join", "cancel"]
 
 
-class LeaveContact(Command, tag="LeaveContact"):
+class LeaveContact(Command, frozen=True, kw_only=True, tag="LeaveContact"):
     """One of several agents leaves a conference; the last one ends the contact."""
 
     contact: int
     agent: str
 
 
-class EndContact(Command, tag="EndContact"):
+class EndContact(Command, frozen=True, kw_only=True, tag="EndContact"):
     """An agent, a supervisor or a channel ends the conversation; wrap-up follows if it was served."""
 
     contact: int
@@ -237,7 +239,7 @@ class EndContact(Command, tag="EndContact"):
     reason: str = ""
 
 
-class CancelContact(Command, tag="CancelContact"):
+class CancelContact(Command, frozen=True, kw_only=True, tag="CancelContact"):
     """Take a contact out before it is served."""
 
     contact: int
@@ -245,7 +247,7 @@ class CancelContact(Command, tag="CancelContact"):
     reason: str = ""
 
 
-class NoteContact(Command, tag="NoteContact"):
+class NoteContact(Command, frozen=True, kw_only=True, tag="NoteContact"):
     """An agent writes notes or a disposition while working; each replaces what was there."""
 
     contact: int
@@ -254,7 +256,7 @@ class NoteContact(Command, tag="NoteContact"):
     disposition: str | None = None
 
 
-class FinishWrapUp(Command, tag="FinishWrapUp"):
+class FinishWrapUp(Command, frozen=True, kw_only=True, tag="FinishWrapUp"):
     """An agent is done with a contact's after-work."""
 
     contact: int
@@ -263,7 +265,7 @@ class FinishWrapUp(Command, tag="FinishWrapUp"):
     notes: str = ""
 
 
-class ExtendWrapUp(Command, tag="ExtendWrapUp"):
+class ExtendWrapUp(Command, frozen=True, kw_only=True, tag="ExtendWrapUp"):
     """An agent asks for more time, up to the queue's `wrap_up_max_s`."""
 
     contact: int
@@ -271,7 +273,7 @@ class ExtendWrapUp(Command, tag="ExtendWrapUp"):
     seconds: float
 
 
-class RequestCallback(Command, tag="RequestCallback"):
+class RequestCallback(Command, frozen=True, kw_only=True, tag="RequestCallback"):
     """A waiting customer would rather be called back; the place in line is kept.
 
     `handle` and `channel` say where to reach them, the contact's own when empty. With `due_ns` the
@@ -284,7 +286,7 @@ class RequestCallback(Command, tag="RequestCallback"):
     due_ns: int = 0
 
 
-class RateContact(Command, tag="RateContact"):
+class RateContact(Command, frozen=True, kw_only=True, tag="RateContact"):
     """The customer's satisfaction, 1 to 5; also for a while after the contact has ended."""
 
     contact: int
@@ -292,7 +294,7 @@ class RateContact(Command, tag="RateContact"):
     comment: str = ""
 
 
-class MoveContact(Command, tag="MoveContact"):
+class MoveContact(Command, frozen=True, kw_only=True, tag="MoveContact"):
     """A supervisor changes where a waiting contact stands. None and empty: as it is."""
 
     contact: int
@@ -302,7 +304,7 @@ class MoveContact(Command, tag="MoveContact"):
     priority: int | None = None
 
 
-class PickContact(Command, tag="PickContact"):
+class PickContact(Command, frozen=True, kw_only=True, tag="PickContact"):
     """A waiting contact is offered to one agent, whatever the order says."""
 
     contact: int
@@ -310,7 +312,7 @@ class PickContact(Command, tag="PickContact"):
     by: str
 
 
-class PlaceContact(Command, tag="PlaceContact"):
+class PlaceContact(Command, frozen=True, kw_only=True, tag="PlaceContact"):
     """An agent begins a contact: click to call, an e-mail out. Idempotent like AdmitContact."""
 
     agent: str
@@ -323,7 +325,7 @@ class PlaceContact(Command, tag="PlaceContact"):
     conversation: int = 0
 
 
-class SignIn(Command, tag="SignIn"):
+class SignIn(Command, frozen=True, kw_only=True, tag="SignIn"):
     """An agent is here, at a desk; also how one whose connection was lost comes back."""
 
     agent: str
@@ -332,7 +334,7 @@ class SignIn(Command, tag="SignIn"):
     reason: str = ""
 
 
-class SetStatus(Command, tag="SetStatus"):
+class SetStatus(Command, frozen=True, kw_only=True, tag="SetStatus"):
     """An agent (or a supervisor, named in `by`) chooses the agent's status."""
 
     agent: str
@@ -341,7 +343,7 @@ class SetStatus(Command, tag="SetStatus"):
     by: str = ""
 
 
-class SignOut(Command, tag="SignOut"):
+class SignOut(Command, frozen=True, kw_only=True, tag="SignOut"):
     """An agent leaves: at once, live contacts going back to their place, or when free."""
 
     agent: str
@@ -349,54 +351,54 @@ class SignOut(Command, tag="SignOut"):
     by: str = ""
 
 
-class LoseAgent(Command, tag="LoseAgent"):
+class LoseAgent(Command, frozen=True, kw_only=True, tag="LoseAgent"):
     """A desk's connection broke: the agent has the grace time to come back."""
 
     agent: str
     desk: str = ""
 
 
-class OpenQueue(Command, tag="OpenQueue"):
+class OpenQueue(Command, frozen=True, kw_only=True, tag="OpenQueue"):
     """The queue's hours begin, or somebody opens it by hand."""
 
     queue: str
     reason: str = ""
 
 
-class CloseQueue(Command, tag="CloseQueue"):
+class CloseQueue(Command, frozen=True, kw_only=True, tag="CloseQueue"):
     """The queue's hours end; who waits goes on waiting, who comes is told what `when_closed` says."""
 
     queue: str
     reason: str = ""
 
 
-class ApplyConfiguration(Command, tag="ApplyConfiguration"):
+class ApplyConfiguration(Command, frozen=True, kw_only=True, tag="ApplyConfiguration"):
     """Replace the whole configuration, or nothing of it."""
 
     config: EngineConfig
 
 
-class MarkComponentDown(Command, tag="MarkComponentDown"):
+class MarkComponentDown(Command, frozen=True, kw_only=True, tag="MarkComponentDown"):
     """A plugin's component crashed or does not answer; the figures show it."""
 
     component: str
     error: str = ""
 
 
-class MarkComponentUp(Command, tag="MarkComponentUp"):
+class MarkComponentUp(Command, frozen=True, kw_only=True, tag="MarkComponentUp"):
     """A component runs (again)."""
 
     component: str
 
 
-class ReconcileChannel(Command, tag="ReconcileChannel"):
+class ReconcileChannel(Command, frozen=True, kw_only=True, tag="ReconcileChannel"):
     """A channel tells which of its contacts are alive; those that vanished are ended as lost."""
 
     channel: str
     alive: tuple[str, ...]
 
 
-class Tick(Command, tag="Tick"):
+class Tick(Command, frozen=True, kw_only=True, tag="Tick"):
     """Time has passed: whatever is due happens now."""
 
 
@@ -442,11 +444,11 @@ AnyCommand = (
 # Events -----------------------------------------------------------------------------------------
 
 
-class Event(Frozen, array_like=True, gc=False):
+class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What became true."""
 
 
-class ContactAdmitted(Event, tag="ContactAdmitted"):
+class ContactAdmitted(Event, frozen=True, kw_only=True, tag="ContactAdmitted"):
     """A contact is ours. `parent` is the contact a consultation belongs to."""
 
     contact: int
@@ -469,14 +471,14 @@ class ContactAdmitted(Event, tag="ContactAdmitted"):
     parent: int = 0
 
 
-class IdentificationStarted(Event, tag="IdentificationStarted"):
+class IdentificationStarted(Event, frozen=True, kw_only=True, tag="IdentificationStarted"):
     """The CRMs are being asked, until the deadline."""
 
     contact: int
     deadline_ns: int
 
 
-class ContactIdentified(Event, tag="ContactIdentified"):
+class ContactIdentified(Event, frozen=True, kw_only=True, tag="ContactIdentified"):
     """`customer` None: nobody known, or nobody answered in time."""
 
     contact: int
@@ -485,14 +487,14 @@ class ContactIdentified(Event, tag="ContactIdentified"):
     timed_out: bool = False
 
 
-class ClassificationStarted(Event, tag="ClassificationStarted"):
+class ClassificationStarted(Event, frozen=True, kw_only=True, tag="ClassificationStarted"):
     """The classifiers are being asked, until the deadline."""
 
     contact: int
     deadline_ns: int
 
 
-class ContactClassified(Event, tag="ContactClassified"):
+class ContactClassified(Event, frozen=True, kw_only=True, tag="ContactClassified"):
     """What the contact needs is settled; `skills` are its own, beside its queue's."""
 
     contact: int
@@ -504,7 +506,7 @@ class ContactClassified(Event, tag="ContactClassified"):
     by: str = ""
 
 
-class SelfServiceStarted(Event, tag="SelfServiceStarted"):
+class SelfServiceStarted(Event, frozen=True, kw_only=True, tag="SelfServiceStarted"):
     """A bot has the customer; each of its turns has a deadline."""
 
     contact: int
@@ -512,14 +514,14 @@ class SelfServiceStarted(Event, tag="SelfServiceStarted"):
     deadline_ns: int
 
 
-class SelfServiceTurn(Event, tag="SelfServiceTurn"):
+class SelfServiceTurn(Event, frozen=True, kw_only=True, tag="SelfServiceTurn"):
     """The bot has a new time limit for its next turn."""
 
     contact: int
     deadline_ns: int
 
 
-class SelfServiceEnded(Event, tag="SelfServiceEnded"):
+class SelfServiceEnded(Event, frozen=True, kw_only=True, tag="SelfServiceEnded"):
     """The bot is done, by resolving the matter or by handing over."""
 
     contact: int
@@ -527,7 +529,7 @@ class SelfServiceEnded(Event, tag="SelfServiceEnded"):
     summary: str = ""
 
 
-class ContactQueued(Event, tag="ContactQueued"):
+class ContactQueued(Event, frozen=True, kw_only=True, tag="ContactQueued"):
     """The contact waits in a queue. `queued_ns` is where its waiting time counts from."""
 
     contact: int
@@ -547,20 +549,20 @@ class ContactQueued(Event, tag="ContactQueued"):
     excluded: tuple[str, ...] = ()
 
 
-class MaxWaitPassed(Event, tag="MaxWaitPassed"):
+class MaxWaitPassed(Event, frozen=True, kw_only=True, tag="MaxWaitPassed"):
     """The queue's maximum wait is over; what the queue does then follows, if anything."""
 
     contact: int
 
 
-class RingPassed(Event, tag="RingPassed"):
+class RingPassed(Event, frozen=True, kw_only=True, tag="RingPassed"):
     """A ring relaxed what a contact requires (or raised its priority)."""
 
     contact: int
     rung: int
 
 
-class ContactMoved(Event, tag="ContactMoved"):
+class ContactMoved(Event, frozen=True, kw_only=True, tag="ContactMoved"):
     """A supervisor changed what a waiting contact requires or weighs; queue changes requeue it."""
 
     contact: int
@@ -569,7 +571,7 @@ class ContactMoved(Event, tag="ContactMoved"):
     priority: int | None = None
 
 
-class ContactPicked(Event, tag="ContactPicked"):
+class ContactPicked(Event, frozen=True, kw_only=True, tag="ContactPicked"):
     """The next offer of this contact was chosen by somebody, not by the order."""
 
     contact: int
@@ -577,21 +579,21 @@ class ContactPicked(Event, tag="ContactPicked"):
     by: str
 
 
-class ContactReturned(Event, tag="ContactReturned"):
+class ContactReturned(Event, frozen=True, kw_only=True, tag="ContactReturned"):
     """Nobody has the contact any more: it waits again, at its own place."""
 
     contact: int
     reason: str = ""
 
 
-class ExclusionsEnded(Event, tag="ExclusionsEnded"):
+class ExclusionsEnded(Event, frozen=True, kw_only=True, tag="ExclusionsEnded"):
     """Agents who declined may be asked again."""
 
     contact: int
     agents: tuple[str, ...]
 
 
-class ContactPlaced(Event, tag="ContactPlaced"):
+class ContactPlaced(Event, frozen=True, kw_only=True, tag="ContactPlaced"):
     """An agent begins the contact; the channel connects it."""
 
     contact: int
@@ -599,7 +601,7 @@ class ContactPlaced(Event, tag="ContactPlaced"):
     connect_by_ns: int
 
 
-class ContactOffered(Event, tag="ContactOffered"):
+class ContactOffered(Event, frozen=True, kw_only=True, tag="ContactOffered"):
     """An agent is asked; what the offer reserves of the agent's capacity is taken."""
 
     contact: int
@@ -609,7 +611,7 @@ class ContactOffered(Event, tag="ContactOffered"):
     waited_ns: int = 0
 
 
-class OfferAccepted(Event, tag="OfferAccepted"):
+class OfferAccepted(Event, frozen=True, kw_only=True, tag="OfferAccepted"):
     """`connect_by_ns` is when the channel must have said whether the connection was made."""
 
     contact: int
@@ -618,7 +620,7 @@ class OfferAccepted(Event, tag="OfferAccepted"):
     connect_by_ns: int
 
 
-class OfferDeclined(Event, tag="OfferDeclined"):
+class OfferDeclined(Event, frozen=True, kw_only=True, tag="OfferDeclined"):
     """The agent said no; the contact keeps its place and won't be offered to them again."""
 
     contact: int
@@ -628,7 +630,7 @@ class OfferDeclined(Event, tag="OfferDeclined"):
     again_at_ns: int = 0
 
 
-class OfferExpired(Event, tag="OfferExpired"):
+class OfferExpired(Event, frozen=True, kw_only=True, tag="OfferExpired"):
     """The agent did not answer in time."""
 
     contact: int
@@ -636,7 +638,7 @@ class OfferExpired(Event, tag="OfferExpired"):
     offer: int
 
 
-class OfferWithdrawn(Event, tag="OfferWithdrawn"):
+class OfferWithdrawn(Event, frozen=True, kw_only=True, tag="OfferWithdrawn"):
     """Somebody else won, the customer left, the agent vanished. Never the agent's fault."""
 
     contact: int
@@ -645,7 +647,7 @@ class OfferWithdrawn(Event, tag="OfferWithdrawn"):
     reason: str = ""
 
 
-class ContactConnected(Event, tag="ContactConnected"):
+class ContactConnected(Event, frozen=True, kw_only=True, tag="ContactConnected"):
     """`first` tells the answer of a customer's wait from a later connection of the same contact."""
 
     contact: int
@@ -655,7 +657,7 @@ class ContactConnected(Event, tag="ContactConnected"):
     first: bool = True
 
 
-class ConnectionFailed(Event, tag="ConnectionFailed"):
+class ConnectionFailed(Event, frozen=True, kw_only=True, tag="ConnectionFailed"):
     """Customer and agent could not be connected; the contact keeps its place."""
 
     contact: int
@@ -664,7 +666,7 @@ class ConnectionFailed(Event, tag="ConnectionFailed"):
     again_at_ns: int = 0
 
 
-class ContactHeld(Event, tag="ContactHeld"):
+class ContactHeld(Event, frozen=True, kw_only=True, tag="ContactHeld"):
     """The customer is on hold, until the deadline at most."""
 
     contact: int
@@ -672,14 +674,14 @@ class ContactHeld(Event, tag="ContactHeld"):
     deadline_ns: int = 0
 
 
-class ContactResumed(Event, tag="ContactResumed"):
+class ContactResumed(Event, frozen=True, kw_only=True, tag="ContactResumed"):
     """The customer is no longer on hold."""
 
     contact: int
     agent: str
 
 
-class TransferStarted(Event, tag="TransferStarted"):
+class TransferStarted(Event, frozen=True, kw_only=True, tag="TransferStarted"):
     """The agent has let go; ContactQueued follows."""
 
     contact: int
@@ -689,7 +691,7 @@ class TransferStarted(Event, tag="TransferStarted"):
     again_at_ns: int = 0
 
 
-class ConsultationStarted(Event, tag="ConsultationStarted"):
+class ConsultationStarted(Event, frozen=True, kw_only=True, tag="ConsultationStarted"):
     """An agent is asking a colleague; `consultation` is the contact that carries it."""
 
     contact: int
@@ -699,7 +701,7 @@ class ConsultationStarted(Event, tag="ConsultationStarted"):
     note: str = ""
 
 
-class ConsultationEnded(Event, tag="ConsultationEnded"):
+class ConsultationEnded(Event, frozen=True, kw_only=True, tag="ConsultationEnded"):
     """The consultation is over, and how."""
 
     contact: int
@@ -707,7 +709,7 @@ class ConsultationEnded(Event, tag="ConsultationEnded"):
     how: Literal["transfer", "join", "cancel", "failed"]
 
 
-class ContactTransferred(Event, tag="ContactTransferred"):
+class ContactTransferred(Event, frozen=True, kw_only=True, tag="ContactTransferred"):
     """A consultation ended in a hand-over: the customer is with `to_agent` now."""
 
     contact: int
@@ -715,14 +717,14 @@ class ContactTransferred(Event, tag="ContactTransferred"):
     to_agent: str
 
 
-class AgentJoined(Event, tag="AgentJoined"):
+class AgentJoined(Event, frozen=True, kw_only=True, tag="AgentJoined"):
     """One more agent is in the conversation."""
 
     contact: int
     agent: str
 
 
-class AgentLeft(Event, tag="AgentLeft"):
+class AgentLeft(Event, frozen=True, kw_only=True, tag="AgentLeft"):
     """An agent is no longer in the conversation, which goes on or goes back to its queue."""
 
     contact: int
@@ -730,7 +732,7 @@ class AgentLeft(Event, tag="AgentLeft"):
     reason: str = ""
 
 
-class ServiceEnded(Event, tag="ServiceEnded"):
+class ServiceEnded(Event, frozen=True, kw_only=True, tag="ServiceEnded"):
     """The conversation with the customer is over; what is left is after-work."""
 
     contact: int
@@ -739,7 +741,7 @@ class ServiceEnded(Event, tag="ServiceEnded"):
     outcome: Outcome = "served"
 
 
-class WrapUpStarted(Event, tag="WrapUpStarted"):
+class WrapUpStarted(Event, frozen=True, kw_only=True, tag="WrapUpStarted"):
     """The agent's after-work of this contact begins.
 
     `hold` is the id under which the agent's capacity stays taken when the contact itself goes on
@@ -752,7 +754,7 @@ class WrapUpStarted(Event, tag="WrapUpStarted"):
     hold: int = 0
 
 
-class WrapUpExtended(Event, tag="WrapUpExtended"):
+class WrapUpExtended(Event, frozen=True, kw_only=True, tag="WrapUpExtended"):
     """The agent has more time for the after-work."""
 
     contact: int
@@ -760,7 +762,7 @@ class WrapUpExtended(Event, tag="WrapUpExtended"):
     deadline_ns: int
 
 
-class WrapUpEnded(Event, tag="WrapUpEnded"):
+class WrapUpEnded(Event, frozen=True, kw_only=True, tag="WrapUpEnded"):
     """The agent's part in the contact is over; its capacity is free."""
 
     contact: int
@@ -772,7 +774,7 @@ class WrapUpEnded(Event, tag="WrapUpEnded"):
     hold: int = 0
 
 
-class ContactNoted(Event, tag="ContactNoted"):
+class ContactNoted(Event, frozen=True, kw_only=True, tag="ContactNoted"):
     """Notes or a disposition were written; None: as it was."""
 
     contact: int
@@ -781,7 +783,7 @@ class ContactNoted(Event, tag="ContactNoted"):
     disposition: str | None = None
 
 
-class ContactEnded(Event, tag="ContactEnded"):
+class ContactEnded(Event, frozen=True, kw_only=True, tag="ContactEnded"):
     """The last word about a contact, with its figures, so that a sink needs no earlier event."""
 
     contact: int
@@ -799,7 +801,7 @@ class ContactEnded(Event, tag="ContactEnded"):
     wrap_up_ns: int = 0
 
 
-class MessagePosted(Event, tag="MessagePosted"):
+class MessagePosted(Event, frozen=True, kw_only=True, tag="MessagePosted"):
     """`number` counts the messages of the contact from 1, in the order everybody sees."""
 
     contact: int
@@ -812,7 +814,7 @@ class MessagePosted(Event, tag="MessagePosted"):
     internal: bool = False
 
 
-class WaitAnnounced(Event, tag="WaitAnnounced"):
+class WaitAnnounced(Event, frozen=True, kw_only=True, tag="WaitAnnounced"):
     """The customer is told the position (1 is next) and the expected wait, where known.
 
     `low_s` and `high_s` bound the estimate, -1 when there is none. `next_at_ns` 0: no further one.
@@ -825,7 +827,7 @@ class WaitAnnounced(Event, tag="WaitAnnounced"):
     next_at_ns: int
 
 
-class CallbackRequested(Event, tag="CallbackRequested"):
+class CallbackRequested(Event, frozen=True, kw_only=True, tag="CallbackRequested"):
     """The contact is a callback from now on; its place is kept."""
 
     contact: int
@@ -834,20 +836,20 @@ class CallbackRequested(Event, tag="CallbackRequested"):
     due_ns: int = 0
 
 
-class CallbackDue(Event, tag="CallbackDue"):
+class CallbackDue(Event, frozen=True, kw_only=True, tag="CallbackDue"):
     """The agreed moment has come; from now on it can be offered."""
 
     contact: int
 
 
-class CallbackPostponed(Event, tag="CallbackPostponed"):
+class CallbackPostponed(Event, frozen=True, kw_only=True, tag="CallbackPostponed"):
     """The customer was not reached; it is tried again then."""
 
     contact: int
     due_ns: int
 
 
-class ContactRated(Event, tag="ContactRated"):
+class ContactRated(Event, frozen=True, kw_only=True, tag="ContactRated"):
     """The customer's satisfaction, 1 to 5."""
 
     contact: int
@@ -857,7 +859,7 @@ class ContactRated(Event, tag="ContactRated"):
     comment: str = ""
 
 
-class AgentSignedIn(Event, tag="AgentSignedIn"):
+class AgentSignedIn(Event, frozen=True, kw_only=True, tag="AgentSignedIn"):
     """An agent is here."""
 
     agent: str
@@ -866,7 +868,7 @@ class AgentSignedIn(Event, tag="AgentSignedIn"):
     reason: str = ""
 
 
-class AgentStatusChanged(Event, tag="AgentStatusChanged"):
+class AgentStatusChanged(Event, frozen=True, kw_only=True, tag="AgentStatusChanged"):
     """The agent's status was chosen anew."""
 
     agent: str
@@ -875,61 +877,61 @@ class AgentStatusChanged(Event, tag="AgentStatusChanged"):
     by: str = ""
 
 
-class AgentLeaving(Event, tag="AgentLeaving"):
+class AgentLeaving(Event, frozen=True, kw_only=True, tag="AgentLeaving"):
     """The agent gets nothing more and is signed out when free."""
 
     agent: str
 
 
-class AgentSignedOut(Event, tag="AgentSignedOut"):
+class AgentSignedOut(Event, frozen=True, kw_only=True, tag="AgentSignedOut"):
     """The agent has gone."""
 
     agent: str
     reason: str = ""
 
 
-class AgentConnectionLost(Event, tag="AgentConnectionLost"):
+class AgentConnectionLost(Event, frozen=True, kw_only=True, tag="AgentConnectionLost"):
     """The agent's desk is gone; back until then, or the work goes elsewhere."""
 
     agent: str
     grace_until_ns: int
 
 
-class AgentReturned(Event, tag="AgentReturned"):
+class AgentReturned(Event, frozen=True, kw_only=True, tag="AgentReturned"):
     """The desk is back within the grace time."""
 
     agent: str
     desk: str
 
 
-class QueueOpened(Event, tag="QueueOpened"):
+class QueueOpened(Event, frozen=True, kw_only=True, tag="QueueOpened"):
     """The queue takes contacts."""
 
     queue: str
     reason: str = ""
 
 
-class QueueClosed(Event, tag="QueueClosed"):
+class QueueClosed(Event, frozen=True, kw_only=True, tag="QueueClosed"):
     """The queue takes no new contacts."""
 
     queue: str
     reason: str = ""
 
 
-class ConfigurationApplied(Event, tag="ConfigurationApplied"):
+class ConfigurationApplied(Event, frozen=True, kw_only=True, tag="ConfigurationApplied"):
     """The rules are these from now on."""
 
     config: EngineConfig
 
 
-class ComponentDown(Event, tag="ComponentDown"):
+class ComponentDown(Event, frozen=True, kw_only=True, tag="ComponentDown"):
     """A plugin's component does not work."""
 
     component: str
     error: str = ""
 
 
-class ComponentUp(Event, tag="ComponentUp"):
+class ComponentUp(Event, frozen=True, kw_only=True, tag="ComponentUp"):
     """A plugin's component works (again)."""
 
     component: str
@@ -996,23 +998,23 @@ AnyEvent = (
 # Asks -------------------------------------------------------------------------------------------
 
 
-class Ask(Frozen, gc=False):
+class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the edge must do now; never journalled, always derivable from events or state."""
 
 
-class FindCustomer(Ask):
+class FindCustomer(Ask, frozen=True, kw_only=True):
     """Ask the CRMs, in their configured order; answer with IdentifyContact."""
 
     contact: int
 
 
-class FindClassification(Ask):
+class FindClassification(Ask, frozen=True, kw_only=True):
     """Ask the classifiers, in their configured order; answer with ClassifyContact."""
 
     contact: int
 
 
-class TakeBotTurn(Ask):
+class TakeBotTurn(Ask, frozen=True, kw_only=True):
     """Give a bot its turn (`message` 0: the first); answer with PostMessage or FinishSelfService."""
 
     contact: int
@@ -1020,7 +1022,7 @@ class TakeBotTurn(Ask):
     message: int
 
 
-class SendOffer(Ask):
+class SendOffer(Ask, frozen=True, kw_only=True):
     """Put an offer before an agent; answer with AnswerOffer."""
 
     contact: int
@@ -1029,7 +1031,7 @@ class SendOffer(Ask):
     expires_ns: int
 
 
-class WithdrawOffer(Ask):
+class WithdrawOffer(Ask, frozen=True, kw_only=True):
     """Take an offer back from an agent's desk."""
 
     contact: int
@@ -1038,7 +1040,7 @@ class WithdrawOffer(Ask):
     reason: str
 
 
-class ConnectContact(Ask):
+class ConnectContact(Ask, frozen=True, kw_only=True):
     """Bring customer and agent together; answer with ReportConnection."""
 
     contact: int
@@ -1048,7 +1050,7 @@ class ConnectContact(Ask):
     callback_handle: str = ""
 
 
-class DisconnectContact(Ask):
+class DisconnectContact(Ask, frozen=True, kw_only=True):
     """The contact is over for the customer."""
 
     contact: int
@@ -1057,7 +1059,7 @@ class DisconnectContact(Ask):
     reason: str
 
 
-class SetHold(Ask):
+class SetHold(Ask, frozen=True, kw_only=True):
     """Put the customer on hold, or back."""
 
     contact: int
@@ -1066,7 +1068,7 @@ class SetHold(Ask):
     on: bool
 
 
-class JoinAgent(Ask):
+class JoinAgent(Ask, frozen=True, kw_only=True):
     """Another agent comes into the customer's conversation (transfer or conference)."""
 
     contact: int
@@ -1075,7 +1077,7 @@ class JoinAgent(Ask):
     agent: str
 
 
-class PartAgent(Ask):
+class PartAgent(Ask, frozen=True, kw_only=True):
     """An agent is taken out of the customer's conversation, which goes on."""
 
     contact: int
@@ -1084,7 +1086,7 @@ class PartAgent(Ask):
     agent: str
 
 
-class DeliverMessage(Ask):
+class DeliverMessage(Ask, frozen=True, kw_only=True):
     """Carry words to the customer."""
 
     contact: int
@@ -1097,7 +1099,7 @@ class DeliverMessage(Ask):
     attachments: tuple[Attachment, ...] = ()
 
 
-class AnnounceWait(Ask):
+class AnnounceWait(Ask, frozen=True, kw_only=True):
     """Tell a waiting customer position and expected wait."""
 
     contact: int
@@ -1127,7 +1129,7 @@ AnyAsk = (
 # Results ----------------------------------------------------------------------------------------
 
 
-class Refusal(Frozen, gc=False):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why a command changed nothing: an expected failure, returned and never journalled.
 
     `code` is one of REFUSAL_CODES, for programs; `message` is for people.
@@ -1155,7 +1157,7 @@ REFUSAL_CODES: Final = (
 )
 
 
-class Record(Frozen, array_like=True, gc=False):
+class Record(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One step as journalled: what was wanted, when, and what became of it."""
 
     seq: int

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import msgspec
 import structlog
 import trio
 from msgspec import Struct
@@ -53,7 +54,7 @@ class Context(Frozen):
     switchboard: Switchboard
 
 
-class Outcome(Frozen):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of a submitted command, once it is durable (or refused, which changes nothing)."""
 
     seq: int

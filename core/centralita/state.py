@@ -84,8 +84,9 @@ Phase = Literal[
 WorkState = Literal["offered", "connecting", "connected", "wrapping"]
 AgentState = Literal["offline", "break", "lost", "idle", "offered", "connected", "wrapping", "full"]
 
-ENDED_KEPT_MAX: Final = 10_000
-"""Ended contacts remembered by their provider's id and for a rating; the rest is history's."""
+ENDED_KEPT_MAX: Final = 20_000
+"""The most ended contacts remembered, by their provider's id and for a rating (at least half as many
+are); the rest is history's."""
 
 _PHASES: Final[tuple[Phase, ...]] = (
     "arrived",
