@@ -51,7 +51,7 @@ class SnapshotFiles:
         path = self.path(seq)
         partial = path.with_name(path.name + ".partial")
         try:
-            with partial.open("wb") as file:
+            with open(partial, "wb", opener=_private) as file:
                 file.write(_HEADER.pack(_MAGIC, SCHEMA, seq, len(state), _checksum(seq, state)))
                 file.write(state)
                 file.flush()
@@ -107,6 +107,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _private(path: str, flags: int) -> int:
+    """Customers' words are in a state: readable by its owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def _checksum(seq: int, state: bytes) -> int:

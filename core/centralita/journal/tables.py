@@ -7,6 +7,7 @@ files have the same table, so whatever reads the one reads the other.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 from collections.abc import Generator
@@ -42,11 +43,17 @@ Row = tuple[int, int, int, int, bytes, bytes]
 
 
 def connect(path: Path, *, write: bool, immutable: bool = False) -> sqlite3.Connection:
-    """Open a file in autocommit. For reading it must exist. Raises JournalError.
+    """Open a file in autocommit; for writing it is made, for its owner alone. Raises JournalError.
 
     `immutable` promises SQLite that nobody writes the file, so it needs no log and no lock beside it.
     """
-    mode = "rwc" if write else "ro&immutable=1" if immutable else "ro"
+    if write:
+        # Customers' words are in here. SQLite gives the files beside it the same permissions.
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise JournalError(f"{path}: can't be opened for writing: {error.strerror}") from error
+    mode = "rw" if write else "ro&immutable=1" if immutable else "ro"
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
