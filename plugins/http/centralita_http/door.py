@@ -20,7 +20,14 @@ from centralita.errors import CentralitaError, ConfigurationError, EngineStopped
 from centralita.protocols import Context, Inbox
 from centralita_http import rest_contacts, rest_house, rest_tokens, streams
 from centralita_http.access import Gate, roles_missing
-from centralita_http.errors import Rejected, Unexpected, answer_http, answer_rejected, answer_stopped
+from centralita_http.errors import (
+    CheckedRequest,
+    Rejected,
+    Unexpected,
+    answer_http,
+    answer_rejected,
+    answer_stopped,
+)
 from centralita_http.limits import App, Limited
 from centralita_http.listening import listen, serve
 from centralita_http.settings import HttpSettings, check
@@ -31,7 +38,7 @@ PORT_FILE: Final = "http.port"
 
 
 class HttpFrontDoor:
-    """`[front_doors.NAME] type = "http"`. `address` is where it can be reached once it runs."""
+    """`[front_doors.NAME] type = "http"`. `address` and `app` are what it serves and where, once it runs."""
 
     def __init__(self, settings: HttpSettings, context: Context) -> None:
         self._path = f"{context.kind}.{context.name}"
@@ -40,6 +47,7 @@ class HttpFrontDoor:
         self._context = context
         self._mounted: list[Any] = []
         self.address = ""
+        self.app: Litestar | None = None
 
     def mount(self, routes: Sequence[Any]) -> None:
         """Take what other components bring: Litestar handlers and routers, each with a role in `opt`."""
@@ -53,7 +61,7 @@ class HttpFrontDoor:
         try:
             await trio.to_thread.run_sync(ensure_cli_token, store, data)
             board = Board(self._context.switchboard)
-            app = self._application(store, board, tls=tls is not None)
+            self.app = app = self._application(store, board, tls=tls is not None)
             listeners, port = await self._listen()
             self.address = _address("https" if tls else "http", settings.host, port)
             (data / PORT_FILE).write_text(f"{port}\n", encoding="ascii")
@@ -101,6 +109,7 @@ class HttpFrontDoor:
                     "/schema", route_handlers=[], include_in_schema=False, opt={"role": "public"}
                 ),
             ),
+            request_class=CheckedRequest,
             request_max_body_size=self._settings.limits.body_bytes,
             logging_config=None,
             debug=False,
