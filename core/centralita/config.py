@@ -9,6 +9,8 @@ can be used at all (types, ranges, names that exist) is decided here, with the T
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -262,6 +264,8 @@ _ENGINE_TABLES: Final = {
     "default_queue": str,
     "limits": Limits,
 }
+_TABLES_BY_NAME: Final[dict[str, type[Part]]] = {"media": Medium, "queues": Queue, "agents": Agent}
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _CHANNEL_FIELDS: Final = tuple(ChannelRule.__struct_fields__)
 _KNOWN_TABLES: Final = ("domain", "hours", "journal", *_ENGINE_TABLES, *COMPONENT_KINDS)
 
@@ -295,9 +299,14 @@ def decode(raw: dict[str, Any], *, folder: Path = Path()) -> Configuration:
     parts: dict[str, Any] = {}
     for key, kind in _ENGINE_TABLES.items():
         if key in raw:
-            parts[key] = _convert(raw[key], kind, key, problems)
+            table = _TABLES_BY_NAME.get(key)
+            parts[key] = (
+                _convert(raw[key], kind, key, problems)
+                if table is None
+                else _convert_tables(raw[key], table, key, problems)
+            )
     domain = _convert(raw.get("domain", {}), Domain, "domain", problems)
-    hours = _convert(raw.get("hours", {}), dict[str, Hours], "hours", problems)
+    hours = _convert_tables(raw.get("hours", {}), Hours, "hours", problems)
     journal = _journal(raw.get("journal"), problems)
     if problems:
         raise ConfigurationError(problems)
@@ -411,6 +420,7 @@ def _components(raw: dict[str, Any], problems: list[str]) -> tuple[list[Componen
             if not isinstance(table, dict):
                 problems.append(f"{path}: expected a table, got {type(table).__name__}")
                 continue
+            _check_name(name, path, problems)
             settings = dict(table)
             type_name = settings.pop("type", None)
             if not isinstance(type_name, str):
@@ -435,20 +445,83 @@ def _journal(raw: Any, problems: list[str]) -> Component | None:
     )
 
 
+def _convert_tables(tables: Any, kind: type[Part], path: str, problems: list[str]) -> dict[str, Any]:
+    """Tables of tables, each by itself, so that every one of them has its faults told."""
+    if not isinstance(tables, dict):
+        problems.append(f"{path}: expected tables [{path}.NAME]")
+        return {}
+    for name in tables:
+        _check_name(name, f"{path}.{name}", problems)
+    return {name: _convert(table, kind, f"{path}.{name}", problems) for name, table in tables.items()}
+
+
+def _check_name(name: str, path: str, problems: list[str]) -> None:
+    if not _NAME.fullmatch(name):
+        problems.append(f"{path}: the name was {name!r}; allowed: {_NAME.pattern}")
+
+
 def _convert(value: Any, kind: Any, path: str, problems: list[str]) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        problems.append(locate(error, path))
+        known = "" if _AT in str(error) else _known_fields(str(error), kind)
+        problems.append(locate(_naming_keys(error, value, kind), path) + known)
         return None
 
 
 def locate(error: msgspec.ValidationError, path: str) -> str:
     """A msgspec error as `path.to.the.field: what was wrong`."""
-    message, separator, tail = str(error).partition(" - at `$")
+    message, separator, tail = str(error).partition(_AT)
     if not separator:
         return f"{path}: {message}"
     return f"{path}{tail.rstrip('`')}: {message}"
+
+
+_AT: Final = " - at `$"
+_SOME_KEY: Final = "[...]"
+"""How msgspec names the place of a fault below a key of a mapping, whichever key it is."""
+
+
+def _naming_keys(error: msgspec.ValidationError, value: Any, kind: Any) -> msgspec.ValidationError:
+    """The same error with the key named: the first of its mapping that alone brings the fault about."""
+    message, _, tail = str(error).partition(_AT)
+    before, separator, after = tail.partition(_SOME_KEY)
+    if not separator:
+        return error
+    steps = [int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", before)]
+    for key in _at(value, steps):
+        reduced = _replaced(value, steps, {key: _at(value, steps)[key]})
+        try:
+            msgspec.convert(reduced, kind)
+        except msgspec.ValidationError as alone:
+            if str(alone) == str(error):
+                return msgspec.ValidationError(f"{message}{_AT}{before}.{key}{after}")
+    return error
+
+
+def _at(value: Any, steps: list[Any]) -> Any:
+    for step in steps:
+        value = value[step]
+    return value
+
+
+def _replaced(value: Any, steps: list[Any], part: Any) -> Any:
+    """A copy of nested tables and arrays with what stands at `steps` replaced."""
+    if not steps:
+        return part
+    copy = value.copy()
+    copy[steps[0]] = _replaced(value[steps[0]], steps[1:], part)
+    return copy
+
+
+def _known_fields(message: str, kind: Any) -> str:
+    """Which fields a table has, for whoever wrote one that it hasn't; the most alike first."""
+    wrong, _, _ = message.removeprefix("Object contains unknown field `").partition("`")
+    if wrong == message or not hasattr(kind, "__struct_fields__"):
+        return ""
+    alike = difflib.get_close_matches(wrong, kind.__struct_fields__, n=1)
+    hint = f"; did you mean {alike[0]}?" if alike else ";"
+    return f"{hint} known: {_known(kind.__struct_fields__)}"
 
 
 def _known(names: Any) -> str:
