@@ -90,16 +90,14 @@ def running(folder: Path, *arguments: str) -> Iterator[Daemon]:
         process.communicate()
 
 
-def run(
-    *arguments: str, cwd: Path, timeout_s: float = START_S, **variables: str
-) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """One call of `centralita` as a shell makes it."""
     return subprocess.run(
         [*CENTRALITA, *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=START_S,
         env=environment() | variables,
         check=False,
     )

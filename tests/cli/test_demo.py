@@ -1,0 +1,134 @@
+"""The demo: its words fit together, its company is sound, and its people live on the real interfaces."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from centralita.config import load
+from centralita_cli.demo import customers, words
+from tests.cli.conftest import COMPANY, Call
+from tests.cli.daemon import CENTRALITA, STOP_S, environment
+
+TAKE_PART_S = 90.0
+
+
+def test_company_passes_the_strict_check(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "centralita.toml").write_text(COMPANY, encoding="utf-8")
+    result = call("check", "--strict")
+    assert (result.exit_code, result.stdout) == (0, "centralita.toml: nothing to mend\n")
+
+
+def test_company_has_six_agents_and_queues_in_two_languages(tmp_path: Path) -> None:
+    (tmp_path / "centralita.toml").write_text(COMPANY, encoding="utf-8")
+    engine = load(tmp_path / "centralita.toml").engine
+    assert len(engine.agents) == 6
+    assert {skill for queue in engine.queues.values() for skill in queue.skills} >= {"english", "spanish"}
+    assert set(words.DIALOGUES) == set(engine.channels) == set(customers.CHANNELS)
+
+
+def test_every_line_of_a_dialogue_has_one_answer_and_only_the_last_says_goodbye() -> None:
+    answers: dict[str, str] = {}
+    for talks in words.DIALOGUES.values():
+        for talk in talks:
+            assert [words.is_goodbye(says) for says, _ in talk] == [False] * (len(talk) - 1) + [True]
+            for says, answer in talk:
+                assert answers.setdefault(says, answer) == answer == words.answer_to(says)
+
+
+@pytest.fixture
+def port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(port: int, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*CENTRALITA, "demo", "--port", str(port), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+
+def read_until(process: "subprocess.Popen[str]", last: str) -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(last):
+            return "".join(lines)
+    assert process.stderr is not None
+    raise AssertionError(process.stderr.read())
+
+
+def get(url: str, token: str = "") -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        body = answer.read()
+        return json.loads(body) if answer.headers["Content-Type"].startswith("application/json") else body
+
+
+def test_people_come_talk_and_are_served_and_the_demo_leaves_nothing_behind(port: int) -> None:
+    demo = start(port, "--every", "0.3", "--speed", "20", "--seed", "7")
+    try:
+        said = read_until(demo, "Ctrl-C")
+        folder = Path(re.search(r"-c (\S+)/centralita\.toml", said)[1])  # type: ignore[index]
+        board = re.search(r"/board/#token=(\S+)", said)[1]  # type: ignore[index]
+        for page in (f"/chat/{name}" for name in ("shop", "tienda")):
+            assert b"<html" in get(f"http://127.0.0.1:{port}{page}")
+        assert b"<html" in get(f"http://127.0.0.1:{port}/console/")
+        assert b"<html" in get(f"http://127.0.0.1:{port}/board/")
+
+        deadline = time.monotonic() + TAKE_PART_S
+        while True:
+            figures = get(f"http://127.0.0.1:{port}/api/figures", board)
+            total = figures["total"]
+            if total["outcomes"]["served"] >= 3 and total["csat_count"] >= 1:
+                break
+            assert time.monotonic() < deadline, total
+            time.sleep(0.3)
+        assert figures["contacts"]["admitted"] == figures["contacts"]["live"] + figures["contacts"]["ended"]
+        agents = {
+            agent["name"]: agent["state"] for agent in get(f"http://127.0.0.1:{port}/api/agents", board)
+        }
+        assert agents.pop("ana") == "offline"
+        assert "offline" not in agents.values()
+        assert folder.is_dir()
+        demo.send_signal(signal.SIGINT)
+        out, _ = demo.communicate(timeout=STOP_S)
+        assert out.endswith("The demo has ended.\n")
+        assert demo.returncode == 0
+        assert not folder.exists()
+    finally:
+        demo.kill()
+        demo.communicate()
+
+
+def test_quiet_demo_has_nobody_but_the_visitor(port: int) -> None:
+    demo = start(port, "--quiet", "--no-simulated-agents")
+    try:
+        said = read_until(demo, "Ctrl-C")
+        assert "Nobody else is at work: ana is you." in said
+        assert "No customers are simulated." in said
+        ana = re.search(r"/console/#token=(\S+)", said)[1]  # type: ignore[index]
+        me = get(f"http://127.0.0.1:{port}/api/me", ana)
+        assert (me["role"], me["agent"]) == ("agent", "ana")
+        agents = get(f"http://127.0.0.1:{port}/api/agents", ana)
+        assert {agent["state"] for agent in agents} == {"offline"}
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=STOP_S)
+        assert demo.returncode == 0
+    finally:
+        demo.kill()
+        demo.communicate()
