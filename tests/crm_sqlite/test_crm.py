@@ -377,6 +377,14 @@ async def test_batch_that_fails_leaves_no_row(tmp_path: Path) -> None:
     assert await crm.position() == 10
 
 
+async def test_new_crm_begins_where_the_journal_begins(tmp_path: Path) -> None:
+    records = History(8).play(400)
+    crm = crm_in(tmp_path)
+    await crm.write(records[len(records) // 2 :])
+    assert await crm.position() == records[-1].seq
+    assert await crm.search("Eva")
+
+
 async def test_customer_is_found_while_a_batch_is_being_written(house: House) -> None:
     contact = await house.arrive(handle="600111222", customer_name="Eva")
     view = contact_view(house.engine, contact)

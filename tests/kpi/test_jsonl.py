@@ -213,8 +213,15 @@ async def test_component_goes_on_from_its_file_in_its_next_life(tmp_path: Path) 
 
 async def test_missing_records_are_refused(tmp_path: Path) -> None:
     sink = sink_in(tmp_path)
-    with pytest.raises(ValueError, match="record 3 can't follow 0"):
-        await sink.write(RECORDS[2:4])
+    await sink.write(RECORDS[:3])
+    with pytest.raises(ValueError, match="record 5 can't follow 3"):
+        await sink.write(RECORDS[4:6])
+
+
+async def test_new_sink_begins_where_the_journal_begins(tmp_path: Path) -> None:
+    sink = sink_in(tmp_path)
+    await sink.write(RECORDS[100:])
+    assert lines_in(tmp_path, "events") == whole("events", RECORDS[100:])
 
 
 def test_what_customers_say_and_who_they_are_is_left_out_unless_wanted() -> None:

@@ -189,6 +189,13 @@ async def test_missing_records_are_refused_and_repeated_ones_are_not_counted(tmp
     assert sink.exposition() == (await fed(tmp_path / "other")).exposition()
 
 
+async def test_new_sink_begins_where_the_journal_begins(tmp_path: Path) -> None:
+    sink = sink_in(tmp_path)
+    await sink.write(RECORDS[100:])
+    assert await sink.position() == RECORDS[-1].seq
+    assert value(families(sink), "centralita_journal_position") == RECORDS[-1].seq
+
+
 async def test_metrics_are_read_over_http(tmp_path: Path) -> None:
     sink = await fed(tmp_path)
     (route,) = sink.routes()
@@ -224,6 +231,18 @@ async def test_dashboard_asks_for_nothing_that_is_not_shown(tmp_path: Path) -> N
             assert name in shown, name
             assert set(re.findall(r"(\w+)\s*=~?!?", selector)) <= shown[name], expression
         assert expression.count("(") == expression.count(")"), expression
+
+
+async def test_every_metric_is_in_the_readme(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "plugins" / "kpi_prometheus" / "README.md").read_text(
+        encoding="utf-8"
+    )
+    table = set(re.findall(r"`(centralita_\w+)`", readme.partition("| metric |")[2]))
+    shown = {
+        name + ("_total" if family.type == "counter" else "")
+        for name, family in families(await fed(tmp_path)).items()
+    }
+    assert table == shown
 
 
 def test_panels_of_the_dashboard_do_not_overlap() -> None:

@@ -44,13 +44,14 @@ class Recorder:
     def take_in(self, connection: sqlite3.Connection, batch: Sequence[Record]) -> int:
         """Write what is new of a batch, in the caller's transaction; returns the new position.
 
-        Raises ValueError when records are missing before the batch.
+        Raises ValueError when records are missing before the batch; who has nothing yet may begin
+        anywhere, since the journal may have retired its oldest records.
         """
         (seq,) = connection.execute("SELECT seq FROM position").fetchone()
         for record in batch:
             if record.seq <= seq:
                 continue
-            if record.seq != seq + 1:
+            if seq and record.seq != seq + 1:
                 raise ValueError(f"record {record.seq} can't follow {seq}")
             for event in record.events:
                 write = _WRITE.get(type(event))

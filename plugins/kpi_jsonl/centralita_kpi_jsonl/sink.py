@@ -70,6 +70,8 @@ class JsonlSink:
     async def write(self, batch: Sequence[Record]) -> None:
         """Append what is new of the batch. Raises ValueError for a gap, OSError: then nothing was added.
 
+        Who has nothing yet may begin anywhere: the journal may have retired its oldest records.
+
         Cancelled, it finishes what it has begun to write.
         """
         if not self._open:
@@ -80,7 +82,7 @@ class JsonlSink:
         for record in batch:
             if record.seq <= seq:
                 continue
-            if record.seq != seq + 1:
+            if seq and record.seq != seq + 1:
                 raise ValueError(f"record {record.seq} can't follow {seq}")
             seq = record.seq
             lines = lines_of(record, self._settings.content, personal=self._settings.personal)

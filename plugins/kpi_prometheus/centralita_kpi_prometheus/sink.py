@@ -74,7 +74,10 @@ class PrometheusSink:
         return self._figures.seq
 
     async def write(self, batch: Sequence[Record]) -> None:
-        """Fold what is new of the batch. Raises ValueError when records are missing before it."""
+        """Fold what is new of the batch. Raises ValueError when records are missing before it.
+
+        Who has nothing yet may begin anywhere: the journal may have retired its oldest records.
+        """
         if not self._loaded:
             await self._load()
         await trio.lowlevel.checkpoint()
@@ -82,7 +85,7 @@ class PrometheusSink:
         for record in batch:
             if record.seq <= figures.seq:
                 continue
-            if record.seq != figures.seq + 1:
+            if figures.seq and record.seq != figures.seq + 1:
                 raise ValueError(f"record {record.seq} can't follow {figures.seq}")
             try:
                 figures.fold(record)
