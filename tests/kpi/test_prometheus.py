@@ -204,9 +204,10 @@ async def test_metrics_are_read_over_http(tmp_path: Path) -> None:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(cast(Any, app)), base_url="http://testserver"
     ) as client:
-        answer = await client.get("/metrics", headers={"accept": OPENMETRICS})
-    assert answer.status_code == 200
-    assert (answer.content, answer.headers["content-type"]) == sink.exposition(OPENMETRICS)
+        for accept in (OPENMETRICS, "text/plain", "*/*"):
+            answer = await client.get("/metrics", headers={"accept": accept})
+            assert answer.status_code == 200
+            assert (answer.content, answer.headers["content-type"]) == sink.exposition(accept)
 
 
 async def test_dashboard_asks_for_nothing_that_is_not_shown(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ LAST_SAVE_S: Final = 10.0
 """How long putting the figures away at the end may take; what is not saved is fed again."""
 
 STATE_FILE: Final = "figures.state"
+_CHARSET: Final = "; charset=utf-8"
 
 
 class Settings(Frozen, forbid_unknown_fields=True):
@@ -105,6 +106,9 @@ class PrometheusSink:
         )
         def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
             content, media_type = self.exposition(request.headers.get("accept", ""))
+            if media_type.startswith("text/"):
+                # Litestar adds it to text by itself, and twice it is no media type to Prometheus.
+                media_type = media_type.removesuffix(_CHARSET)
             return Response(content, media_type=media_type)
 
         return [metrics]
