@@ -29,7 +29,7 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
     queue = engine.lines.queue
     in_line = contact.id in engine.lines.known and contact.phase in ("waiting", "offered")
     waits = in_line and contact.phase == "waiting"
-    ahead = queue.ahead(number, now_ns=engine.now_ns) if waits else 0
+    ahead = engine.lines.ahead(contact, now_ns=engine.now_ns) if waits else 0
     rows = queue.explain(number, now_ns=engine.now_ns, limit=limit) if in_line else []
     wanted = _wanted(engine, contact)
     present, available = (

@@ -74,6 +74,9 @@ ASK_AGAIN: Final = 4
 """The earliest end of an exclusion."""
 GRACE: Final = 5
 
+AHEAD_MAX: Final = 1_000
+"""How far `Lines.ahead` counts in a queue that nobody serves."""
+
 TAKEN: Final = "taken"
 """The reason of an OfferWithdrawn when another agent won: the queue has freed the agent already."""
 
@@ -227,6 +230,25 @@ class Lines:
         keys = self.queue.agent_keys(agent.number)
         self.state.queue_turns = max(self.state.queue_turns, keys[2])
         return keys
+
+    def ahead(self, contact: Contact, *, now_ns: int) -> int:
+        """How many stand before a waiting contact for the same people.
+
+        While nobody who could serve it is signed in there are no such people: then those before it in
+        its own queue count (up to AHEAD_MAX), so that its position does not rise when somebody comes.
+        """
+        found = self.queue.ahead(contact.id, now_ns=now_ns)
+        if found:
+            return found
+        requirement = self.requirement(contact.skills, contact.medium)
+        if self.queue.capable_n(requirement)[0]:
+            return 0
+        before = 0
+        for number in self.queue.in_order(now_ns=now_ns, limit=AHEAD_MAX):
+            if number == contact.id:
+                break
+            before += self.state.contacts[number].queue == contact.queue
+        return before
 
     def store_keys(self) -> None:
         """Write into the state, before a snapshot, what only the queue knows of the agents."""

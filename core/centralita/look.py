@@ -56,7 +56,7 @@ def view_of(engine: Engine, contact: Contact, *, messages: bool) -> ContactView:
         notes=contact.notes,
         disposition=contact.disposition,
         messages=_messages(engine, contact) if messages else (),
-        position=engine.lines.queue.ahead(contact.id, now_ns=engine.now_ns) + 1 if waits else 0,
+        position=engine.lines.ahead(contact, now_ns=engine.now_ns) + 1 if waits else 0,
     )
 
 

@@ -216,7 +216,7 @@ def waited_too_long(engine: Engine, contact: Contact) -> None:
 def announce(engine: Engine, contact: Contact) -> None:
     """Tell a waiting customer where they stand."""
     rules = engine.state.rules(contact.queue)
-    position = engine.lines.queue.ahead(contact.id, now_ns=engine.now_ns) + 1
+    position = engine.lines.ahead(contact, now_ns=engine.now_ns) + 1
     low_s = high_s = -1.0
     if rules.announce_wait:
         expected = estimate.expected_wait(engine, contact.queue, position)
