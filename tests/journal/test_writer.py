@@ -229,6 +229,18 @@ async def test_cancelled_writer_still_commits_what_was_put() -> None:
         writer.put(records(10, 10), nothing)
 
 
+async def test_a_commit_that_fails_while_the_writer_is_cancelled_is_still_raised() -> None:
+    journal = GatedJournal()
+    journal.failure = JournalError("the disk is full")
+    writer = JournalWriter(journal)
+    with pytest.RaisesGroup(pytest.RaisesExc(JournalError, match="the disk is full")):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(writer.run)
+            writer.put(records(1, 3), nothing)
+            nursery.cancel_scope.cancel()
+            journal.open_wide()
+
+
 async def test_closed_writer_takes_nothing() -> None:
     writer = JournalWriter(MemoryJournal())
     with pytest.raises(EngineStopped):
@@ -260,8 +272,10 @@ async def test_another_writer_fences_this_one(tmp_path: Path) -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(writer.run)
             journal.append(batch(1, 2), expected_seq=0)
-            with pytest.raises(Fenced):
-                writer.put(records(1, 1), nothing)
+            writer.put(records(1, 1), nothing)
+            writer.put(records(2, 2), nothing)  # dropped: the end is on its way
+            await writer.wait_for_room()  # and comes before anything else is raised
+            raise AssertionError("the nursery is cancelled by now")
 
 
 async def test_memory_journal_needs_no_thread_and_is_told_later() -> None:

@@ -74,6 +74,7 @@ class JournalWriter:
         self._lot = trio.lowlevel.ParkingLot()
         self._over = trio.Event()
         self._thread_over = trio.Event()
+        self._ended = trio.Event()
 
     @property
     def put_seq(self) -> int:
@@ -109,20 +110,23 @@ class JournalWriter:
                 with trio.CancelScope(shield=True):
                     await self._thread_over.wait()
                 thread.join()
-            self._thread_over.set()
             self._tell()
+            self._ended.set()
             self._lot.unpark_all()
-        if self._failure is not None:
-            raise self._failure
+            if self._failure is not None:
+                raise self._failure  # in place of Cancelled too: that records are lost is never hidden
 
     def put(
         self, records: Sequence[Record], on_durable: Callable[[], None], *, state_hash: bytes = b""
     ) -> None:
         """Hand records over; `on_durable` is called when they and all before them are durable.
 
-        Raises EngineStopped when the writer runs no more (or not yet), JournalError after a failure,
-        ValueError when the records don't continue the journal.
+        Raises EngineStopped when the writer runs no more (or not yet), ValueError when the records don't
+        continue the journal. A commit that fails is not raised here but by `run`, once; records put
+        between the failure and `run`'s end are dropped and nobody is told that they are durable.
         """
+        if self._failure is not None and not self._ended.is_set():
+            return
         self._check_alive()
         assert self._token is not None
         batch: Batch | None = None
@@ -140,18 +144,17 @@ class JournalWriter:
             if batch is not None:
                 self._journal.append(batch, expected_seq=batch.first_seq - 1)
                 self._journal.tidy()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - `run` raises it, as it does the thread's
             self._fail(error)
-            raise
+            return
         self._committed.append((batch, on_durable))
         self._token.run_sync_soon(self._tell, idempotent=True)
 
     async def wait_for_room(self) -> None:
         """Wait until less than `pending_bytes_max` is on its way to the disk."""
         await trio.lowlevel.checkpoint()
-        while self._pending_bytes >= self._pending_bytes_max:
-            self._check_alive()
-            await self._lot.park()
+        while self._failure is not None or self._pending_bytes >= self._pending_bytes_max:
+            await self._park()
 
     async def flush(self) -> None:
         """Wait until all that has been put is durable. Raises JournalError when it won't be."""
@@ -159,7 +162,6 @@ class JournalWriter:
         due_n = self._puts_n
         while self._told_n < due_n:
             await self._park()
-        self._check_failure()
 
     async def save_snapshot(self, seq: int, state: bytes) -> None:
         """Wait until record `seq` is durable, then keep the snapshot, beside the commits.
@@ -181,8 +183,13 @@ class JournalWriter:
             self._over.set()
 
     async def _park(self) -> None:
-        self._check_failure()
-        if self._thread_over.is_set():
+        """Wait for news; raise when there will be none."""
+        if self._failure is not None:
+            # `run` goes first: whoever is in a nursery with it is cancelled, and one error comes out of it.
+            await self._ended.wait()
+            await trio.lowlevel.checkpoint()
+            self._check_failure()
+        if self._ended.is_set():
             raise EngineStopped("the journal's writer has ended")
         await self._lot.park()
 
