@@ -14,9 +14,10 @@ Times are int nanoseconds since the Unix epoch; a field ends in its unit.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NewType
+from typing import Annotated, Any, Final, Literal, NewType
 
 import msgspec
+from msgspec import Meta
 
 from centralita.config import EngineConfig
 
@@ -28,6 +29,10 @@ QueueName = NewType("QueueName", str)
 
 Skills = dict[str, int]
 """What is required: the least level, 1 to 10, of each skill by name."""
+
+CreditS = Annotated[float, Meta(ge=-31_536_000, le=31_536_000)]
+MomentNs = Annotated[int, Meta(ge=0, le=(1 << 61) - 1)]
+"""What outsiders may say of time: within a year, and before the matching queue's integers end (2043)."""
 
 Author = Literal["customer", "agent", "bot", "system"]
 Status = Literal["available", "break", "offline"]
@@ -99,7 +104,7 @@ class AdmitContact(Command, frozen=True, kw_only=True, tag="AdmitContact"):
     queue: str = ""
     skills: Skills | None = None
     priority: int = 0
-    credit_s: float | None = None
+    credit_s: CreditS | None = None
     preferred_agent: str = ""
     attributes: dict[str, str] | None = None
     conversation: int = 0
@@ -283,7 +288,7 @@ class RequestCallback(Command, frozen=True, kw_only=True, tag="RequestCallback")
     contact: int
     handle: str = ""
     channel: str = ""
-    due_ns: int = 0
+    due_ns: MomentNs = 0
 
 
 class RateContact(Command, frozen=True, kw_only=True, tag="RateContact"):

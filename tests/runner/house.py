@@ -96,8 +96,9 @@ class Scripted:
         return [call[1:] for call in self.calls if call[0] == method]
 
     async def wait_for(self, method: str, count: int = 1) -> tuple[Any, ...]:
-        while len(self.of(method)) < count:
-            await self.changed.park()
+        with trio.fail_after(10_000):
+            while len(self.of(method)) < count:
+                await self.changed.park()
         return self.of(method)[count - 1]
 
 

@@ -105,6 +105,8 @@ class CommandInbox:
         """
         if len(commands) > self._max:
             raise ValueError(f"{len(commands)} commands handed in together; at most {self._max}")
+        if not self._open:
+            raise EngineStopped("the engine takes no more commands")
         refused: dict[int, Outcome] = {}
         taken: list[AnyCommand] = []
         for index, command in enumerate(commands):

@@ -12,7 +12,7 @@ It refuses to know any rule and any plugin.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -521,8 +521,18 @@ async def _watch(signals: AsyncIterator[int], service: Service) -> None:
 
 
 def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception of a group that has only one: nurseries inside are nobody's business outside."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    """The one fault in a group, if it has only one: nurseries inside are nobody's business outside.
+
+    Whoever waits for a failed part fails with it; a fault that another one caused says nothing new.
+    """
+    faults = {id(fault): fault for fault in _faults(group)}
+    first = [fault for fault in faults.values() if id(fault.__cause__) not in faults]
+    return first[0] if len(first) == 1 else group
+
+
+def _faults(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _faults(part)
+    else:
+        yield error
