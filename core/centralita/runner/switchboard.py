@@ -265,7 +265,8 @@ def _in_order(engine: Engine, at_first: int) -> Iterator[int]:
 
 
 def _not_in_line(engine: Engine) -> Iterator[int]:
-    return (number for number in engine.state.contacts if not engine.lines.queue.is_waiting(number))
+    contacts = engine.state.contacts.items()
+    return (number for number, contact in contacts if contact.phase != "waiting" or contact.due_ns)
 
 
 async def _batches(feed: Feed, seq: int) -> AsyncGenerator[Sequence[Record], None]:
