@@ -118,6 +118,20 @@ async def listening_port(folder: Path, switchboard: Switchboard) -> int:
     return int(path.read_text(encoding="ascii"))
 
 
+@asynccontextmanager
+async def open_socket(base: str, *, origin: str = "") -> AsyncIterator[WebSocketConnection]:
+    """A WebSocket to the chat."""
+    host, _, path = base.partition("/")
+    headers = [(b"Origin", origin.encode())] if origin else []
+    stream = await trio.open_tcp_stream("127.0.0.1", int(host.partition(":")[2]))
+    try:
+        async with trio.open_nursery() as nursery:
+            yield await wrap_client_stream(nursery, stream, host, f"/{path}/ws", extra_headers=headers)
+            nursery.cancel_scope.cancel()
+    finally:
+        await trio.aclose_forcefully(stream)  # trio-websocket leaves it open when the line breaks early
+
+
 class Page:
     """A customer's page: keeps its session and what is not known to be taken in, and resumes."""
 
@@ -144,24 +158,17 @@ class Page:
     @asynccontextmanager
     async def open(self, **hello: Any) -> AsyncIterator[Page]:
         """The page with its socket, until the block ends."""
-        host, _, path = self.base.partition("/")
-        stream = await trio.open_tcp_stream("127.0.0.1", int(host.partition(":")[2]))
-        try:
-            async with trio.open_nursery() as nursery:
-                self.socket = await wrap_client_stream(nursery, stream, host, f"/{path}/ws")
-                self.heard.clear()
-                self.gone = self.entered = False
-                nursery.start_soon(self._listen, self.socket)
-                await self.put(
-                    type="hello", session=self.session, secret=self.secret, last=self.last, **hello
-                )
-                await self.wait_until(lambda: self.entered or self.gone)
-                for message in self.outbox:
-                    await self.put(**message)
-                yield self
-                nursery.cancel_scope.cancel()
-        finally:
-            await trio.aclose_forcefully(stream)  # trio-websocket leaves it open when the line breaks early
+        async with open_socket(self.base) as socket, trio.open_nursery() as nursery:
+            self.socket = socket
+            self.heard.clear()
+            self.gone = self.entered = False
+            nursery.start_soon(self._listen, socket)
+            await self.put(type="hello", session=self.session, secret=self.secret, last=self.last, **hello)
+            await self.wait_until(lambda: self.entered or self.gone)
+            for message in self.outbox:
+                await self.put(**message)
+            yield self
+            nursery.cancel_scope.cancel()
 
     async def put(self, **frame: Any) -> None:
         assert self.socket is not None

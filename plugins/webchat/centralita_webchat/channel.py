@@ -25,11 +25,13 @@ from centralita_webchat.recovery import Recovery
 from centralita_webchat.sessions import Session, Sessions, Turned
 from centralita_webchat.settings import WebchatSettings
 from centralita_webchat.standing import Standing
-from centralita_webchat.store import ChatRow, Store
+from centralita_webchat.store import ChatRow, Store, StoreError
 
 LOOK_OVER_S: Final = 1.0
 """How often the housekeeper looks for customers who have gone and phases that nobody told of."""
 ERASE_EVERY_S: Final = 3600.0
+
+_RESTARTING: Final = frames.ErrorFrame(code="unavailable", message="the chat is restarting; try again")
 
 
 class WebChat:
@@ -90,12 +92,16 @@ class WebChat:
     async def handle(self, session: Session, frame: frames.AnyClientFrame) -> frames.AnyServerFrame | None:
         """Do what a frame says and return the answer, if it has one. Refusals come back as `error`."""
         if not self.up:
-            return frames.ErrorFrame(code="unavailable", message="the chat is restarting; try again")
+            return _RESTARTING
         message_id = frame.message_id if isinstance(frame, frames.Message) else ""
         try:
             return await self._do(session, frame)
         except Turned as turned:
             return frames.ErrorFrame(code=turned.code, message=str(turned), message_id=message_id)
+        except StoreError:
+            if self.store.is_open:
+                raise
+            return _RESTARTING
 
     async def _do(self, session: Session, frame: frames.AnyClientFrame) -> frames.AnyServerFrame | None:
         match frame:

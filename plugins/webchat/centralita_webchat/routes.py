@@ -25,7 +25,7 @@ from centralita_webchat.attachments import MEDIA_TYPES, BadFile, check, make_id
 from centralita_webchat.channel import read_frame
 from centralita_webchat.sessions import Session, Socket, Turned
 from centralita_webchat.settings import FAULTS_MAX, FRAME_CHARS_MAX, HELLO_S_MAX, SILENCE_S_MAX
-from centralita_webchat.store import FileRow
+from centralita_webchat.store import FileRow, StoreError
 
 if TYPE_CHECKING:
     from centralita_webchat.channel import WebChat
@@ -153,6 +153,9 @@ async def _serve(chat: WebChat, socket: AnySocket) -> None:
     except Turned as turned:
         await _refuse(socket, turned, CLOSE_TRY_LATER)
         return
+    except StoreError:
+        await _refuse(socket, Turned("unavailable", "the chat is restarting; try again"), CLOSE_TRY_LATER)
+        return
     ending = None
     try:
         chat.standing.show(session)
@@ -176,9 +179,9 @@ async def _write(
 ) -> None:
     try:
         await page.write(session, socket.send_text, chat.sessions)
-        chat.log.info("webchat_socket_too_slow")
-    except WebSocketDisconnect:
-        pass
+        chat.log.info("webchat_socket_sent_away")
+    except (WebSocketDisconnect, StoreError):
+        pass  # the page has gone, or the channel stops: it is closed either way
     scope.cancel()
 
 
@@ -259,7 +262,9 @@ def _file_routes(chat: WebChat) -> list[Any]:
         request_max_body_size=bytes_max,
         tags=["webchat"],
     )
-    async def upload_for_agent(request: Request[Any, Any, Any], contact: FromPath[int]) -> Response[dict[str, Any]]:
+    async def upload_for_agent(
+        request: Request[Any, Any, Any], contact: FromPath[int]
+    ) -> Response[dict[str, Any]]:
         """A form with `file`: the answer is an attachment to post in the contact."""
         if not chat.up:
             return _problem(503, "unavailable", "the chat is restarting; try again", _EVERYWHERE)

@@ -48,16 +48,22 @@ class Socket:
     def __init__(self, address: str, cursor: int) -> None:
         self.address = address
         self.cursor = cursor
-        self.too_slow = False
+        self.over = False
+        """Too slow, or sent away: it is closed, and its page connects again."""
         self._waiting: deque[frames.AnyServerFrame] = deque()
         self._wake = trio.Event()
 
     def post(self, frame: frames.AnyServerFrame) -> None:
         """Let a frame go out after the messages there are now."""
         if len(self._waiting) >= SOCKETS_WAITING_MAX:
-            self.too_slow = True
+            self.over = True
         else:
             self._waiting.append(frame)
+        self._wake.set()
+
+    def send_away(self) -> None:
+        """Let the page connect again."""
+        self.over = True
         self._wake.set()
 
     def wake(self) -> None:
@@ -65,11 +71,11 @@ class Socket:
         self._wake.set()
 
     async def write(self, session: Session, send: Callable[[str], Awaitable[None]], book: Sessions) -> None:
-        """Send whatever there is to send, for ever; returns when the socket turned out too slow.
+        """Send whatever there is to send, until the socket is over.
 
         Cancelled in between, the page resumes from the last message it has.
         """
-        while not self.too_slow:
+        while not self.over:
             await self._wake.wait()
             self._wake = trio.Event()
             fleeting, self._waiting = self._waiting, deque()
@@ -85,7 +91,7 @@ class Socket:
                 for frame in fleeting:
                     await send(frames.encode(frame))
             if limit.cancelled_caught:
-                self.too_slow = True
+                self.over = True
 
 
 class Session:
@@ -154,10 +160,11 @@ class Sessions:
             self._live[row.id] = session
 
     def forget_all(self) -> None:
-        """Leave nothing in memory; what matters is on the disk."""
+        """Leave nothing in memory; what matters is on the disk. Pages that are open are sent away."""
+        for session in self._live.values():
+            for socket in session.sockets:
+                socket.send_away()
         self._live.clear()
-        self._by_address.clear()
-        self._sockets_n = 0
 
     async def enter(self, hello: frames.Hello, address: str) -> tuple[Session, Socket]:
         """Let a page in, to its own session or a new one. Raises Turned when there are too many.
@@ -234,7 +241,8 @@ class Sessions:
         if not session.sockets:
             session.away_since_s = trio.current_time()
             self.release(session)
-        if session.kept:
+        # At a stop the page may be the last to notice; when it was seen is then known to the day.
+        if session.kept and self.store.is_open:
             session.row.seen_ns = self._clock.now_ns()
             await self.store.touch_session(session.row)
 

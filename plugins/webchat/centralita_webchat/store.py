@@ -66,7 +66,7 @@ T = TypeVar("T")
 
 
 class StoreError(CentralitaError):
-    """The store can't be opened: another program's file, or a later version's."""
+    """The store can't be opened (another program's file, a later version's), or is closed already."""
 
 
 class SessionRow(Struct, kw_only=True):
@@ -169,6 +169,11 @@ class Store:
         self._waiting: list[_Write[object]] = []
         self._room = trio.CapacityLimiter(PENDING_MAX)
         self._turn = trio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        return self._connection is not None
 
     async def open(self) -> None:
         """Open or create the file. Raises StoreError when it is not ours."""

@@ -23,7 +23,7 @@ class Cards {
 
   callback() {
     const say = this.say;
-    const handle = el("input", { className: "field", type: "text", inputMode: "tel", maxLength: 254, placeholder: say.callback_handle, "aria-label": say.callback_handle, autocomplete: "tel" });
+    const handle = el("input", { className: "field", type: "text", inputMode: "tel", maxLength: 254, placeholder: say.callback_handle, "aria-label": say.callback_handle, autocomplete: "tel", oninput: () => { bad.hidden = true; } });
     const bad = el("p", { className: "bad", role: "alert", hidden: true }, say.callback_bad);
     this.submit = () => {
       const text = handle.value.trim();

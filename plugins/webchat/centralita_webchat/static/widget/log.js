@@ -8,6 +8,9 @@ class Log {
     this.time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
     this.day = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
     this.box = el("div", { className: "log", role: "log", tabIndex: 0, "aria-live": "polite" });
+    this.stuck = true; // to the end, unless the customer has scrolled back
+    this.box.addEventListener("scroll", () => { this.stuck = this.atEnd; });
+    new ResizeObserver(() => this.follow()).observe(this.box);
     this.mine = new Map(); // message_id → element, of the customer's own
     this.lastOf = new Map(); // conversation → its last message's sequence
     this.typing = null;
@@ -24,19 +27,21 @@ class Log {
 
   get atEnd() { return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 80; }
 
+  follow() { if (this.stuck) this.toEnd(); }
+
   toEnd() { this.box.scrollTop = this.box.scrollHeight; }
 
   // A message that the channel has numbered. True when it is somebody else's and new.
   add(frame) {
     const mine = frame.author === "customer";
-    const stay = !this.atEnd && !mine;
+    if (mine) this.stuck = true;
     if (frame.message_id) this.mine.get(frame.message_id)?.remove();
     const element = this.draw({ ...frame, mine });
     element.order = frame.sequence;
     this.lastOf.set(frame.chat, frame.sequence);
     if (frame.message_id) this.mine.set(frame.message_id, element);
     this.place(element);
-    if (!stay) this.toEnd();
+    this.follow();
     this.count += 1;
     return !mine && frame.author !== "system";
   }
@@ -81,13 +86,12 @@ class Log {
     this.typing?.remove();
     this.typing = null;
     if (!on) return;
-    const stay = !this.atEnd;
     const dots = el("span", { className: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
     const label = el("span", { className: "seen-only-by-readers" }, `${name || this.say.agent} ${this.say.typing}`);
     this.typing = el("div", { className: "message" }, el("div", { className: "bubble" }, dots, label));
     this.typing.order = Infinity;
     this.box.append(this.typing);
-    if (!stay) this.toEnd();
+    this.follow();
     this.typingTimer = setTimeout(() => this.setTyping(false), 8000); // a lost "off" must not type for ever
   }
 
@@ -121,8 +125,7 @@ class Log {
   drawFile(file) {
     const href = new URL(file.url, this.base).href;
     if (/^image\/(png|jpeg|gif|webp)$/.test(file.media_type)) {
-      const image = el("img", { src: href, alt: file.name, loading: "lazy", referrerPolicy: "no-referrer", onload: () => { if (this.near) this.toEnd(); } });
-      this.near = true;
+      const image = el("img", { src: href, alt: file.name, loading: "lazy", referrerPolicy: "no-referrer", onload: () => this.follow() });
       return el("a", { className: "picture", href, target: "_blank", rel: "noopener noreferrer", title: file.name }, image);
     }
     return el("a", { className: "file", href, target: "_blank", rel: "noopener noreferrer" }, icon("file"), el("span", {}, file.name), el("small", {}, size(file.bytes_n)));

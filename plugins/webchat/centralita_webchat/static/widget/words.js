@@ -4,7 +4,7 @@ const WORDS = {
   en: {
     open: "Open the chat", close: "Close the chat", unread: (n) => `${n} new ${n === 1 ? "message" : "messages"}`,
     greeting: "Hello! Write to us here and a person will answer.",
-    name: "Your name (optional)", email: "E-mail (optional)",
+    name: "Name (optional)", email: "E-mail (optional)",
     write: "Write a message…", send: "Send", attach: "Attach a file", remove: "Remove", drop: "Drop the file here",
     you: "You", system: "Notice", agent: "Agent", bot: "Assistant",
     sending: "Sending…", sent: "Sent", failed: "Not sent", again: "Try again", anew: "Send as a new conversation",
@@ -36,7 +36,7 @@ const WORDS = {
   es: {
     open: "Abrir el chat", close: "Cerrar el chat", unread: (n) => `${n} ${n === 1 ? "mensaje nuevo" : "mensajes nuevos"}`,
     greeting: "¡Hola! Escríbanos aquí y le atenderá una persona.",
-    name: "Su nombre (opcional)", email: "Correo electrónico (opcional)",
+    name: "Nombre (opcional)", email: "Correo (opcional)",
     write: "Escriba un mensaje…", send: "Enviar", attach: "Adjuntar un archivo", remove: "Quitar", drop: "Suelte aquí el archivo",
     you: "Usted", system: "Aviso", agent: "Agente", bot: "Asistente",
     sending: "Enviando…", sent: "Enviado", failed: "No enviado", again: "Reintentar", anew: "Enviar como conversación nueva",

@@ -1,0 +1,387 @@
+"""The widget in a real Chromium, against the real engine: what a customer sees, does, and can't be made to run."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from centralita.messages import (
+    AnswerOffer,
+    AnyCommand,
+    EndContact,
+    HoldContact,
+    PostMessage,
+    ResumeContact,
+    SignIn,
+)
+from centralita.protocols import Signal
+from centralita.runner.thread import EngineThread
+from tests.webchat.house import PATIENCE_S, configuration
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or ""
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+LAPTOP = (1200, 800)
+PHONE = (390, 780)
+MALICE = (
+    """<img src=x onerror="window.hurt=1"><script>window.hurt=1</script></p>"'`${1} javascript:alert(1)"""
+)
+
+
+class Company:
+    """A company in a thread, driven from the test: one agent, Ana, and her queue."""
+
+    def __init__(self, engine: EngineThread, port: int) -> None:
+        self.engine = engine
+        self.origin = f"http://127.0.0.1:{port}"
+        self.address = f"{self.origin}/chat/shop_chat"
+
+    def do(self, command: AnyCommand) -> None:
+        refusal = self.engine.submit(command).refusal
+        assert refusal is None, refusal
+
+    def until(self, holds: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + PATIENCE_S
+        while not (result := holds()):
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.02)
+        return result
+
+    def look(self) -> Any:
+        """The one live contact, with its messages."""
+        live = self.engine.look(lambda board: [board.contact(view.id) for view in board.contacts()])
+        return live[0] if live else None
+
+    def accept(self) -> int:
+        """Ana comes and takes the contact."""
+        self.do(SignIn(agent="ana"))
+        view = self.until(lambda: (v := self.look()) and v.phase == "offered" and v)
+        self.do(AnswerOffer(contact=view.id, agent="ana", offer=view.works[0].offer, accept=True))
+        return int(view.id)
+
+    def say(self, contact: int, text: str, **fields: Any) -> None:
+        self.do(PostMessage(contact=contact, author="agent", author_id="ana", text=text, **fields))
+
+    def said(self) -> list[str]:
+        return [message.text for message in self.look().messages]
+
+
+@contextmanager
+def open_company(folder: Path, *, port: int = 0, **settings: Any) -> Iterator[Company]:
+    with EngineThread(configuration(folder, port=port, **settings)) as engine:
+        deadline = time.monotonic() + PATIENCE_S
+        while not engine.look(lambda board: all(one.state == "up" for one in board.components())):
+            assert time.monotonic() < deadline, "it does not start"
+            time.sleep(0.02)
+        (path,) = folder.rglob("http.port")
+        yield Company(engine, int(path.read_text(encoding="ascii")))
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    with open_company(tmp_path, title="La Huerta", queue={"announce_every_s": 1}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+Open = Callable[..., Page]
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+
+@pytest.fixture
+def pages(browser: Browser) -> Iterator[Open]:
+    """Opens pages of one customer each; what their consoles complain of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(
+        address: str,
+        *,
+        size: tuple[int, int] = LAPTOP,
+        dark: bool = False,
+        language: str = "en-GB",
+        allow: tuple[str, ...] = (),
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            locale=language,
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(PATIENCE_S * 1000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if message.type == "error" and not any(part in message.text for part in allow)
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep what the page looks like, for people; not in git."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"webchat-{name}.png")
+
+
+def write(page: Page, text: str) -> None:
+    page.get_by_role("textbox", name="Write a message…").fill(text)
+    page.keyboard.press("Enter")
+
+
+def png(width: int = 320, height: int = 200) -> bytes:
+    """A picture of a gradient, so that a screenshot shows it was drawn."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(
+        b"\0" + b"".join(bytes((60 + x * 150 // width, 120, 60 + y * 150 // height)) for x in range(width))
+        for y in range(height)
+    )
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_customer_waits_talks_ends_and_rates(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    expect(page.get_by_role("dialog", name="La Huerta")).to_be_visible()
+    shot(page, "welcome-light-en")
+    page.get_by_label("Name (optional)").fill("Eva Ruiz")
+    company.do(SignIn(agent="berta", status="break"))
+    write(page, "Where is my order? See https://shop.example/orders/77.")
+    expect(page.locator(".status")).to_contain_text("You are next in line")
+    shot(page, "waiting-light-en")
+    contact = company.accept()
+    expect(page.locator(".status")).to_contain_text("You are talking with Ana")
+    assert company.look().customer_name == "Eva Ruiz"
+    company.say(contact, "Hello Eva, I am looking at it.")
+    expect(page.locator(".log")).to_contain_text("I am looking at it")
+    company.engine.look(lambda board: board.signal(Signal(kind="typing", contact=contact, by="ana")))
+    expect(page.locator(".dots")).to_be_visible()
+    shot(page, "connected-light-en")
+    company.say(contact, "It left today and should be with you tomorrow before noon.")
+    expect(page.locator(".dots")).to_have_count(0)
+    expect(page.locator(".bubble a")).to_have_attribute("href", "https://shop.example/orders/77")
+    company.do(HoldContact(contact=contact, agent="ana"))
+    expect(page.locator(".status")).to_contain_text("One moment please")
+    company.do(ResumeContact(contact=contact, agent="ana"))
+    write(page, "Thank you!")
+    company.until(lambda: company.said()[-1] == "Thank you!")
+    company.do(EndContact(contact=contact, by="ana"))
+    expect(page.get_by_role("form", name="How was it?")).to_be_visible()
+    page.get_by_role("radio", name="4 of 5").check(force=True)
+    shot(page, "rating-light-en")
+    page.get_by_role("button", name="Send rating").click()
+    expect(page.locator(".log")).to_contain_text("Thank you for your rating.")
+    page.reload()
+    expect(page.locator(".bubble")).to_have_count(5)
+    expect(page.get_by_role("form")).to_have_count(0)
+    write(page, "One more thing")
+    company.until(lambda: company.look() is not None and company.look().id != contact)
+
+
+def test_customer_in_spanish_and_dark_sends_a_picture_and_gets_one(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/?lang=es", dark=True, language="es-ES")
+    page.get_by_role("textbox", name="Escriba un mensaje…").fill("Hola, no me llega el pedido")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "Pantallazo.png", "mimeType": "image/png", "buffer": png()}
+    )
+    expect(page.locator(".chip:not(.busy)")).to_have_count(1)
+    shot(page, "tray-dark-es")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message.mine:not(.waits) .picture img")).to_have_js_property("naturalWidth", 320)
+    contact = company.accept()
+    expect(page.locator(".status")).to_contain_text("Está hablando con Ana")
+    company.say(contact, "Gracias, ya lo veo. Un momento, por favor.")
+    expect(page.locator(".log")).to_contain_text("Gracias, ya lo veo.")
+    shot(page, "connected-dark-es")
+    page.get_by_role("button", name="Terminar").click()
+    page.get_by_role("button", name="Sí, terminar").click()
+    expect(page.get_by_role("form", name="¿Qué tal ha ido?")).to_be_visible()
+    shot(page, "rating-dark-es")
+
+
+def test_waiting_customer_on_a_phone_asks_for_a_callback(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/", size=PHONE)
+    write(page, "Hello?")
+    page.get_by_role("button", name="Call me back").click()
+    page.get_by_label("Telephone or e-mail").fill("12")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="Please write")).to_be_visible()
+    page.get_by_label("Telephone or e-mail").fill("+34 600 111 222")
+    shot(page, "callback-phone-light-en")
+    page.keyboard.press("Enter")
+    expect(page.locator(".status")).to_contain_text("We will get back to you")
+    assert company.look().callback_handle == "+34 600 111 222"
+    shot(page, "callback-asked-phone-light-en")
+
+
+def test_what_anybody_writes_is_shown_as_written_and_runs_nowhere(company: Company, pages: Open) -> None:
+    company.do(SignIn(agent="berta", status="break"))
+    page = pages(f"{company.address}/")
+    page.get_by_label("Name (optional)").fill(MALICE[:100])
+    write(page, MALICE)
+    contact = company.accept()
+    company.say(contact, MALICE)
+    expect(page.locator(".message:not(.mine) .bubble", has_text="onerror")).to_have_text(MALICE)
+    expect(page.locator(".message.mine .bubble")).to_have_text(MALICE)
+    assert page.evaluate("window.hurt") is None
+    assert page.locator(".bubble img, .bubble script, .bubble a").count() == 0
+
+
+def test_line_that_breaks_is_shown_and_resumed_without_loss(tmp_path: Path, pages: Open) -> None:
+    with open_company(tmp_path) as company:
+        port = int(company.origin.rpartition(":")[2])
+        page = pages(f"{company.address}/", allow=("WebSocket", "ERR_"))
+        write(page, "first")
+        expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    expect(page.locator(".status")).to_contain_text("No connection")
+    write(page, "said while away")
+    expect(page.locator(".message.waits")).to_have_count(1)
+    shot(page, "offline-light-en")
+    with open_company(tmp_path, port=port) as company:
+        expect(page.locator(".message.waits")).to_have_count(0)
+        assert company.said() == ["first", "said while away"]
+        expect(page.locator(".message.mine .bubble")).to_have_text(["first", "said while away"])
+
+
+def test_unsent_message_outlives_a_reload(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    write(page, "first")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    page.evaluate("""() => { const key = Object.keys(localStorage)[0]; const kept = JSON.parse(localStorage[key]);
+        kept.outbox.push({type: "message", message_id: "kept", text: "second", attachments: [], chat: 1});
+        localStorage[key] = JSON.stringify(kept); }""")
+    page.reload()
+    expect(page.locator(".message.mine .bubble")).to_have_text(["first", "second"])
+    company.until(lambda: company.said() == ["first", "second"])
+
+
+def test_keyboard_alone_opens_writes_and_closes(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    page.locator(".panel").wait_for()
+    page.get_by_role("button", name="Close the chat").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("button", name="Open the chat")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Write a message…")).to_be_focused()
+    page.keyboard.type("typed")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two lines")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message.mine .bubble")).to_have_text("typed\ntwo lines")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    contact = company.accept()
+    company.say(contact, "Are you there?")
+    expect(page.locator(".badge")).to_have_text("2")
+    expect(page.get_by_role("button", name="Open the chat (2 new messages)")).to_be_visible()
+    shot(page, "closed-unread-light-en")
+
+
+def test_file_that_is_not_what_it_says_is_refused_in_words(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/", allow=("400",))
+    page.locator("input[type=file]").set_input_files(
+        {"name": "holiday.png", "mimeType": "image/png", "buffer": b"MZ\x90\x00 not a picture \x00\x01"}
+    )
+    expect(page.get_by_role("alert")).to_have_text("This type of file can't be sent.")
+    expect(page.locator(".chip")).to_have_count(0)
+
+
+def test_files_are_dropped_and_pasted(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    transfer = page.evaluate_handle(
+        """(bytes) => { const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "shot.png", {type: "image/png"})); return data; }""",
+        list(png(20, 20)),
+    )
+    page.dispatch_event(".panel", "dragover", {"dataTransfer": transfer})
+    expect(page.locator(".drop")).to_be_visible()
+    page.dispatch_event(".panel", "drop", {"dataTransfer": transfer})
+    expect(page.locator(".chip:not(.busy)")).to_have_count(1)
+    page.locator("textarea").evaluate(
+        "(box, data) => box.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))",
+        transfer,
+    )
+    expect(page.locator(".chip:not(.busy)")).to_have_count(2)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder without a line on the terminal for each request."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_one_line_embeds_the_chat_in_a_page_of_another_origin(tmp_path: Path, pages: Open) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    shop = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        with open_company(tmp_path / "data", origins=[shop]) as company:
+            policy = f"default-src 'none'; script-src {company.origin}; img-src {company.origin} blob:; connect-src {company.origin} ws://{company.origin[7:]}"
+            (folder / "index.html").write_text(
+                f"""<!doctype html><html lang="es"><meta charset="utf-8"><title>Tienda</title>
+                <meta http-equiv="Content-Security-Policy" content="{policy}"><h1>Tienda</h1>
+                <link rel="icon" href="data:,"><script src="{company.address}/widget.js" defer></script>""",
+                encoding="utf-8",
+            )
+            page = pages(f"{shop}/", allow=("favicon", "data:,"))
+            page.get_by_role("button", name="Abrir el chat").click()
+            page.get_by_role("textbox", name="Escriba un mensaje…").fill("Hola")
+            page.locator("input[type=file]").set_input_files(
+                {"name": "a.png", "mimeType": "image/png", "buffer": png(40, 40)}
+            )
+            expect(page.locator(".chip:not(.busy)")).to_have_count(1)
+            page.keyboard.press("Enter")
+            expect(page.locator(".picture img")).to_have_js_property("naturalWidth", 40)
+            shot(page, "embedded-light-es")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
