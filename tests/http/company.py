@@ -290,13 +290,16 @@ class DeskClient:
         return await self.next("reply", id=self._ids)
 
     async def next(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next frame of a kind (with such fields), those before it kept in `frames`."""
+        """The next frame of a kind (with such fields); those before it stay to be asked for."""
         with trio.fail_after(PATIENCE_S):
+            place = 0
             while True:
-                frame: dict[str, Any] = json.loads(await self.socket.get_message())
-                self.frames.append(frame)
+                while place >= len(self.frames):
+                    self.frames.append(json.loads(await self.socket.get_message()))
+                frame = self.frames[place]
                 if frame["type"] == kind and fields.items() <= frame.items():
-                    return frame
+                    return self.frames.pop(place)
+                place += 1
 
     async def update_until(self, condition: Any) -> dict[str, Any]:
         """The next update for which `condition(update)` holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -48,6 +49,12 @@ class HttpFrontDoor:
         self._mounted: list[Any] = []
         self.address = ""
         self.app: Litestar | None = None
+        self._connections: Counter[str] = Counter()
+
+    @property
+    def connections_open(self) -> int:
+        """How many connections are open now."""
+        return self._connections.total()
 
     def mount(self, routes: Sequence[Any]) -> None:
         """Take what other components bring: Litestar handlers and routers, each with a role in `opt`."""
@@ -132,7 +139,7 @@ class HttpFrontDoor:
     async def _listen(self) -> Any:
         settings = self._settings
         try:
-            return await listen(settings.host, settings.port, settings.limits)
+            return await listen(settings.host, settings.port, settings.limits, self._connections)
         except OSError as error:
             raise CentralitaError(
                 f"{self._path}: can't listen on {settings.host}:{settings.port}: {error.strerror or error}"

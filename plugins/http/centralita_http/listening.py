@@ -126,10 +126,14 @@ class CountedListener(trio.abc.Listener[PatientStream]):
         await self._listener.aclose()
 
 
-async def listen(host: str, port: int, limits: DoorLimits) -> tuple[list[CountedListener], int]:
-    """Bind; the second value is the port, which is a free one when 0 was asked. Raises OSError."""
+async def listen(
+    host: str, port: int, limits: DoorLimits, counts: Counter[str]
+) -> tuple[list[CountedListener], int]:
+    """Bind; the second value is the port, which is a free one when 0 was asked. Raises OSError.
+
+    `counts` is kept at the number of open connections of each address.
+    """
     listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
-    counts: Counter[str] = Counter()
     taken = int(listeners[0].socket.getsockname()[1])
     return [CountedListener(listener, limits, counts) for listener in listeners], taken
 

@@ -1,0 +1,144 @@
+"""What the server takes of anybody: bodies, heads, messages, connections, rates, and readers who don't read."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import trio
+
+from centralita.messages import PostMessage
+from tests.http.company import PATIENCE_S, Company, closing_code, company, eventually, read_answer
+
+
+async def test_body_too_large_is_413_whether_it_says_so_or_not(tmp_path: Path) -> None:
+    limits = {"body_bytes": 2000, "upload_bytes": 4000}
+    async with company(tmp_path, http={"limits": limits}) as shop, shop.client(shop.admin) as client:
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(10):
+                yield b"x" * 1000
+
+        for size, status in ((1900, 400), (2100, 413), (5000, 413)):
+            answer = await client.post("/api/contacts", content=b"[" + b" " * size)
+            assert (answer.status_code, size) == (status, size)
+            assert answer.json()["code"] == ("too_large" if status == 413 else "bad_request")
+        answer = await client.post("/api/contacts", content=pieces())
+        assert answer.status_code == 413
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_unread_long_body_does_not_hold_the_connection(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop:
+        head = b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 3000000\r\n\r\n"
+        answer = await shop.raw(head + b"x" * 3_000_000)
+        assert answer.status_code == 404
+        await eventually(lambda: connections(shop) == 0)
+
+
+def state(shop: Company) -> str:
+    view = shop.switchboard.agent("ana")
+    assert view is not None
+    return view.state
+
+
+def connections(shop: Company) -> int:
+    """Connections that the listeners count as open."""
+    return shop.door.connections_open
+
+
+async def test_head_too_large_is_refused(tmp_path: Path) -> None:
+    async with company(tmp_path, http={"limits": {"header_bytes": 2000}}) as shop:
+        answer = await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 70_000 + b"\r\n\r\n")
+        assert answer.status_code == 431
+        assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 200
+
+
+async def test_head_and_body_that_never_end_are_given_up(tmp_path: Path) -> None:
+    limits = {"header_s": 0.3, "body_s": 0.3}
+    async with company(tmp_path, http={"limits": limits}) as shop:
+        assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n")).status_code == 0
+        head = f"POST /api/contacts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {shop.admin}\r\ncontent-length: 9"
+        assert (await shop.raw(f"{head}\r\n\r\n{{".encode())).status_code == 408
+        await eventually(lambda: connections(shop) == 0)
+
+
+async def test_requests_beyond_the_rate_are_429(tmp_path: Path) -> None:
+    limits = {"requests_per_s": 0.5, "requests_burst": 3}
+    async with company(tmp_path, http={"limits": limits}) as shop, shop.client() as client:
+        answers = [await client.get("/healthz") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert answers[-1].json()["code"] == "too_many_requests"
+        assert answers[-1].headers["retry-after"] == "1"
+        assert (await shop.opening("/ws/desk")).status_code == 429
+
+
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+async def test_connections_beyond_the_limit_are_turned_away_and_taken_again_later(
+    tmp_path: Path, limit: str
+) -> None:
+    async with company(tmp_path, http={"limits": {limit: 3}}) as shop:
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                stream = await stack.enter_async_context(await shop.stream())
+                await stream.send_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+                assert (await read_answer(stream)).status_code == 200
+            refused = await shop.raw(b"")
+            assert refused.status_code == 503
+            assert refused.text == '{"code": "too_many_connections", "message": "try again in a moment"}'
+        await eventually(lambda: connections(shop) == 0)
+        assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 200
+
+
+async def test_websocket_message_too_large_closes_the_window(tmp_path: Path) -> None:
+    async with company(tmp_path, http={"limits": {"message_bytes": 2000}}) as shop, shop.desk("ana") as ana:
+        await ana.socket.send_message("x" * 2001)
+        assert await closing_code(ana.socket) == 1009
+        await eventually(lambda: state(shop) == "lost")
+
+
+async def test_reader_who_stops_reading_is_dropped_and_counts_as_gone(tmp_path: Path) -> None:
+    limits = {"send_s": 0.5, "send_queue": 50}
+    async with company(tmp_path, http={"limits": limits}) as shop:
+        token = await shop.token("agent", "ana")
+        async with await shop.stream() as stream:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            head = "GET /ws/desk HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            head += "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            await stream.send_all(f"{head}authorization: Bearer {token}\r\n\r\n".encode())
+            await eventually(lambda: state(shop) == "idle")
+            contact = await shop.admit("1", text="x" * 60_000)
+            with trio.fail_after(PATIENCE_S):
+                number = 0
+                while state(shop) != "lost":
+                    number += 1
+                    await say_something(shop, contact, number)
+                    await trio.sleep(0.005)
+        await eventually(lambda: connections(shop) == 0)
+        async with shop.client() as client:
+            assert (await client.get("/healthz")).status_code == 200
+
+
+async def say_something(shop: Company, contact: int, number: int) -> None:
+    message = PostMessage(contact=contact, author="customer", text="x" * 60_000, message_id=str(number))
+    await shop.switchboard.submit(message)
+
+
+async def test_compression_is_not_spoken(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop:
+        answer = await shop.opening("/ws/desk", **{"sec-websocket-extensions": "permessage-deflate"})
+        assert answer.status_code == 101
+        assert "permessage-deflate" not in answer.head
+
+
+async def test_no_way_out_of_http_1_1(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop:
+        upgrade = (
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
+        )
+        assert (await shop.raw(upgrade + b"http2-settings: AAMAAABkAAQAAP__\r\n\r\n")).status_code == 200
+        assert (await shop.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")).status_code in {0, 400, 404, 405, 505}
+        assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 200
