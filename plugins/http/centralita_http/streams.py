@@ -65,6 +65,7 @@ class Board:
         self._drawn = trio.Event()
         self._picture = ""
         self._looking_n = 0
+        self._seen_seq = 0
 
     async def run(self) -> None:
         """Redraw as records come in; until cancelled."""
@@ -92,22 +93,27 @@ class Board:
 
     async def _watch(self) -> None:
         async with self._switchboard.follow() as batches:
-            async for _ in batches:
+            async for batch in batches:
+                self._seen_seq = batch[-1].seq
                 self._changed.set()
 
     def _draw(self) -> None:
         board = self._switchboard
+        figures = board.figures()
         picture = {
             "now_ns": board.now_ns(),
             "queues": board.queues(),
             "agents": board.agents(),
             "contacts": board.contacts(limit=BOARD_CONTACTS),
-            "figures": board.figures(),
+            "figures": figures,
             "components": board.components(),
         }
         self._picture = f"event: board\ndata: {encode(picture).decode()}\n\n"
         self._drawn.set()
         self._drawn = trio.Event()
+        if figures["seq"] < self._seen_seq:
+            # The figures follow the journal by themselves: draw again when they have come so far.
+            self._changed.set()
 
 
 class EventStream(Response[None]):
