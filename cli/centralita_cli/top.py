@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import termios
@@ -26,6 +27,7 @@ from centralita_cli.options import online
 REFRESH_S: Final = 0.5
 """Ages run on between two boards, so the screen is drawn at least so often."""
 RETRY_S: Final = 2.0
+KEYS_AT_ONCE: Final = 64
 FIRST_BOARD_S: Final = 15.0
 CHROME_LINES: Final = 11
 """Lines of the screen that are not rows: head, titles, blank lines, foot."""
@@ -70,6 +72,7 @@ class _Latest:
         self._client = client
         self._changed = threading.Condition()
         self._board: dict[str, Any] | None = None
+        self._received_ns = 0
         self.trouble = ""
         self.failure: click.ClickException | None = None
 
@@ -81,24 +84,30 @@ class _Latest:
         """The newest board, after at most so long."""
         with self._changed:
             self._changed.wait(timeout_s)
-            return self._board
+            if self._board is None:
+                return None
+            # The board's clock runs on between two boards, so that ages do.
+            passed_ns = time.monotonic_ns() - self._received_ns
+            return {**self._board, "now_ns": self._board["now_ns"] + passed_ns}
 
     def _read(self) -> None:
         while True:
             try:
                 for board in _boards(self._client):
-                    self._set(board, "")
+                    with self._changed:
+                        self._board, self._received_ns, self.trouble = board, time.monotonic_ns(), ""
+                        self._changed.notify_all()
             except Unreachable as error:
-                self._set(self._board, error.message)
+                self._worry(error)
                 time.sleep(RETRY_S)
             except click.ClickException as error:
                 self.failure = error
-                self._set(self._board, error.message)
+                self._worry(error)
                 return
 
-    def _set(self, board: dict[str, Any] | None, trouble: str) -> None:
+    def _worry(self, error: click.ClickException) -> None:
         with self._changed:
-            self._board, self.trouble = board, trouble
+            self.trouble = error.message
             self._changed.notify_all()
 
 
@@ -136,11 +145,13 @@ def _keys() -> Iterator[Any]:
     before = termios.tcgetattr(file)
 
     def pressed(wanted: str) -> bool:
+        keys = b""
         while select.select([file], [], [], 0)[0]:
-            key = sys.stdin.read(1)
-            if key == wanted or not key:
-                return True
-        return False
+            read = os.read(file, KEYS_AT_ONCE)
+            if not read:
+                return True  # the terminal has gone
+            keys += read
+        return wanted.encode() in keys
 
     try:
         tty.setcbreak(file)
