@@ -26,6 +26,14 @@ PURE = [
     "explain.py",
     "estimate.py",
     "lint",
+    "apply.py",
+    "asks.py",
+    "lines.py",
+    "follow.py",
+    "look.py",
+    "fold.py",
+    "tallies.py",
+    "timers.py",
 ]
 IMPURE = {"trio", "time", "datetime", "random", "uuid", "structlog", "sqlite3"}
 OUTER = {"centralita.runner", "centralita.simulate", "centralita.testing", "centralita.journal"}

@@ -22,7 +22,8 @@ import msgspec
 from centralita.apply import APPLY
 from centralita.asks import ASKS, open_asks
 from centralita.errors import JournalCorrupt
-from centralita.lines import FOLLOW, Core, Lines
+from centralita.follow import FOLLOW
+from centralita.lines import Core, Lines
 from centralita.messages import AnyAsk, AnyCommand, AnyEvent, ContactOffered, Record, Refusal, RingPassed
 from centralita.stages import DECIDE, attend, match
 from centralita.state import State

@@ -1,64 +1,20 @@
 """The lines: the matching queue and the deadlines, kept in step with the state.
 
 Both are indexes. Whatever they hold can be made again from the state (`rebuild`), and each event moves
-them by `FOLLOW`, while the engine decides and while a journal is read back alike. The one difference: a
+them by `follow.py`, while the engine decides and while a journal is read back alike. The one difference: a
 live match has already put the contact into the agent's hands, so that only a recovery needs to
 `restore_offer`. Names become the queue's integers here and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from centralita.config import Agent as AgentRules
 from centralita.config import EngineConfig, ns
 from centralita.config import Queue as QueueRules
 from centralita.matching import NEVER_NS, NOBODY, open_queue
-from centralita.messages import (
-    AgentConnectionLost,
-    AgentJoined,
-    AgentLeaving,
-    AgentLeft,
-    AgentReturned,
-    AgentSignedIn,
-    AgentSignedOut,
-    AgentStatusChanged,
-    CallbackDue,
-    CallbackPostponed,
-    CallbackRequested,
-    ClassificationStarted,
-    ConfigurationApplied,
-    ConnectionFailed,
-    ContactClassified,
-    ContactConnected,
-    ContactEnded,
-    ContactHeld,
-    ContactIdentified,
-    ContactMoved,
-    ContactOffered,
-    ContactPlaced,
-    ContactQueued,
-    ContactResumed,
-    ContactReturned,
-    ContactTransferred,
-    ExclusionsEnded,
-    IdentificationStarted,
-    MaxWaitPassed,
-    OfferAccepted,
-    OfferDeclined,
-    OfferExpired,
-    OfferWithdrawn,
-    SelfServiceEnded,
-    SelfServiceStarted,
-    SelfServiceTurn,
-    ServiceEnded,
-    TransferStarted,
-    WaitAnnounced,
-    WrapUpEnded,
-    WrapUpExtended,
-    WrapUpStarted,
-)
+from centralita.messages import ContactOffered
 from centralita.state import Agent, Contact, State
 from centralita.timers import open_timers
 
@@ -191,7 +147,7 @@ class Lines:
         self._restore_turns(state.queue_turns)
         for agent in state.agents.values():
             if agent.present:
-                self._add_agent(agent, agent.queue_since_ns)
+                self.add_agent(agent, agent.queue_since_ns)
             if agent.leaving:
                 self.leaving.add(agent.name)
             if agent.grace_until_ns:
@@ -209,7 +165,7 @@ class Lines:
         media = self.state.config.media
         for name, work in contact.works.items():
             if work.hold:
-                self._hold_id(contact, work.hold)
+                self.keep_taken(contact, work.hold)
             self.queue.hold(
                 work.hold or contact.id,
                 self.state.agents[name].number,
@@ -226,7 +182,7 @@ class Lines:
         self.queue.add_agent(0, ghost, now_ns=0, available=False, since_ns=0, turn=turns)
         self.queue.remove_agent(0, now_ns=0)
 
-    def _note_turn(self, agent: Agent) -> tuple[int, int, int]:
+    def note_turn(self, agent: Agent) -> tuple[int, int, int]:
         keys = self.queue.agent_keys(agent.number)
         self.state.queue_turns = max(self.state.queue_turns, keys[2])
         return keys
@@ -254,17 +210,17 @@ class Lines:
         """Write into the state, before a snapshot, what only the queue knows of the agents."""
         for agent in self.state.agents.values():
             if agent.present:
-                keys = self._note_turn(agent)
+                keys = self.note_turn(agent)
                 agent.queue_since_ns, agent.queue_given, agent.queue_turn = keys
 
     def retime(self, contact: Contact) -> None:
         """Set every deadline of a contact as the state says."""
         timers, number = self.timers, contact.id
-        _at(timers, STAGE, number, contact.deadline_ns)
-        _at(timers, WORK, number, earliest_work_ns(contact))
-        _at(timers, ANNOUNCE, number, contact.announce_at_ns)
-        _at(timers, DUE, number, contact.due_ns)
-        _at(timers, ASK_AGAIN, number, _ask_again_ns(contact))
+        set_deadline(timers, STAGE, number, contact.deadline_ns)
+        set_deadline(timers, WORK, number, earliest_work_ns(contact))
+        set_deadline(timers, ANNOUNCE, number, contact.announce_at_ns)
+        set_deadline(timers, DUE, number, contact.due_ns)
+        set_deadline(timers, ASK_AGAIN, number, ask_again_ns(contact))
 
     def enqueue(self, contact: Contact, *, waiting: bool = True) -> None:
         """Put a contact into the queue at its own place, as the state has it."""
@@ -325,14 +281,14 @@ class Lines:
             self.known.discard(number)
             self.changed = True
 
-    def _hold_id(self, contact: Contact, hold: int) -> None:
+    def keep_taken(self, contact: Contact, hold: int) -> None:
         """Make a contact of the queue's that only keeps an agent's capacity taken."""
         requirement = self.requirement({}, contact.medium)
         order = self.queue.order(("longest_idle",))
         self.queue.enqueue(hold, requirement, order, queued_ns=contact.arrived_ns, waiting=False)
         self.known.add(hold)
 
-    def _add_agent(self, agent: Agent, since_ns: int | None, *, now_ns: int = 0) -> None:
+    def add_agent(self, agent: Agent, since_ns: int | None, *, now_ns: int = 0) -> None:
         self.agent_of[agent.number] = agent.name
         self.queue.add_agent(
             agent.number,
@@ -382,246 +338,16 @@ def earliest_work_ns(contact: Contact) -> int:
     return min((work.deadline_ns for work in works.values() if work.deadline_ns), default=0)
 
 
-def _ask_again_ns(contact: Contact) -> int:
+def ask_again_ns(contact: Contact) -> int:
+    """When the first of those who declined may be asked again; 0 when nobody is waited for."""
     if not contact.excluded:
         return 0
     return min((until_ns for until_ns in contact.excluded.values() if until_ns), default=0)
 
 
-def _at(timers: Any, kind: int, subject: int, at_ns: int) -> None:
+def set_deadline(timers: Any, kind: int, subject: int, at_ns: int) -> None:
+    """Set a deadline as the state has it: 0 means none."""
     if at_ns:
         timers.schedule(kind, subject, at_ns)
     else:
         timers.cancel(kind, subject)
-
-
-# What each event moves. Events that are not here move nothing.
-
-
-def _stage(lines: Lines, event: Any, now_ns: int) -> None:
-    lines.timers.schedule(STAGE, event.contact, event.deadline_ns)
-
-
-def _stage_over(lines: Lines, event: Any, now_ns: int) -> None:
-    lines.timers.cancel(STAGE, event.contact)
-
-
-def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
-    lines.timers.schedule(STAGE, event.contact, lines.state.contacts[event.contact].deadline_ns)
-
-
-def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    lines.replace(contact, now_ns=now_ns)
-    lines.retime(contact)
-
-
-def _replaced(lines: Lines, event: Any, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    lines.replace(contact, now_ns=now_ns)
-    lines.retime(contact)
-
-
-def _returned(lines: Lines, event: ContactReturned, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    if contact.answered or contact.id not in lines.known:
-        lines.replace(contact, now_ns=now_ns)
-    elif not lines.queue.is_waiting(contact.id):
-        lines.queue.requeue(contact.id, now_ns=now_ns)
-    lines.retime(contact)
-    lines.changed = True
-
-
-def _offered(lines: Lines, event: ContactOffered, now_ns: int) -> None:
-    lines.timers.schedule(WORK, event.contact, event.expires_ns)
-
-
-def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
-    number = lines.state.agents[event.agent].number
-    lines.lost = lines.queue.accept(event.contact, number, now_ns=now_ns)
-    lines.timers.schedule(WORK, event.contact, event.connect_by_ns)
-    lines.timers.cancel(STAGE, event.contact)
-    lines.timers.cancel(ANNOUNCE, event.contact)
-
-
-def _given_back(lines: Lines, event: Any, now_ns: int) -> None:
-    kind = type(event)
-    if not (kind is OfferWithdrawn and event.reason == TAKEN):
-        number = lines.state.agents[event.agent].number
-        exclude = kind is OfferDeclined or kind is ConnectionFailed
-        lines.queue.give_back(event.contact, number, now_ns=now_ns, exclude=exclude)
-    contact = lines.state.contacts[event.contact]
-    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
-    _at(lines.timers, ASK_AGAIN, contact.id, _ask_again_ns(contact))
-    lines.changed = True
-
-
-def _placed(lines: Lines, event: ContactPlaced, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    lines.enqueue(contact, waiting=False)
-    lines.queue.assign(contact.id, lines.state.agents[event.agent].number, now_ns=now_ns)
-    lines.timers.schedule(WORK, contact.id, event.connect_by_ns)
-
-
-def _connected(lines: Lines, event: ContactConnected, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    if contact.queue and lines.state.rules(contact.queue).rings:
-        lines.queue.change(contact.id, ladder=-1)
-    lines.timers.schedule(STAGE, contact.id, contact.deadline_ns)
-    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
-
-
-def _let_go(lines: Lines, contact: Contact, agent: str, now_ns: int) -> None:
-    """One of the hands a contact is in opens; the contact may have no other."""
-    number = lines.state.agents[agent].number
-    if number in lines.queue.holders(contact.id):
-        lines.queue.finish(contact.id, number, now_ns=now_ns)
-        if not any(not work.hold for work in contact.works.values()):
-            lines.known.discard(contact.id)
-        lines.changed = True
-
-
-def _left(lines: Lines, event: AgentLeft, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    if contact.id in lines.known:
-        _let_go(lines, contact, event.agent, now_ns)
-    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
-
-
-def _transfer_started(lines: Lines, event: TransferStarted, now_ns: int) -> None:
-    lines.forget(event.contact, now_ns=now_ns)
-    lines.timers.cancel(STAGE, event.contact)
-
-
-def _transferred(lines: Lines, event: ContactTransferred, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    lines.queue.assign(contact.id, lines.state.agents[event.to_agent].number, now_ns=now_ns)
-    _let_go(lines, contact, event.from_agent, now_ns)
-    lines.retime(contact)
-
-
-def _joined(lines: Lines, event: AgentJoined, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    lines.queue.assign(contact.id, lines.state.agents[event.agent].number, now_ns=now_ns)
-    lines.retime(contact)
-
-
-def _service_ended(lines: Lines, event: ServiceEnded, now_ns: int) -> None:
-    lines.timers.cancel(STAGE, event.contact)
-    lines.timers.cancel(ANNOUNCE, event.contact)
-    contact = lines.state.contacts[event.contact]
-    if not any(not work.hold for work in contact.works.values()):
-        lines.forget(contact.id, now_ns=now_ns)
-
-
-def _wrap_up_started(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    if event.hold:
-        number = lines.state.agents[event.agent].number
-        lines._hold_id(contact, event.hold)
-        lines.queue.assign(event.hold, number, now_ns=now_ns)
-    lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
-
-
-def _wrap_up_extended(lines: Lines, event: WrapUpExtended, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
-
-
-def _wrap_up_ended(lines: Lines, event: WrapUpEnded, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    if event.hold:
-        lines.forget(event.hold, now_ns=now_ns)
-    else:
-        _let_go(lines, contact, event.agent, now_ns)
-    _at(lines.timers, WORK, contact.id, earliest_work_ns(contact))
-    if contact.excluded:
-        _at(lines.timers, ASK_AGAIN, contact.id, _ask_again_ns(contact))
-    lines.changed = True
-
-
-def _ended(lines: Lines, event: ContactEnded, now_ns: int) -> None:
-    number = event.contact
-    lines.forget(number, now_ns=now_ns)
-    for kind in (STAGE, WORK, ANNOUNCE, DUE, ASK_AGAIN):
-        lines.timers.cancel(kind, number)
-
-
-def _announced(lines: Lines, event: WaitAnnounced, now_ns: int) -> None:
-    _at(lines.timers, ANNOUNCE, event.contact, event.next_at_ns)
-
-
-def _agent_in(lines: Lines, event: AgentSignedIn, now_ns: int) -> None:
-    lines._add_agent(lines.state.agents[event.agent], None, now_ns=now_ns)
-
-
-def _agent_availability(lines: Lines, event: Any, now_ns: int) -> None:
-    agent = lines.state.agents[event.agent]
-    lines.queue.set_available(agent.number, agent.receiving, now_ns=now_ns)
-    if agent.leaving:
-        lines.leaving.add(agent.name)
-    else:
-        lines.leaving.discard(agent.name)
-    _at(lines.timers, GRACE, agent.number, agent.grace_until_ns)
-    lines.changed = True
-
-
-def _agent_out(lines: Lines, event: AgentSignedOut, now_ns: int) -> None:
-    agent = lines.state.agents[event.agent]
-    lines.timers.cancel(GRACE, agent.number)
-    lines.leaving.discard(agent.name)
-    lines._note_turn(agent)
-    lines.queue.remove_agent(agent.number, now_ns=now_ns)
-    del lines.agent_of[agent.number]
-    lines.changed = True
-
-
-def _configured(lines: Lines, event: ConfigurationApplied, now_ns: int) -> None:
-    lines.store_keys()
-    lines.rebuild()
-
-
-FOLLOW: Final[dict[type, Callable[[Lines, Any, int], None]]] = {
-    IdentificationStarted: _stage,
-    ContactIdentified: _stage_over,
-    ClassificationStarted: _stage,
-    ContactClassified: _stage_over,
-    SelfServiceStarted: _stage,
-    SelfServiceTurn: _stage,
-    SelfServiceEnded: _stage_over,
-    ContactQueued: _queued,
-    MaxWaitPassed: _stage_over,
-    ContactMoved: _replaced,
-    ContactReturned: _returned,
-    ExclusionsEnded: _replaced,
-    ContactPlaced: _placed,
-    ContactOffered: _offered,
-    OfferAccepted: _accepted,
-    OfferDeclined: _given_back,
-    OfferExpired: _given_back,
-    OfferWithdrawn: _given_back,
-    ConnectionFailed: _given_back,
-    ContactConnected: _connected,
-    ContactHeld: _stage,
-    ContactResumed: _resumed,
-    TransferStarted: _transfer_started,
-    ContactTransferred: _transferred,
-    AgentJoined: _joined,
-    AgentLeft: _left,
-    ServiceEnded: _service_ended,
-    WrapUpStarted: _wrap_up_started,
-    WrapUpExtended: _wrap_up_extended,
-    WrapUpEnded: _wrap_up_ended,
-    ContactEnded: _ended,
-    WaitAnnounced: _announced,
-    CallbackRequested: _replaced,
-    CallbackDue: _replaced,
-    CallbackPostponed: _replaced,
-    AgentSignedIn: _agent_in,
-    AgentStatusChanged: _agent_availability,
-    AgentLeaving: _agent_availability,
-    AgentReturned: _agent_availability,
-    AgentConnectionLost: _agent_availability,
-    AgentSignedOut: _agent_out,
-    ConfigurationApplied: _configured,
-}
