@@ -26,7 +26,7 @@ from centralita_webchat import frames
 from centralita_webchat.attachments import Files
 from centralita_webchat.pace import Pace
 from centralita_webchat.settings import SEND_S_MAX, SOCKETS_WAITING_MAX, WebchatSettings
-from centralita_webchat.store import ChatRow, Line, SessionRow, Store
+from centralita_webchat.store import ChatRow, Line, SessionRow, Store, StoreError
 
 MINUTE_NS: Final = 60 * 1_000_000_000
 DAY_NS: Final = 24 * 60 * MINUTE_NS
@@ -241,10 +241,15 @@ class Sessions:
         if not session.sockets:
             session.away_since_s = trio.current_time()
             self.release(session)
-        # At a stop the page may be the last to notice; when it was seen is then known to the day.
-        if session.kept and self.store.is_open:
-            session.row.seen_ns = self._clock.now_ns()
+        if not session.kept:
+            return
+        session.row.seen_ns = self._clock.now_ns()
+        try:
             await self.store.touch_session(session.row)
+        except StoreError:
+            if self.store.is_open:
+                raise
+            # At a stop the page is the last to notice, and when it was last seen is known well enough.
 
     def _let_go(self, address: str) -> None:
         self._sockets_n -= 1
