@@ -1,10 +1,18 @@
-"""The plugin that is always there: the journals that come with the engine. It uses nothing a third party's could not."""
+"""The plugin that is always there. It uses nothing a third party's could not.
+
+It brings the journals that come with the engine, and a channel for whoever needs none of their own: a
+program that admits its contacts itself, over the switchboard or over HTTP.
+"""
 
 from __future__ import annotations
 
+import trio
+from msgspec import Struct
+
 from centralita.hookspecs import hookimpl
 from centralita.journal import MemoryJournal, MemoryJournalConfig, SqliteJournal, SqliteJournalConfig
-from centralita.protocols import Context, Register
+from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Register, Signal
+from centralita.views import ContactView
 
 
 @hookimpl
@@ -14,9 +22,65 @@ def register_journals(register: Register) -> None:
     register("memory", MemoryJournalConfig, _memory)
 
 
+@hookimpl
+def register_channels(register: Register) -> None:
+    """`[channels.NAME] type = "program"`: a program admits the contacts and follows the records."""
+    register("program", ProgramChannelConfig, _program)
+
+
+class ProgramChannelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[channels.NAME] type = "program"`. `live`: the customer is there while waiting."""
+
+    live: bool = True
+
+
+class ProgramChannel:
+    """A channel that carries nothing itself: what it is asked stands in the records, and the program
+    that admits its contacts follows those (`MessagePosted`, `ContactConnected`, `ServiceEnded`)."""
+
+    def __init__(self, config: ProgramChannelConfig) -> None:
+        self.capabilities = Capabilities(
+            medium="chat", live=config.live, hold=True, attach=True, typing=False, dial=True, announce=False
+        )
+
+    async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
+        """Nothing comes in by itself."""
+        task_status.started()
+        await trio.sleep_forever()
+
+    async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool:
+        """Customer and agent are together as soon as the agent has accepted."""
+        return True
+
+    async def send(self, message: Outgoing) -> None:
+        """In the records."""
+
+    async def announce(self, announcement: Announcement) -> None:
+        """In the records."""
+
+    async def disconnect(self, contact: int, provider_id: str, *, reason: str) -> None:
+        """In the records."""
+
+    async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
+        """In the records."""
+
+    async def join(self, contact: int, provider_id: str, *, agent: str) -> None:
+        """In the records."""
+
+    async def part(self, contact: int, provider_id: str, *, agent: str) -> None:
+        """In the records."""
+
+    async def signal(self, signal: Signal, provider_id: str) -> None:
+        """Nobody is there to see it."""
+
+
 def _sqlite(config: SqliteJournalConfig, context: Context) -> SqliteJournal:
     return SqliteJournal(context.data, config)
 
 
 def _memory(config: MemoryJournalConfig, context: Context) -> MemoryJournal:
     return MemoryJournal(config)
+
+
+def _program(config: ProgramChannelConfig, context: Context) -> ProgramChannel:
+    return ProgramChannel(config)
