@@ -64,6 +64,7 @@ from centralita.messages import (
     SelfServiceStarted,
     SelfServiceTurn,
     ServiceEnded,
+    Status,
     TransferStarted,
     WaitAnnounced,
     WrapUpEnded,
@@ -73,6 +74,7 @@ from centralita.messages import (
 from centralita.state import (
     CONTACT_TRANSITIONS,
     ENDED_KEPT_MAX,
+    STATUS_TRANSITIONS,
     Agent,
     Contact,
     Ended,
@@ -510,9 +512,15 @@ def _rated(state: State, event: ContactRated, at_ns: int) -> None:
     rated.rated = True
 
 
+def _choose(agent: Agent, status: Status) -> None:
+    if status not in STATUS_TRANSITIONS[agent.status]:
+        raise InvalidTransition(f"agent {agent.name} was {agent.status}; {status} can't come then")
+    agent.status = status
+
+
 def _signed_in(state: State, event: AgentSignedIn, at_ns: int) -> None:
     agent = state.agents[event.agent]
-    agent.status = event.status
+    _choose(agent, event.status)
     agent.reason = event.reason
     agent.desk = event.desk
     agent.since_ns = at_ns
@@ -523,7 +531,7 @@ def _signed_in(state: State, event: AgentSignedIn, at_ns: int) -> None:
 
 def _status_changed(state: State, event: AgentStatusChanged, at_ns: int) -> None:
     agent = state.agents[event.agent]
-    agent.status = event.status
+    _choose(agent, event.status)
     agent.reason = event.reason
     agent.since_ns = at_ns
     agent.leaving = False
@@ -537,7 +545,7 @@ def _leaving(state: State, event: AgentLeaving, at_ns: int) -> None:
 
 def _signed_out(state: State, event: AgentSignedOut, at_ns: int) -> None:
     agent = state.agents[event.agent]
-    agent.status = "offline"
+    _choose(agent, "offline")
     agent.reason = event.reason
     agent.since_ns = at_ns
     agent.desk = ""
