@@ -7,11 +7,13 @@ roles; so the files may be read by anybody, and the settings by any token.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import trio
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from centralita.protocols import Context, Inbox
@@ -93,10 +95,10 @@ class Console:
             name="console_static",
             sync_to_thread=False,
         )
-        def static(request: Request[Any, Any, Any], file: str) -> Response[bytes]:
-            asset = assets.get(str(file).lstrip("/"))
+        def static(request: Request[Any, Any, Any], file: FromPath[Path]) -> Response[bytes]:
+            asset = assets.get(file.as_posix().lstrip("/"))
             if asset is None or asset.media_type.startswith("text/html"):
-                return Response(b"no such file", status_code=404, media_type="text/plain; charset=utf-8")
+                return Response(b"no such file", status_code=404, media_type="text/plain")
             return _serve(asset, request)
 
         @get(

@@ -40,11 +40,12 @@ export function take(board) {
 export const waiting = () =>
   model.board.contacts.filter((contact) => contact.phase === "waiting" || contact.phase === "offered");
 
-/** A column of the last hour's minutes of a queue, or of all with "". */
+/** A column of the last `n` minutes of a queue, or of all with ""; null before the figures begin. */
 export function minutes(column, queue = "", n = 60) {
   const trend = model.trends?.minutes;
   const columns = queue ? trend?.queues[queue] : trend?.total;
-  return columns?.[column]?.slice(-n) ?? [];
+  const known = columns?.[column]?.slice(-n) ?? [];
+  return [...Array(n - known.length).fill(null), ...known];
 }
 
 export const queueTitle = (name) => model.board.queues.find((queue) => queue.name === name)?.title || name;

@@ -182,7 +182,7 @@ function statusItems(agent) {
 export async function post(path, body) {
   try {
     await api("POST", path, body);
-    toast(t("done"), "good");
+    toast(t("do.done"), "good");
     return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

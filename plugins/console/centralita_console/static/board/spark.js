@@ -11,7 +11,8 @@ const PAD = 4;
 export function makeSpark(className = "") {
   const area = svg("path", { class: "spark-area" });
   const line = svg("path", { class: "spark-line" });
-  const end = svg("circle", { class: "spark-end", r: 4 });
+  // A stroke without length: its round cap is a dot that no scaling distorts.
+  const end = svg("path", { class: "spark-end" });
   const el = svg(
     "svg",
     {
@@ -38,8 +39,7 @@ export function makeSpark(className = "") {
           .join(""),
       );
       const last = points.findLast((point) => point !== null);
-      set(end, "cx", last?.[0] ?? -20);
-      set(end, "cy", last?.[1] ?? -20);
+      set(end, "d", last ? `M${last.join(" ")}h0` : "");
     },
   };
 }

@@ -5,7 +5,7 @@ import { h, reconcile, replace, set, setData, setText, show } from "../shared/do
 import { icon, mediumIcon } from "../shared/icons.js";
 import { Refused, api } from "../shared/session.js";
 import { ms } from "../shared/time.js";
-import { duration, hundredths, t, whole, word } from "../shared/words.js";
+import { duration, hundredths, readable, t, whole, word } from "../shared/words.js";
 import { agentTitle, changed, model, queueTitle, waiting } from "./model.js";
 import { STATES, post } from "./people.js";
 
@@ -104,7 +104,10 @@ function makeWaiter(id) {
       const open = model.contact === id;
       setText(place, index + 1);
       if (!kind.firstChild) kind.append(mediumIcon(contact.medium));
-      setText(who, contact.customer?.name || contact.customer_name || contact.handle || t("customer.unknown"));
+      setText(
+        who,
+        contact.customer?.name || contact.customer_name || readable(contact.handle) || t("customer.unknown"),
+      );
       setText(
         facts,
         [

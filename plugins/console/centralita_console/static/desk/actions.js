@@ -3,7 +3,7 @@
 import { Refused } from "../shared/session.js";
 import { toast } from "../shared/dialog.js";
 import { t, word } from "../shared/words.js";
-import { bringToFront, changed, dropOutgoing, isOffer, model, offers, showOutgoing, workOf } from "./model.js";
+import { bringToFront, changed, dropOutgoing, isOffer, letGo, model, offers, showOutgoing, workOf } from "./model.js";
 
 let link = null;
 
@@ -12,13 +12,13 @@ export function useConnection(connection) {
   link = connection;
 }
 
-/** Gives a command; true when it was done. A refusal is shown in the reader's language. */
-export async function give(command, fields = {}) {
+/** Gives a command; null when it was refused, which is said: by `words` for a code, or in general. */
+export async function give(command, fields = {}, words = {}) {
   try {
     return await link.command(command, fields);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    toast(refusalWords(error), "bad");
+    toast(words[error.code] ?? refusalWords(error), "bad");
     return null;
   }
 }
@@ -70,9 +70,15 @@ export const transfer = (contact, target, words) =>
   give("TransferContact", { contact: contact.id, target, note: words });
 export const consult = (contact, target, words) =>
   give("StartConsultation", { contact: contact.id, target, note: words });
-export const endConsultation = (contact, then) => give("EndConsultation", { contact: contact.id, then });
-export const report = (contact, made) =>
-  give("ReportConnection", { contact: contact.id, made, customer_gone: !made });
+export const endConsultation = (contact, then) =>
+  give("EndConsultation", { contact: contact.id, then }, { wrong_phase: t("consult.not_yet") });
+/** Says whether the customer was reached. One who was not goes back to wait, or is given up: no longer ours. */
+export async function report(contact, made) {
+  const done = await give("ReportConnection", { contact: contact.id, made, customer_gone: !made });
+  if (!done || made) return;
+  letGo(contact.id);
+}
+
 export const place = (fields) => give("PlaceContact", { provider_id: newId(), ...fields });
 
 export async function loadHistory(contact) {

@@ -52,8 +52,7 @@ export function makeConversation() {
       setData(el, "state", state);
       head.update();
       consultation.update();
-      show(dialling.el, state === "connecting" && !contact.asked);
-      if (state === "connecting") dialling.update(contact);
+      dialling.update(contact);
       transcript.update(contact);
       show(composer.el, WORKING.includes(state));
       if (WORKING.includes(state)) composer.update(contact);
@@ -205,8 +204,6 @@ function makeConsultation(current) {
       show(open, talk !== undefined);
       const several = contact.works.filter((work) => WORKING.includes(work.state)).length > 1;
       show(give, !several);
-      give.disabled = !there;
-      join.disabled = !there;
     },
   };
 }

@@ -1,16 +1,14 @@
 /* While customer and agent are being brought together: a callback, a placed contact, a ringing phone. */
 
-import { h, set, setText, show } from "../shared/dom.js";
+import { h, set, setData, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { toast } from "../shared/dialog.js";
 import { t } from "../shared/words.js";
 import { report } from "./actions.js";
-import { model } from "./model.js";
+import { dialsByHand, handleToReach, isPhone, workOf } from "./model.js";
 
-const PHONE = /^\+?[\d\s().-]{4,}$/;
-
-/** The panel of a contact that is connecting, as a part.
- *  Where no channel can dial, the agent does, and says whether somebody answered. */
+/** The panel of whom to reach, as a part. Where no channel can dial, the agent does, and says whether
+ *  somebody answered; the number stays in sight while they speak. */
 export function makeDialling() {
   let contact = null;
   const title = h("p", { class: "dial-title" });
@@ -46,27 +44,32 @@ export function makeDialling() {
     el,
     update(now) {
       contact = now;
-      const handle = now.callback_handle || (now.direction === "outbound" ? now.handle : "");
-      const channel = now.callback_channel || now.channel;
-      const byHand = handle !== "" && model.channels[channel]?.dial !== true;
-      setText(title, byHand ? t("dial.by_hand") : handle ? t("dial.dialling") : t("dial.connecting"));
+      const { state } = workOf(now);
+      const handle = handleToReach(now);
+      const mine = dialsByHand(now);
+      const asks = mine && state === "connecting";
+      show(el, !now.asked && (state === "connecting" || (mine && state === "connected")));
+      setData(el, "state", state);
+      setText(title, titleFor(mine, asks, handle));
       setText(number, handle);
       set(
         number,
         "href",
-        PHONE.test(handle)
-          ? `tel:${handle.replace(/[^\d+]/g, "")}`
-          : handle.includes("@")
-            ? `mailto:${encodeURIComponent(handle)}`
-            : null,
+        isPhone(handle) ? `tel:${handle.replace(/[^\d+]/g, "")}` : `mailto:${encodeURIComponent(handle)}`,
       );
       show(number, handle !== "");
       setText(attempt, now.callback_attempts > 1 ? t("dial.attempt", { n: now.callback_attempts }) : "");
-      show(copy, byHand);
-      show(reached, byHand);
-      show(missed, byHand);
+      show(copy, mine);
+      show(reached, asks);
+      show(missed, asks);
     },
   };
+}
+
+function titleFor(mine, asks, handle) {
+  if (asks) return t("dial.by_hand");
+  if (mine) return t("dial.dial");
+  return handle ? t("dial.dialling") : t("dial.connecting");
 }
 
 async function copyNumber(number) {

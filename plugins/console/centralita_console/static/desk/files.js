@@ -1,5 +1,5 @@
-/* Files of a conversation. Their bytes stay with the channel: one that says it can `attach` keeps
-   `/chat/NAME/desk/attachments`, from which agents read and to which they post (docs/console.md). */
+/* Files of a conversation. Their bytes stay with the channel: one that says it can `attach` gives them out
+   and takes them under `/chat/NAME/desk/` (docs/console.md). */
 
 import { Refused } from "../shared/session.js";
 import { t } from "../shared/words.js";
@@ -7,8 +7,10 @@ import { t } from "../shared/words.js";
 export const FILES_MAX = 5;
 const FILE_FIELDS = ["id", "name", "media_type", "bytes_n"];
 
-/** Where the files of a contact are. */
-export const filesOf = (contact) => `/chat/${encodeURIComponent(contact.channel)}/desk/attachments`;
+const deskOf = (contact) => `/chat/${encodeURIComponent(contact.channel)}/desk`;
+
+/** Where an agent finds a file. */
+export const addressOf = (contact, file) => `${deskOf(contact)}/attachments/${encodeURIComponent(file.id)}`;
 
 /** Hands a file to the contact's channel; gives the attachment to post. Throws Refused. */
 export async function upload(contact, file) {
@@ -16,7 +18,7 @@ export async function upload(contact, file) {
   body.set("file", file, file.name);
   let answer;
   try {
-    answer = await fetch(`${filesOf(contact)}?contact=${contact.id}`, {
+    answer = await fetch(`${deskOf(contact)}/contacts/${contact.id}/attachments`, {
       method: "POST",
       credentials: "same-origin",
       body,

@@ -4,6 +4,7 @@
    own: which conversation is in front, what has been read, drafts, messages on their way. */
 
 import { ms, now, setNow } from "../shared/time.js";
+import { readable } from "../shared/words.js";
 
 const TYPING_MS = 6000;
 
@@ -82,10 +83,23 @@ export function can(contact, what) {
   return model.channels[contact.channel]?.[what] === true;
 }
 
-/** Whether written words reach the other side: on a call, or one that was asked for, they would not. */
+const PHONE = /^\+?[\d\s().-]{4,}$/;
+export const isPhone = (handle) => PHONE.test(handle);
+
+/** Whom to reach in a callback or a contact that we began, where that is a number or an address. */
+export function handleToReach(contact) {
+  const handle = contact.callback_handle || (contact.direction === "outbound" ? contact.handle : "");
+  return isPhone(handle) || handle.includes("@") ? handle : "";
+}
+
+/** Whether the agent has to reach them, because the channel can't begin a contact. */
+export const dialsByHand = (contact) =>
+  handleToReach(contact) !== "" && model.channels[contact.callback_channel || contact.channel]?.dial !== true;
+
+/** Whether written words reach the other side: on a call, dialled by whomever, they would not. */
 export const writes = (contact) =>
   contact.direction === "consultation" ||
-  (!contact.callback_handle && !["voice", "video", "callback"].includes(contact.medium));
+  !(["voice", "video", "callback"].includes(contact.medium) || dialsByHand(contact));
 
 /** Whether the customer is there now; e-mail and the like are read later. */
 export const isLive = (contact) =>
@@ -97,7 +111,9 @@ export function nameOf(contact) {
     const others = contact.works.filter((work) => work.agent !== model.agent?.name);
     if (others.length) return others.map((work) => titleOf(work.agent)).join(", ");
   }
-  return contact.customer?.name || contact.customer_name || contact.callback_handle || contact.handle || "";
+  return (
+    contact.customer?.name || contact.customer_name || readable(contact.callback_handle) || readable(contact.handle)
+  );
 }
 
 /** An agent's title, or the name where there is none. */
@@ -212,7 +228,10 @@ function takeUpdate(frame) {
       sign ||= "message";
   }
   for (const contact of [...model.contacts.values()]) {
-    if (contact.asked && model.contacts.get(contact.parent)?.consultation !== contact.id) forget(contact.id);
+    const mine = contact.asked
+      ? model.contacts.get(contact.parent)?.consultation === contact.id
+      : contact.id in frame.agent.works;
+    if (!mine) forget(contact.id);
   }
   settleFront();
   return sign;
@@ -220,7 +239,18 @@ function takeUpdate(frame) {
 
 function takeAgents(frame) {
   model.agents = frame.agents;
+  const me = frame.agents.find((agent) => agent.name === model.agent.name);
+  if (!me || me.state === model.agent.state) return "";
+  // Nothing else is heard of an agent who was signed out: such an agent sits at no desk any more.
+  if (me.state !== "offline") model.agent = { ...model.agent, state: me.state };
+  else signedOut();
   return "";
+}
+
+function signedOut() {
+  const nothing = { state: "offline", status: "offline", reason: "", leaving: false, units_used: 0, works: {} };
+  model.agent = { ...model.agent, ...nothing };
+  for (const id of [...model.contacts.keys()]) forget(id);
 }
 
 function takeSignal(frame) {
@@ -265,6 +295,13 @@ function asAsker(contact) {
   const state = contact.phase === "connected" ? "connected" : "connecting";
   const work = { agent: model.agent.name, state, since_ns: contact.arrived_ns, deadline_ns: 0, offer: 0 };
   return { ...contact, asked: true, works: [...contact.works, work] };
+}
+
+/** Lets go of a contact that is no longer this agent's. */
+export function letGo(id) {
+  forget(id);
+  settleFront();
+  changed();
 }
 
 function forget(id) {

@@ -3,7 +3,7 @@
 import { h, replace, set, setText, show } from "../shared/dom.js";
 import { icon, mediumIcon } from "../shared/icons.js";
 import { ms } from "../shared/time.js";
-import { clock, initials, moment, t, word } from "../shared/words.js";
+import { clock, initials, moment, readable, t, word } from "../shared/words.js";
 import { loadHistory } from "./actions.js";
 import { changed, model, nameOf, queueTitle, titleOf, workOf } from "./model.js";
 import { makeNotes } from "./notes.js";
@@ -120,8 +120,8 @@ function makeCustomer() {
 function facts(contact) {
   const language = contact.customer?.language || contact.language;
   return [
-    [t("fact.handle"), contact.handle],
-    [t("fact.callback"), contact.callback_handle],
+    [t("fact.handle"), readable(contact.handle)],
+    [t("fact.callback"), readable(contact.callback_handle)],
     [t("fact.language"), language && word("language", language)],
     [t("fact.queue"), queueTitle(contact.queue)],
     [

@@ -7,7 +7,7 @@ import { h, reconcile, replace, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { ms } from "../shared/time.js";
 import { bytes, clock, day, t } from "../shared/words.js";
-import { filesOf } from "./files.js";
+import { addressOf } from "./files.js";
 import { isMine, model, nameOf, titleOf } from "./model.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -157,9 +157,6 @@ export function paragraphs(text) {
     parts.filter((part) => part !== ""),
   );
 }
-
-/** Where an agent finds a file: its bytes are with the channel that took them (docs/console.md). */
-const addressOf = (contact, file) => `${filesOf(contact)}/${encodeURIComponent(file.id)}`;
 
 function attachment(contact, file) {
   const address = addressOf(contact, file);

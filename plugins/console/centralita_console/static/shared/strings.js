@@ -162,14 +162,16 @@ export const STRINGS = {
   "end.title": ["End the conversation?", "¿Terminar la conversación?"],
   "end.words": ["{who} will be told that it is over. Wrap-up follows.", "Se avisará a {who} de que ha terminado. Después viene el cierre."],
 
-  "consult.waiting": ["Looking for a colleague…", "Buscando a un compañero…"],
+  "consult.waiting": ["Asking a colleague", "Consultando a un compañero"],
   "consult.with": ["You are asking {who}", "Consultas a {who}"],
+  "consult.not_yet": ["The colleague has not answered yet.", "El compañero aún no ha contestado."],
   "consult.open": ["Open", "Abrir"],
   "consult.transfer": ["Hand over", "Traspasar"],
   "consult.join": ["All together", "Todos juntos"],
   "consult.cancel": ["Stop asking", "Dejar la consulta"],
 
   "dial.by_hand": ["Call this number, then say whether somebody answered", "Llama a este número y di si han contestado"],
+  "dial.dial": ["The number to call", "El número al que llamar"],
   "dial.dialling": ["Dialling…", "Marcando…"],
   "dial.connecting": ["Connecting you…", "Conectando…"],
   "dial.attempt": ["Attempt {n}", "Intento {n}"],
@@ -302,7 +304,7 @@ export const STRINGS = {
   "keys.theme": ["Light or dark", "Claro u oscuro"],
   "keys.full": ["Full screen", "Pantalla completa"],
 
-  "done": ["Done", "Hecho"],
+  "do.done": ["Done", "Hecho"],
 
   "tile.waiting": ["Waiting", "En cola"],
   "tile.urgent": ["Most pressing wait", "Espera más urgente"],

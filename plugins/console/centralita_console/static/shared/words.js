@@ -77,6 +77,9 @@ export function initials(name) {
   return letters.map((part) => [...part][0].toLocaleUpperCase(locale)).join("") || "·";
 }
 
+/** A handle that says something to a person: a number, an address, an account; "" for an id of a page. */
+export const readable = (handle) => (/^[a-z]+:[^@]*$/i.test(handle) ? "" : handle);
+
 /** A stored preference, or null where storage is forbidden. */
 export function read(key) {
   try {

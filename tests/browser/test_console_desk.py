@@ -1,0 +1,541 @@
+"""An agent's day at the desk, in a real browser before the real daemon."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Page, expect
+
+from centralita.messages import Customer, IdentifyContact, RequestCallback, SetStatus
+from centralita.protocols import Signal
+from tests.console import browsing
+from tests.console.browsing import Open, desk, shot, take, write
+from tests.console.house import House, Line, open_house
+
+pytestmark = pytest.mark.browser
+browser, house, pages = browsing.browser, browsing.house, browsing.pages
+
+MARTA = {"customer_name": "Marta Iglesias", "handle": "marta@example.org", "language": "en"}
+
+
+def talk(page: Page, name: str) -> None:
+    """Bring a conversation to the front by its name in the rail."""
+    page.locator(".talk", has_text=name).click()
+    expect(page.locator(".head-who")).to_have_text(name)
+
+
+def test_link_signs_in_and_leaves_no_token_in_the_address(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    assert "token" not in page.url
+    assert "#" not in page.url
+    expect(page.locator(".me-name")).to_have_text("Ana García")
+    expect(page.locator(".me-state")).to_have_text("Available")
+    shot(page, "desk-idle")
+    page.reload()
+    expect(page.locator(".desk")).to_be_visible()
+
+
+def test_form_refuses_a_wrong_token_in_words_and_takes_a_right_one(house: House, pages: Open) -> None:
+    page = pages(f"{house.address}/console/", allow=("401",))
+    expect(page.get_by_label("Access token")).to_be_focused()
+    shot(page, "sign-in")
+    page.keyboard.type("ctl_000000000000_wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("This token is not valid, or no longer.")
+    page.get_by_label("Access token").fill(house.token("supervisor"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("/board/")
+    page.get_by_label("Access token").fill(house.token("agent", "ana"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".desk")).to_be_visible()
+
+
+def test_offer_is_accepted_by_keyboard_and_both_sides_are_heard(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(text="My invoice is wrong", subject="Invoice 2217", **MARTA)
+    offer = page.locator(".offer")
+    expect(offer).to_contain_text("Marta Iglesias")
+    expect(offer).to_contain_text("Invoice 2217")
+    expect(offer.locator("[role=timer]")).to_contain_text(re.compile(r"0:[34]\d"))
+    shot(page, "desk-offer")
+    take(page)
+    expect(offer).to_have_count(0)
+    write(page, "Hello Marta, I am looking at it.")
+    expect(page.locator(".message.mine")).to_contain_text("Hello Marta, I am looking at it.")
+    expect(page.locator(".message.sending")).to_have_count(0)
+    house.until(lambda: bool(Line.lines["web"].sent), "the customer was told")
+    assert Line.lines["web"].sent[-1].text == "Hello Marta, I am looking at it."
+    house.say(contact, "Thank you!")
+    expect(page.locator(".message.theirs").last).to_contain_text("Thank you!")
+    assert house.texts(contact) == ["My invoice is wrong", "Hello Marta, I am looking at it.", "Thank you!"]
+
+
+def test_declining_says_why_and_gives_the_contact_to_another(house: House, pages: Open) -> None:
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="Hi", **MARTA)
+    expect(ana.locator(".offer")).to_be_visible()
+    ben = desk(pages, house, "ben")
+    ana.keyboard.press("Alt+x")
+    expect(ana.get_by_role("menuitem", name="Not my subject")).to_be_visible()
+    ana.keyboard.press("n")
+    expect(ana.get_by_role("menuitem", name="Not my subject")).to_be_focused()
+    ana.keyboard.press("Enter")
+    expect(ana.locator(".offer")).to_have_count(0)
+    take(ben)
+    assert house.phase(contact) == "connected"
+
+
+def test_typing_is_seen_on_both_sides(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    house.engine.look(
+        lambda board: board.signal(Signal(kind="typing", contact=contact, by="customer", on=True))
+    )
+    expect(page.locator(".typing")).to_contain_text("Marta Iglesias is typing")
+    house.engine.look(
+        lambda board: board.signal(Signal(kind="typing", contact=contact, by="customer", on=False))
+    )
+    expect(page.locator(".typing")).to_be_hidden()
+    page.locator("#composer").press_sequentially("One mom")
+    house.until(
+        lambda: any(signal.on for signal in Line.lines["web"].signals), "the customer sees the typing"
+    )
+    page.locator("#composer").press("Enter")
+    house.until(lambda: not Line.lines["web"].signals[-1].on, "the typing is over")
+
+
+def test_three_conversations_show_what_is_unread_and_who_waits(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    first = house.admit(text="First", **MARTA)
+    take(page)
+    second = house.admit(
+        text="Segundo",
+        customer_name="Luis Ortega",
+        handle="luis@example.org",
+        queue="atencion",
+        language="es",
+    )
+    take(page)
+    expect(page.locator(".head-who")).to_have_text("Luis Ortega")
+    third = house.admit(
+        channel="mail",
+        text="Dear team,\nour order.",
+        customer_name="Tom Becker",
+        handle="tom@example.org",
+        subject="Order",
+    )
+    take(page)
+    expect(page.locator(".head-who")).to_have_text("Tom Becker")
+    expect(page.locator(".talk")).to_have_count(3)
+    house.say(first, "Are you there?")
+    house.say(first, "Hello?")
+    marta = page.locator(".talk", has_text="Marta")
+    expect(marta.locator(".talk-unread")).to_have_text("2")
+    expect(marta.locator(".talk-clock")).to_have_class(re.compile("owed"))
+    expect(page).to_have_title(re.compile(r"^\(2\) "))
+    shot(page, "desk-three")
+    page.keyboard.press("Alt+1")
+    expect(page.locator(".head-who")).to_have_text("Marta Iglesias")
+    expect(marta.locator(".talk-unread")).to_be_hidden()
+    write(page, "Yes, I am.")
+    expect(marta.locator(".talk-clock")).not_to_have_class(re.compile("owed"))
+    page.keyboard.press("Alt+ArrowDown")
+    expect(page.locator(".head-who")).to_have_text("Luis Ortega")
+    assert {house.phase(contact) for contact in (first, second, third)} == {"connected"}
+
+
+def test_draft_stays_with_its_conversation(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="First", **MARTA)
+    take(page)
+    page.locator("#composer").fill("half a sent")
+    house.admit(text="Second", customer_name="Tom Becker", handle="tom@example.org")
+    expect(page.locator(".offer")).to_be_visible()
+    expect(page.locator("#composer")).to_be_focused()  # an offer never takes the focus
+    page.keyboard.press("Alt+a")
+    expect(page.locator(".head-who")).to_have_text("Tom Becker")
+    expect(page.locator("#composer")).to_have_value("")
+    talk(page, "Marta Iglesias")
+    expect(page.locator("#composer")).to_have_value("half a sent")
+
+
+def test_notes_stay_among_colleagues(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    page.locator("#composer").focus()
+    page.keyboard.press("Alt+i")
+    expect(page.locator(".composer")).to_have_class(re.compile("inside"))
+    write(page, "Was refunded in May")
+    expect(page.locator(".message.internal")).to_contain_text("Was refunded in May")
+    view = house.contact(contact)
+    assert view is not None
+    assert [message.internal for message in view.messages] == [False, True]
+    assert Line.lines["web"].sent == []
+
+
+def test_ready_made_texts_are_chosen_by_key_and_in_the_customers_language(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    page.locator("#composer").press_sequentially("/")
+    expect(page.locator(".quick li")).to_have_count(2)  # not the Spanish one
+    page.keyboard.type("hel")
+    page.keyboard.press("Enter")
+    expect(page.locator("#composer")).to_have_value(
+        "Hello Marta Iglesias, this is Ana García. How can I help?"
+    )
+    page.keyboard.press("Enter")
+    house.until(lambda: len(house.texts(contact)) == 2, "the text was sent")
+
+
+def test_wrap_up_keeps_disposition_and_notes_and_can_be_extended(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+e")
+    expect(page.get_by_role("dialog")).to_contain_text("Marta Iglesias")
+    page.keyboard.press("Enter")
+    expect(page.locator(".wrap")).to_be_visible()
+    expect(page.locator(".wrap-time")).to_have_text(re.compile(r"^(1:00|0:5\d)$"))
+    page.get_by_role("button", name="2 min more").click()
+    expect(page.locator(".wrap-time")).to_have_text(re.compile(r"^(3:00|2:\d\d)$"))
+    page.get_by_role("radio", name="Follow up").click()
+    page.locator("#wrap-notes").fill("Call back on Monday")
+    shot(page, "desk-wrap-up")
+    house.until(
+        lambda: getattr(house.contact(contact), "notes", "") == "Call back on Monday", "the notes were kept"
+    )
+    page.keyboard.press("Alt+w")
+    expect(page.locator(".empty")).to_be_visible()
+    house.until_phase(contact, "ended")
+    house.until(lambda: bool(house.history("marta@example.org")), "the CRM has recorded the contact")
+    (past,) = house.history("marta@example.org")
+    assert (past.disposition, past.notes) == ("follow_up", "Call back on Monday")
+
+
+def test_history_shows_earlier_contacts_of_all_channels(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(channel="mail", text="Where is my order?", subject="Order 77", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+e")
+    page.keyboard.press("Enter")
+    page.get_by_role("radio", name="Resolved").click()
+    page.keyboard.press("Alt+w")
+    expect(page.locator(".empty")).to_be_visible()
+    house.until(lambda: bool(house.history("marta@example.org")), "the CRM has recorded the contact")
+    house.admit(text="It is me again", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+h")
+    past = page.locator(".past")
+    expect(past).to_contain_text("Order 77")
+    expect(past).to_contain_text("Resolved")
+    past.locator("summary").click()
+    expect(past).to_contain_text("Where is my order?")
+    shot(page, "desk-history")
+
+
+def test_transfer_hands_over_the_transcript(house: House, pages: Open) -> None:
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="My invoice is wrong", **MARTA)
+    take(ana)
+    ben = desk(pages, house, "ben")
+    ana.keyboard.press("Alt+t")
+    dialog = ana.get_by_role("dialog")
+    expect(dialog.get_by_role("option", name="Ben Okafor")).to_contain_text("Available")
+    expect(dialog.get_by_role("button", name="Transfer")).to_be_disabled()
+    shot(ana, "desk-transfer")
+    ana.keyboard.type("ben")
+    expect(dialog.get_by_role("option", name="Ben Okafor")).to_have_attribute("aria-selected", "true")
+    dialog.locator("textarea").fill("Knows invoices")
+    dialog.get_by_role("button", name="Transfer").click()
+    expect(ana.locator(".wrap")).to_be_visible()
+    take(ben)
+    expect(ben.locator(".transcript")).to_contain_text("My invoice is wrong")
+    expect(ben.locator(".message.internal")).to_contain_text("Knows invoices")
+    assert house.phase(contact) == "connected"
+
+
+def test_transfer_to_a_queue_and_to_skills(house: House, pages: Open) -> None:
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="Hi", **MARTA)
+    take(ana)
+    carla = desk(pages, house, "carla")
+    ana.keyboard.press("Alt+t")
+    ana.get_by_role("radio", name="Queue").click()
+    ana.get_by_role("option", name="Atención al cliente").click()
+    ana.get_by_role("dialog").get_by_role("button", name="Transfer").click()
+    expect(ana.locator(".wrap")).to_be_visible()
+    take(carla)
+    expect(carla.locator(".head-facts")).to_contain_text("Atención al cliente")
+    carla.keyboard.press("Alt+t")
+    carla.get_by_role("radio", name="Skills").click()
+    carla.get_by_label("billing", exact=True).check()
+    carla.get_by_label("Least level of billing").fill("9")
+    carla.get_by_label("Least level of billing").press("Tab")
+    carla.get_by_role("dialog").get_by_role("button", name="Transfer").click()
+    house.until(
+        lambda: getattr(house.contact(contact), "skills", {}).get("billing") == 9, "the skills are required"
+    )
+
+
+def test_consultation_ends_in_a_conference_and_the_first_agent_leaves(house: House, pages: Open) -> None:
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="A hard question", **MARTA)
+    take(ana)
+    carla = desk(pages, house, "carla")
+    ana.keyboard.press("Alt+q")
+    ana.get_by_role("option", name="Carla Ruiz").click()
+    ana.get_by_role("dialog").get_by_role("button", name="Ask").click()
+    expect(ana.locator(".strip")).to_be_visible()
+    ana.get_by_role("button", name="All together").click()
+    expect(ana.locator(".toast")).to_contain_text("has not answered yet")
+    take(carla)
+    expect(carla.locator(".transcript")).to_contain_text("A hard question")
+    shot(ana, "desk-consult")
+    ana.get_by_role("button", name="All together").click()
+    expect(ana.locator(".head-facts")).to_contain_text("with Carla Ruiz")
+    expect(carla.locator(".head-who")).to_have_text("Marta Iglesias")
+    write(carla, "Let me explain")
+    expect(ana.locator(".message.colleague")).to_contain_text("Let me explain")
+    ana.get_by_role("button", name="Leave").click()
+    expect(ana.locator(".wrap")).to_be_visible()
+    assert house.phase(contact) == "connected"
+
+
+def test_consultation_ends_in_a_hand_over(house: House, pages: Open) -> None:
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="A hard question", **MARTA)
+    take(ana)
+    carla = desk(pages, house, "carla")
+    ana.keyboard.press("Alt+q")
+    ana.get_by_role("option", name="Carla Ruiz").click()
+    ana.get_by_role("dialog").get_by_role("button", name="Ask").click()
+    take(carla)
+    ana.get_by_role("button", name="Hand over").click()
+    expect(ana.locator(".wrap")).to_be_visible()
+    expect(carla.locator(".head-who")).to_have_text("Marta Iglesias")
+    view = house.contact(contact)
+    assert view is not None
+    assert view.agent == "carla"
+
+
+def test_call_is_held_and_taken_up_where_the_channel_can(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(channel="phone", customer_name="Tom Becker", handle="+34600112233", language="en")
+    take(page)
+    expect(page.locator("#composer")).to_have_attribute("placeholder", "A note that only colleagues see")
+    page.keyboard.press("Alt+o")
+    expect(page.locator(".head .pill")).to_have_text("On hold")
+    house.until_phase(contact, "on_hold")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.keyboard.press("Alt+o")
+    expect(page.locator(".head .pill")).to_have_text("Connected")
+    house.until(lambda: Line.lines["phone"].held == [True, False], "the channel held and took up")
+    assert page.get_by_role("button", name="Hold").is_visible()
+
+
+def test_callback_shows_the_number_and_asks_whether_it_was_answered(house: House, pages: Open) -> None:
+    contact = house.admit(text="Hi", **MARTA)
+    house.submit(RequestCallback(contact=contact, handle="+34 600 112 233"))
+    page = desk(pages, house, "ana")
+    expect(page.locator(".offer")).to_contain_text("Wants to be called back")
+    page.keyboard.press("Alt+a")
+    number = page.locator(".dial-number")
+    expect(number).to_have_text("+34 600 112 233")
+    expect(number).to_have_attribute("href", "tel:+34600112233")
+    shot(page, "desk-callback")
+    page.get_by_role("button", name="Reached", exact=True).click()
+    expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
+    assert house.phase(contact) == "connected"
+
+
+def test_unanswered_callback_goes_back_to_wait(house: House, pages: Open) -> None:
+    contact = house.admit(text="Hi", **MARTA)
+    house.submit(RequestCallback(contact=contact, handle="+34 600 112 233"))
+    page = desk(pages, house, "ana")
+    expect(page.locator(".offer")).to_be_visible()
+    page.keyboard.press("Alt+a")
+    page.get_by_role("button", name="Not reached").click()
+    house.until_phase(contact, "waiting")
+    expect(page.locator(".dialling")).to_be_hidden()
+
+
+def test_contact_is_begun_where_a_channel_can(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    page.keyboard.press("Alt+p")
+    expect(page.get_by_label("Number or address")).to_be_focused()
+    page.get_by_label("Number or address").fill("+34600998877")
+    page.get_by_label("Name").fill("Tom Becker")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".head-who")).to_have_text("Tom Becker")
+    expect(page.locator(".head-facts")).to_contain_text("Outbound")
+    expect(page.locator(".head .pill")).to_have_text("Connected")
+
+
+def test_break_and_return_and_leaving(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    page.keyboard.press("Alt+s")
+    page.get_by_role("menuitemradio", name="Lunch").click()
+    expect(page.locator(".empty h1")).to_have_text("On a break: Lunch")
+    agent = house.engine.look(lambda board: board.agent("ana"))
+    assert agent is not None
+    assert (agent.status, agent.reason) == ("break", "lunch")
+    page.get_by_role("button", name="I'm back").click()
+    expect(page.locator(".me-state")).to_have_text("Available")
+    house.submit(SetStatus(agent="ana", status="break", by="supervisor"))
+    expect(page.locator(".me-state")).to_have_text("Break")
+    page.keyboard.press("Alt+s")
+    page.get_by_role("menuitem", name="Sign out now").click()
+    expect(page.locator(".empty h1")).to_have_text("You are not signed in")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".me-state")).to_have_text("Available")
+
+
+def test_why_not_me_names_what_is_missing(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ben")
+    house.admit(text="Hola", queue="atencion", language="es", customer_name="Luis Ortega")
+    page.keyboard.press("Alt+y")
+    expect(page.get_by_role("dialog")).to_contain_text("needs spanish at 5, has 0")
+    shot(page, "desk-why")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    shot(page, "desk-keys")
+
+
+def test_words_of_customers_never_become_markup(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    evil = "<img src=x onerror=alert(1)><b>bold</b> javascript:alert(1) https://example.org/a?b=<i>"
+    contact = house.admit(
+        text=evil, customer_name="<script>alert(2)</script>", subject="<b>s</b>", handle="<i>h</i>"
+    )
+    take(page)
+    house.submit(
+        IdentifyContact(
+            contact=contact, customer=Customer(id="1", name="<u>x</u>", url="javascript:alert(3)")
+        )
+    )
+    expect(page.locator(".head-who")).to_have_text("<u>x</u>")
+    bubble = page.locator(".message.theirs .bubble")
+    expect(bubble).to_have_text(evil)
+    assert bubble.locator("img, b, i, script").count() == 0
+    assert [link.get_attribute("href") for link in page.locator(".bubble a").all()] == [
+        "https://example.org/a?b="
+    ]
+    assert page.locator("a[href^='javascript']").count() == 0
+
+
+def test_message_written_while_the_link_is_down_is_sent_once(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    page.context.set_offline(True)
+    expect(page.locator(".banner")).to_contain_text("Connection lost")
+    write(page, "Still here")
+    expect(page.locator(".message.sending")).to_contain_text("Still here")
+    shot(page, "desk-lost")
+    house.until(
+        lambda: getattr(house.engine.look(lambda board: board.agent("ana")), "state", "") == "lost",
+        "the agent counts as lost",
+    )
+    page.context.set_offline(False)
+    expect(page.locator(".banner")).to_be_hidden()
+    expect(page.locator(".message.sending")).to_have_count(0)
+    expect(page.locator(".message.mine")).to_have_count(1)
+    expect(page.locator(".me-state")).to_have_text("In conversation")
+    assert house.texts(contact) == ["Hi", "Still here"]
+
+
+def test_desk_comes_back_after_the_daemon_was_started_anew(tmp_path: Path, pages: Open) -> None:
+    with open_house(tmp_path) as before:
+        port = before.port
+        page = desk(
+            pages, before, "ana", allow=("ERR_CONNECTION", "WebSocket connection", "ERR_EMPTY_RESPONSE")
+        )
+        contact = before.admit(text="Hi", **MARTA)
+        take(page)
+    expect(page.locator(".banner")).to_be_visible()
+    write(page, "Written in the gap")
+    with open_house(tmp_path, port=port) as after:
+        expect(page.locator(".banner")).to_be_hidden()
+        expect(page.locator(".message.mine")).to_contain_text("Written in the gap")
+        expect(page.locator(".message.sending")).to_have_count(0)
+        assert after.texts(contact) == ["Hi", "Written in the gap"]
+
+
+def test_file_of_a_customer_is_shown_and_one_is_sent_back(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    customer = pages(f"{house.address}/chat/shop?lang=en")
+    customer.evaluate(CUSTOMER, {"picture": PICTURE})
+    take(page)
+    picture = page.locator(".picture img")
+    expect(picture).to_be_visible()
+    page.wait_for_function("document.querySelector('.picture img').naturalWidth > 0")
+    page.locator(".composer input[type=file]").set_input_files(
+        {"name": "answer.txt", "mimeType": "text/plain", "buffer": b"All is well."}
+    )
+    expect(page.locator(".attached")).to_contain_text("answer.txt")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    write(page, "See the file")
+    expect(page.locator(".message.mine .file")).to_contain_text("answer.txt")
+    expect(page.locator(".message.sending")).to_have_count(0)
+    customer.wait_for_function("window.heard.some((frame) => JSON.stringify(frame).includes('answer.txt'))")
+    shot(page, "desk-files")
+
+
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR42mNk+M+AFzAxMIwqGEQKAFoHAg+0Ww2SAAAAAElFTkSuQmCC"
+)
+CUSTOMER = """async ({ picture }) => {
+  window.heard = [];
+  const base = location.host + "/chat/shop";
+  const socket = new WebSocket("ws://" + base + "/ws");
+  const next = (type) => new Promise((resolve) => socket.addEventListener("message", function once(event) {
+    const frame = JSON.parse(event.data);
+    if (frame.type !== type) return;
+    socket.removeEventListener("message", once);
+    resolve(frame);
+  }));
+  socket.addEventListener("message", (event) => window.heard.push(JSON.parse(event.data)));
+  await new Promise((resolve) => socket.addEventListener("open", resolve));
+  const session = next("session");
+  socket.send(JSON.stringify({ type: "hello", language: "en" }));
+  const { session: id, secret } = await session;
+  const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+  const form = new FormData();
+  form.set("session", id);
+  form.set("secret", secret);
+  form.set("file", new File([bytes], "screenshot.png", { type: "image/png" }));
+  const answer = await fetch("http://" + base + "/attachments", { method: "POST", body: form });
+  const { id: attachment } = await answer.json();
+  socket.send(JSON.stringify({ type: "message", message_id: "m1", text: "Here it is", attachments: [attachment] }));
+}"""
+
+
+def test_dark_and_spanish(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", dark=True, language="es-ES")
+    house.admit(
+        text="Hola, ¿me ayudan?",
+        customer_name="Luis Ortega",
+        queue="atencion",
+        language="es",
+        handle="luis@example.org",
+    )
+    expect(page.locator(".offer .accept")).to_contain_text("Aceptar")
+    shot(page, "desk-offer-dark-es")
+    take(page)
+    expect(page.locator(".head .pill")).to_have_text("En curso")
+    assert page.locator("html").get_attribute("lang") == "es"
+    page.get_by_role("button", name="Ajustes").click()
+    page.get_by_role("menuitemradio", name="Claro").click()
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    page.get_by_role("button", name="Ajustes").click()
+    page.get_by_role("menuitemradio", name="Inglés").click()
+    expect(page.locator(".head .pill")).to_have_text("Connected")
+    assert page.locator("html").get_attribute("data-theme") == "light"

@@ -1,0 +1,119 @@
+"""Debian's chromium before a running company: fixtures and words that the browser tests share.
+
+Every page is watched: an error on its console, a broken content policy or an uncaught exception fails the
+test, whatever it was about.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.console.house import PATIENCE_S, House, open_house
+
+CHROMIUM = shutil.which("chromium") or ""
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+LAPTOP = {"width": 1366, "height": 768}
+WALL = {"width": 1920, "height": 1080}
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as company:
+        yield company
+
+
+@pytest.fixture
+def pages(browser: Browser) -> Iterator[Open]:
+    """Opens pages and, at the end, fails the test for what their consoles complained of.
+
+    `allow` names parts of complaints that the test provokes: a server that is gone, a refused token.
+    """
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def open_page(
+        address: str,
+        *,
+        size: dict[str, int] = LAPTOP,
+        dark: bool = False,
+        language: str = "en-GB",
+        allow: tuple[str, ...] = (),
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": size["width"], "height": size["height"]},
+            color_scheme="dark" if dark else "light",
+            locale=language,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_S * 1000)
+        page = context.new_page()
+
+        def heard(message: ConsoleMessage) -> None:
+            if message.type == "error" and not any(part in message.text for part in allow):
+                complaints.append(message.text)
+
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+
+def desk(pages: Open, house: House, agent: str, **settings: Any) -> Page:
+    """The desk of an agent, signed in by a link."""
+    page = pages(f"{house.address}/console/#token={house.token('agent', agent)}", **settings)
+    expect(page.locator(".desk")).to_be_visible()
+    return page
+
+
+def board(pages: Open, house: House, **settings: Any) -> Page:
+    """The wall board, signed in by a link."""
+    page = pages(f"{house.address}/board/#token={house.token('supervisor')}", **settings)
+    expect(page.locator(".wall")).to_be_visible()
+    return page
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep what the page looks like, for people; not in git."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.evaluate("document.fonts.ready")
+    page.screenshot(path=SCREENSHOTS / f"console-{name}.png")
+
+
+def write(page: Page, text: str) -> None:
+    """Say something in the conversation in front."""
+    page.locator("#composer").fill(text)
+    page.locator("#composer").press("Enter")
+
+
+def take(page: Page) -> None:
+    """Accept the offer by the keyboard and wait for the conversation."""
+    expect(page.locator(".offer").first).to_be_visible()
+    page.keyboard.press("Alt+a")
+    expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
