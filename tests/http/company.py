@@ -231,6 +231,15 @@ class Company:
                 pass  # it has heard enough; the answer is still to be read
             return await read_answer(stream)
 
+    async def switchboard_up(self, path: str) -> None:
+        """Wait until a component runs."""
+        await eventually(
+            lambda: any(
+                f"{one.kind}.{one.name}" == path and one.state == "up"
+                for one in self.switchboard.components()
+            )
+        )
+
     async def stream(self) -> trio.SocketStream:
         """A bare connection."""
         host, _, port = self.door.address.partition("//")[2].rpartition(":")

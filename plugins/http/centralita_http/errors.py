@@ -163,6 +163,8 @@ def traced(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-TRACE_FRAMES:]
     where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     traced_error: dict[str, Any] = {"error": type(error).__name__, "where": where}
+    if error.__cause__ is not None:
+        traced_error["because"] = traced(error.__cause__)
     if isinstance(error, BaseExceptionGroup):
         traced_error["of"] = [traced(one) for one in error.exceptions[:TRACE_FRAMES]]
     return traced_error

@@ -195,7 +195,8 @@ class _Connection(TCPServer):
         try:
             client = parse_socket_addr(peer.family, peer.getpeername())
             server = parse_socket_addr(peer.family, peer.getsockname())
-            async with _AppTasks() as task_group:
+            async with _AppTasks() as tasks:
+                task_group = cast(_AppTasks, tasks)
                 self._task_group = task_group
                 self.protocol = _Http11(  # type: ignore[assignment]  # what Hypercorn's wrapper would wrap
                     self.app,
@@ -210,6 +211,9 @@ class _Connection(TCPServer):
                 )
                 await self.idle_task.restart(task_group, self._idle_timeout)
                 await self._read_data()
+                # Nothing more comes; without this, the idle timer would hold the connection open.
+                await self.idle_task.stop()
+                await task_group.finish()
         except OSError:
             pass  # the peer is gone; there is nobody to tell
         finally:
@@ -238,6 +242,18 @@ class _AppTasks(TaskGroup):
     Hypercorn puts `disconnect` into the same bounded queue as the body; an application that answers
     without having read a long body would wait in its own queue for itself, for good.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._apps_n = 0
+        self._apps_done = trio.Event()
+
+    async def finish(self) -> None:
+        """Wait for the application's answer, then end what only kept the connection company (pings)."""
+        while self._apps_n:
+            await self._apps_done.wait()
+        assert self._nursery is not None
+        self._nursery.cancel_scope.cancel()
 
     async def spawn_app(
         self, app: Any, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
