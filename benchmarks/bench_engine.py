@@ -1,0 +1,188 @@
+"""Contacts a second through their whole life in one process: `make bench-engine`.
+
+Each contact is admitted, identified, classified, waits, is matched, offered, accepted, connected, ended and wrapped
+up by the real engine with the compiled queue; every record is encoded and journalled, in memory and
+in SQLite (WAL, synchronous FULL, group commit in the writer's thread), and folded into the figures. The agents are
+always enough, so a contact waits only as long as its turn takes. Best of REPEATS, since the machine may be busy.
+
+One core decides; SQLite's writer thread has another where there is one. The last line of the output is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections import defaultdict, deque
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from centralita.config import EngineConfig, loads
+from centralita.engine import Engine, Step
+from centralita.journal import Journal, MemoryJournal, SqliteJournal
+from centralita.kpi import Figures
+from centralita.messages import (
+    AdmitContact,
+    AnswerOffer,
+    AnyCommand,
+    ApplyConfiguration,
+    ClassifyContact,
+    ContactOffered,
+    Customer,
+    EndContact,
+    FinishWrapUp,
+    IdentifyContact,
+    Record,
+    ReportConnection,
+    SignIn,
+)
+from centralita.runner.writer import JournalWriter
+
+AGENTS: Final = 100
+AT_ONCE: Final = 60
+BATCH_RECORDS: Final = 500
+REPEATS: Final = 3
+STAGE_OF: Final = {
+    AdmitContact: "arrive",
+    IdentifyContact: "identify",
+    ClassifyContact: "classify_wait_match",
+    AnswerOffer: "offer",
+    ReportConnection: "serve",
+    EndContact: "end",
+    FinishWrapUp: "wrap_up",
+}
+
+
+def company() -> EngineConfig:
+    """A hundred agents of seven levels, one queue, a CRM and a classifier."""
+    agents = "".join(f"[agents.a{number}]\nskills = {{en = {3 + number % 7}}}\n" for number in range(AGENTS))
+    return loads(
+        'skills = ["en", "es"]\n[queues.sales]\nskills = {en = 3}\n'
+        '[channels.line]\ntype = "line"\nmedium = "voice"\nqueue = "sales"\n'
+        f'[crms.local]\ntype = "local"\n[classifiers.words]\ntype = "words"\n{agents}'
+    ).engine
+
+
+class Life:
+    """Drives contacts through an engine and hands the records on in batches."""
+
+    def __init__(self, writer: JournalWriter, *, timed: bool) -> None:
+        self.engine = Engine()
+        self.figures = Figures()
+        self.writer = writer
+        self.records: list[Record] = []
+        self.spent_ns: dict[str, int] = defaultdict(int)
+        self.timed = timed
+        self.now_ns = 1_700_000_000_000_000_000
+        self.do(ApplyConfiguration(config=company()))
+        for number in range(AGENTS):
+            self.do(SignIn(agent=f"a{number}", desk="bench"))
+
+    def do(self, command: AnyCommand) -> Step:
+        """One command, its record kept for the next batch."""
+        if self.timed:
+            before = time.perf_counter_ns()
+            step = self.engine.handle(command, now_ns=self.now_ns)
+            self.spent_ns[STAGE_OF.get(type(command), "set_up")] += time.perf_counter_ns() - before
+        else:
+            step = self.engine.handle(command, now_ns=self.now_ns)
+        self.records.append(Record(seq=step.seq, at_ns=self.now_ns, command=command, events=step.events))
+        return step
+
+    async def live(self, contacts: int) -> None:
+        """So many contacts from arrival to end."""
+        serving: deque[tuple[int, str]] = deque()
+        for number in range(contacts):
+            self.now_ns += 1_000_000
+            admit = AdmitContact(channel="line", provider_id=str(number), handle="+34600111222")
+            contact = self.do(admit).contact
+            self.do(IdentifyContact(contact=contact, customer=Customer(id=str(number), crm="local")))
+            (*_, offered) = self.do(ClassifyContact(contact=contact, priority=0, by="words")).events
+            assert isinstance(offered, ContactOffered)
+            agent = offered.agent
+            self.do(AnswerOffer(contact=contact, agent=agent, offer=offered.offer, accept=True))
+            self.do(ReportConnection(contact=contact, agent=agent, made=True))
+            serving.append((contact, agent))
+            if len(serving) == AT_ONCE:
+                self._end(*serving.popleft())
+            if len(self.records) >= BATCH_RECORDS:
+                await self._hand_on()
+        while serving:
+            self._end(*serving.popleft())
+        await self._hand_on()
+
+    def _end(self, contact: int, agent: str) -> None:
+        self.do(EndContact(contact=contact, by=agent))
+        self.do(FinishWrapUp(contact=contact, agent=agent, disposition="sold"))
+
+    async def _hand_on(self) -> None:
+        records, self.records = self.records, []
+        before = time.perf_counter_ns()
+        self.writer.put(records, lambda: self._fold(records))
+        self.spent_ns["encode"] += time.perf_counter_ns() - before
+        await self.writer.wait_for_room()
+
+    def _fold(self, records: list[Record]) -> None:
+        before = time.perf_counter_ns()
+        for record in records:
+            self.figures.fold(record)
+        self.spent_ns["figures"] += time.perf_counter_ns() - before
+
+
+async def run(journal: Journal, contacts: int, *, timed: bool = False) -> tuple[float, dict[str, float]]:
+    """(contacts a second, microseconds a contact by stage), everything durable at the end."""
+    writer = JournalWriter(journal)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(writer.run)
+        life = Life(writer, timed=timed)
+        gc.collect()
+        gc.freeze()
+        before = time.perf_counter()
+        await life.live(contacts)
+        await writer.flush()
+        spent_s = time.perf_counter() - before
+        await writer.close()
+    state = life.engine.state
+    assert state.admitted_n == state.ended_n == contacts
+    assert life.figures.contacts()["ended"] == contacts
+    by_stage = {name: spent / 1000 / contacts for name, spent in life.spent_ns.items() if name != "set_up"}
+    return contacts / spent_s, by_stage
+
+
+def main() -> None:
+    """Run both journals and print what they gave."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contacts", type=int, default=30_000, help="in each run (default 30,000)")
+    contacts = parser.parse_args().contacts
+    print(f"Python {platform.python_version()}, {platform.machine()}, {AGENTS} agents, {contacts:,} contacts a run")
+    rates: dict[str, list[float]] = {"memory": [], "sqlite": []}
+    for _ in range(REPEATS):
+        rates["memory"].append(trio.run(run, MemoryJournal(), contacts)[0])
+        with tempfile.TemporaryDirectory() as folder:
+            journal = SqliteJournal(Path(folder))
+            rates["sqlite"].append(trio.run(run, journal, contacts)[0])
+            journal.close()
+    for name, found in rates.items():
+        print(f"  {name:7} best {max(found):9,.0f}   median {statistics.median(found):9,.0f} contacts a second")
+    timed = trio.run(lambda: run(MemoryJournal(), contacts, timed=True))
+    for name, spent_us in timed[1].items():
+        print(f"  {name:22} {spent_us:6.2f} us a contact")
+    print(
+        json.dumps(
+            {
+                "contacts_per_s_memory": round(max(rates["memory"])),
+                "contacts_per_s_sqlite": round(max(rates["sqlite"])),
+                "us_by_stage": {name: round(spent_us, 2) for name, spent_us in timed[1].items()},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
