@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import shutil
 import struct
 import threading
@@ -101,6 +102,7 @@ def company(tmp_path: Path) -> Iterator[Company]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM:
+        assert not os.environ.get("CI"), "chromium is not installed"
         pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

@@ -14,9 +14,9 @@ from typing import Any, cast
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
+from centralita import open_engine
 from centralita.messages import AnswerOffer, AnyCommand, EndContact, PostMessage, SignIn
 from centralita.protocols import Switchboard
-from centralita.runner.service import open_engine
 
 PATIENCE_S = 10
 """How long a test waits for something that must come."""

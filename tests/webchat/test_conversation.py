@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import httpx
 import trio
 
+from centralita import open_engine
 from centralita.messages import AnswerOffer, HoldContact, ResumeContact, SignIn, Target, TransferContact
 from centralita.protocols import Signal
-from tests.webchat.house import Page, open_house
+from tests.webchat.house import Page, configuration, listening_port, open_house
 
 
 async def test_conversation_goes_from_first_word_to_rating(tmp_path: Path) -> None:
@@ -196,3 +198,34 @@ async def test_two_windows_of_one_customer_see_the_same(tmp_path: Path) -> None:
                 await other.wait_until(lambda: other.texts == ["hello"])
                 await other.send("m2", "from the other")
                 await page.wait_until(lambda: page.texts == ["hello", "from the other"])
+
+
+async def test_two_chats_stand_side_by_side(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    config["channels"]["help_chat"] = {"type": "webchat", "queue": "shop", "title": "</script><b>"}
+    async with open_engine(config) as switchboard:
+        port = await listening_port(tmp_path, switchboard)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            schema = (await client.get("/schema/openapi.json")).json()["paths"]
+            assert {f"/chat/{name}/desk/attachments/{{id}}" for name in ("shop_chat", "help_chat")} <= set(
+                schema
+            )
+            script = await client.get("/chat/help_chat/widget.js")
+            assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+            assert script.headers["cross-origin-resource-policy"] == "cross-origin"
+            assert '"name": "help_chat"' in script.text
+            for path in ("/chat/help_chat", "/chat/help_chat/", "/chat/help_chat/?lang=es"):
+                page = await client.get(path)
+                assert page.status_code == 200
+                assert "script-src 'self'" in page.headers["content-security-policy"]
+                assert ('lang="es"' in page.text.splitlines()[1]) == path.endswith("es")
+        async with (
+            Page(f"127.0.0.1:{port}/chat/help_chat").open() as help_page,
+            Page(f"127.0.0.1:{port}/chat/shop_chat").open() as shop_page,
+        ):
+            await help_page.send("m1", "help")
+            await shop_page.send("m1", "shop")
+            await help_page.wait_for("received")
+            await shop_page.wait_for("received")
+            channels = {contact.channel for contact in switchboard.contacts()}
+            assert channels == {"help_chat", "shop_chat"}

@@ -43,6 +43,8 @@ OUTCOMES: Final = frozenset(get_args(Outcome))
 OVER: Final = ("unknown_contact", "wrong_phase")
 """Refusals that mean: the contact has ended, or is over for the customer."""
 
+LOOKS_AT_ONCE: Final = 100
+"""Conversations looked over before other tasks get a turn."""
 MISSED_MAX: Final = 3
 """Looks in a row at which the engine does not know a contact, before its conversation is ended."""
 _EMAIL: Final = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s<>\"]{1,63}")
@@ -202,17 +204,8 @@ class Conversations:
     def announce(self, announcement: Announcement) -> None:
         """Tell the customer the place in line and the expected wait."""
         session = self._by_provider.get(announcement.provider_id)
-        if session is None or session.chat is None:
-            return
-        session.state = frames.StateFrame(
-            chat=session.chat.number,
-            phase="waiting",
-            position=announcement.position,
-            low_s=announcement.low_s,
-            high_s=announcement.high_s,
-            callback=session.chat.callback,
-        )
-        session.tell(session.state)
+        if session is not None and session.open_chat is not None:
+            self.standing.announce(session, session.open_chat, announcement)
 
     async def connected(self, session: Session, chat: ChatRow, agent: str) -> None:
         """An agent is there."""
@@ -255,7 +248,9 @@ class Conversations:
 
     async def look_over(self) -> None:
         """Tell pages what has changed without anybody saying so, and end what the engine no longer knows."""
-        for session in self._sessions.live():
+        for index, session in enumerate(self._sessions.live()):
+            if index % LOOKS_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
             chat = session.open_chat
             if chat is None or not chat.contact or session.lock.locked():
                 continue

@@ -73,7 +73,7 @@ def _page_routes(chat: WebChat) -> list[Any]:
 
     @get(f"{base}/widget.js", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
     def widget() -> Response[str]:
-        return Response(script, media_type="text/javascript; charset=utf-8", headers=cached)
+        return Response(script, media_type="text/javascript", headers=cached)
 
     @get(base, opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
     def demo(request: Request[Any, Any, Any], lang: FromQuery[str] = "") -> Response[str]:
@@ -82,11 +82,11 @@ def _page_routes(chat: WebChat) -> list[Any]:
         address = escape(f"{request.url.scheme}://{request.headers.get('host', '')}{base}")
         text = page.replace("{base}", base).replace("{language}", language).replace("{address}", address)
         headers = {**cached, "Content-Security-Policy": _DEMO_POLICY}
-        return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+        return Response(text, media_type="text/html", headers=headers)
 
     @get(f"{base}/demo.css", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
     def demo_style() -> Response[str]:
-        return Response(style, media_type="text/css; charset=utf-8", headers=cached)
+        return Response(style, media_type="text/css", headers=cached)
 
     return [widget, demo, demo_style]
 
@@ -331,7 +331,7 @@ async def _serve_file(chat: WebChat, id: str) -> Response[Any]:
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in row.name)
     return Response(
         content,
-        media_type=row.media_type + ("; charset=utf-8" if row.media_type.startswith("text/") else ""),
+        media_type=row.media_type,
         headers={
             **_EVERYWHERE,
             "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(row.name)}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from centralita.protocols import Context
+from centralita.protocols import Announcement, Context
 from centralita.views import ContactView
 from centralita_webchat import frames
 from centralita_webchat.sessions import Session
@@ -29,7 +29,6 @@ class Standing:
     """Tells pages where their conversation stands."""
 
     def __init__(self, context: Context, settings: WebchatSettings) -> None:
-        self._queues = context.configuration.engine.queues
         self._switchboard = context.switchboard
         self._settings = settings
 
@@ -48,14 +47,32 @@ class Standing:
         session.state = self.state_of(chat, view)
         session.tell(session.state)
 
+    def announce(self, session: Session, chat: ChatRow, announcement: Announcement) -> None:
+        """Tell every page of the session what the queue announces."""
+        view = self._switchboard.contact(announcement.contact, messages=False)
+        session.state = frames.StateFrame(
+            chat=chat.number,
+            phase="waiting",
+            position=announcement.position if view is not None and self._staffed(view.queue) else -1,
+            low_s=announcement.low_s,
+            high_s=announcement.high_s,
+            callback=chat.callback,
+        )
+        session.tell(session.state)
+
+    def _staffed(self, queue: str) -> bool:
+        """Whether anybody is there for the queue: a place in a line that nobody serves promises too much."""
+        view = self._switchboard.queue(queue)
+        return view is not None and view.agents_present > 0
+
     def state_of(self, chat: ChatRow, view: ContactView) -> frames.StateFrame:
+        """Where a contact stands, with its place and expected wait as of now."""
         phase = PHASES.get(view.phase, "waiting")
         position, low_s, high_s = -1, -1.0, -1.0
-        rules = self._queues.get(view.queue)
+        rules = self._switchboard.configuration().engine.queues.get(view.queue)
         if phase == "waiting" and rules is not None:
             queue = self._switchboard.queue(view.queue)
-            # A place in a line that nobody serves promises too much.
-            if rules.announce_position and view.position and queue is not None and queue.agents_present:
+            if rules.announce_position and view.position and self._staffed(view.queue):
                 position = view.position
             if rules.announce_wait and queue is not None and view.queued_ns:
                 waited_s = max(0, self._switchboard.now_ns() - view.queued_ns) / 1e9
@@ -73,9 +90,11 @@ class Standing:
         )
 
     def ended_frame(self, chat: ChatRow) -> frames.EndedFrame:
+        """How a conversation ended."""
         return frames.EndedFrame(chat=chat.number, outcome=chat.outcome, may_rate=self.may_rate(chat))
 
     def may_rate(self, chat: ChatRow) -> bool:
+        """Whether a rating would be taken: an agent was there, and none was given."""
         return self._settings.rating and chat.ended and chat.connected and chat.score == 0
 
     def title_of(self, name: str) -> str:
