@@ -79,7 +79,7 @@ def pages(browser: Browser) -> Iterator[Open]:
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert not complaints, "; ".join(complaints)
 
 
 expect.set_options(timeout=PATIENCE_S * 1000)

@@ -191,6 +191,7 @@ class House:
         self.address = f"http://127.0.0.1:{self.port}"
         self._tokens: dict[tuple[str, str], str] = {}
         self._customers = 0
+        self.started_ns = time.time_ns()
 
     def token(self, role: str, agent: str = "") -> str:
         """A token of a role, made once."""
@@ -220,7 +221,7 @@ class House:
     def admit(self, *, channel: str = "web", text: str = "", **fields: Any) -> int:
         """A customer comes in on a channel."""
         self._customers += 1
-        contact = self.submit(AdmitContact(channel=channel, provider_id=f"p{self._customers}", **fields))
+        contact = self.submit(AdmitContact(channel=channel, provider_id=f"p{self.started_ns}/{self._customers}", **fields))
         if text:
             self.say(contact, text)
         return contact
@@ -265,5 +266,6 @@ class House:
 def open_house(folder: Path, *, port: int = 0) -> Iterator[House]:
     """Start the company, and stop it in order."""
     settings = decode(configuration(folder, port=port), folder=folder)
+    Line.broken.clear()
     with EngineThread(settings, plugins=[LinePlugin()]) as engine:
         yield House(engine, folder)

@@ -238,7 +238,8 @@ function makeMove(id) {
     event.preventDefault();
     const body = {};
     if (queue.value !== contact.queue) body.queue = queue.value;
-    if (Number(priority.value) !== contact.priority) body.priority = Number(priority.value);
+    // A queue brings its own priority; what stands in the form is what is meant.
+    if (body.queue || Number(priority.value) !== contact.priority) body.priority = Number(priority.value);
     if (skills.value.trim() !== skillsWords(contact.skills)) body.skills = readSkills(skills.value);
     if (Object.keys(body).length && (await post(`/api/contacts/${id}/move`, body))) touched = false;
   };

@@ -1,0 +1,182 @@
+"""The supervisor's wall board, in a real browser before the real daemon."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Locator, Page, expect
+
+from centralita.messages import AbandonContact
+from tests.console import browsing
+from tests.console.browsing import LAPTOP, WALL, Open, board, desk, shot, take
+from tests.console.house import House, Line, open_house
+
+pytestmark = pytest.mark.browser
+browser, house, pages = browsing.browser, browsing.house, browsing.pages
+
+
+def row(page: Page, title: str) -> Locator:
+    """A queue's line on the wall."""
+    return page.locator("table.queues tbody tr", has=page.get_by_role("button", name=title, exact=True))
+
+
+def tile(page: Page, name: str) -> Locator:
+    """One of the five figures at the top."""
+    return page.get_by_role("region", name=name, exact=True)
+
+
+def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Open) -> None:
+    page = board(pages, house, size=WALL)
+    support = row(page, "Support")
+    expect(support.locator(".c-waiting")).to_have_text("0")
+    house.admit(text="Hi", customer_name="Marta Iglesias")
+    lost = house.admit(text="Hello")
+    expect(support.locator(".c-waiting")).to_have_text("2")
+    expect(support.locator(".c-longest .figure")).to_have_text(re.compile(r"^0:0[1-9]$"))  # it ticks
+    expect(tile(page, "Waiting")).to_contain_text("in 1 queue")
+    expect(page.locator(".alarm")).to_contain_text("Support: 2 waiting and nobody signed in")
+    house.submit(AbandonContact(contact=lost))
+    expect(support.locator(".c-abandoned .figure")).to_have_text("1")
+    ana = desk(pages, house, "ana")
+    take(ana)
+    expect(support.locator(".c-waiting")).to_have_text("0")
+    expect(tile(page, "Answered")).to_contain_text("of 2 offered")
+    expect(support.locator(".c-level .figure")).to_have_text("50 %")
+    expect(support.locator(".c-level")).to_have_attribute("data-judged", "bad")
+    expect(support.locator(".c-level .sign")).to_have_attribute("aria-label", "beyond the limit")
+    expect(page.locator(".alarm")).to_be_hidden()
+    expect(page.locator(".person", has_text="Ana García")).to_contain_text("In conversation")
+    assert "Marta" not in page.locator("body").inner_text()  # no customer's name on a wall
+    shot(page, "board-wall")
+
+
+def test_component_that_is_down_is_an_alarm(house: House, pages: Open) -> None:
+    page = board(pages, house, size=WALL, dark=True)
+    house.engine.look(lambda _: Line.lines["phone"].break_down())
+    alarm = page.get_by_role("alert", name="Alarms")
+    expect(alarm).to_contain_text("phone (channels) is down")
+    expect(alarm).to_contain_text("ConnectionError")
+    shot(page, "board-alarm-dark")
+    house.engine.look(lambda _: Line.lines["phone"].mended())
+    expect(alarm).to_be_hidden()
+
+
+def test_supervisor_sees_why_a_contact_waits_and_offers_it_to_an_agent(house: House, pages: Open) -> None:
+    ben = desk(pages, house, "ben")
+    page = board(pages, house)
+    house.admit(text="Hola", customer_name="Luis Ortega", queue="atencion", language="es")
+    contact = house.admit(
+        text="¿Hay alguien?", customer_name="Marta Iglesias", queue="atencion", language="es"
+    )
+    row(page, "Atención al cliente").click()
+    page.locator(".waiter", has_text="Marta Iglesias").click()
+    details = page.locator(".details:visible")
+    expect(details).to_contain_text("Nobody signed in has what it needs: spanish 5.")
+    expect(details.locator(".barred")).to_contain_text("Ben Okafor")
+    expect(details.locator(".barred")).to_contain_text("needs spanish at 5, has 0")
+    shot(page, "board-why")
+    details.get_by_label("Offer to").select_option("ben")
+    details.get_by_role("button", name="Offer", exact=True).click()
+    expect(ben.locator(".offer")).to_contain_text("Marta Iglesias")
+    house.until_phase(contact, "offered")
+    expect(page.locator(".waiter", has_text="Marta Iglesias")).to_contain_text("Offered")
+
+
+def test_supervisor_moves_a_waiting_contact(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    first = house.admit(text="Hi", customer_name="Marta Iglesias")
+    second = house.admit(text="Hello", customer_name="Tom Becker")
+    page.keyboard.press("w")
+    expect(page.locator(".waiter")).to_have_count(2)
+    expect(page.locator(".waiter").first).to_contain_text("Marta Iglesias")
+    page.locator(".waiter", has_text="Tom Becker").click()
+    details = page.locator(".details:visible")
+    details.get_by_label("Priority").fill("10")
+    details.get_by_role("button", name="Move").click()
+    expect(page.locator(".waiter").first).to_contain_text("Tom Becker")
+    details.get_by_label("Requires").fill("english 5, billing 2")
+    details.get_by_label("Queue").select_option("sales")
+    details.get_by_role("button", name="Move").click()
+    house.until(lambda: getattr(house.contact(second), "queue", "") == "sales", "the contact was moved")
+    view = house.contact(second)
+    assert view is not None
+    assert view.skills == {"english": 5, "billing": 2}
+    assert view.priority == 10
+    expect(row(page, "Sales").locator(".c-waiting")).to_have_text("1")
+    assert house.phase(first) == "waiting"
+
+
+def test_supervisor_changes_an_agents_status(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    ana = desk(pages, house, "ana")
+    page.keyboard.press("a")
+    expect(page.get_by_role("tab", name="Agents")).to_be_focused()
+    page.get_by_role("button", name="Change the status of Ana García").click()
+    page.get_by_role("menuitemradio", name="Break").click()
+    expect(ana.locator(".me-state")).to_have_text("Break")
+    expect(page.locator(".staff-one", has_text="Ana García")).to_contain_text("Break")
+    shot(page, "board-agents")
+    page.get_by_role("button", name="Change the status of Ana García").click()
+    page.get_by_role("menuitem", name="Sign out now").click()
+    expect(ana.locator(".empty h1")).to_have_text("You are not signed in")
+    page.keyboard.press("Escape")
+    expect(page.locator(".drawer")).to_be_hidden()
+    expect(page.locator("#open-agents")).to_be_focused()
+
+
+def test_supervisor_closes_and_opens_a_queue(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    row(page, "Sales").click()
+    page.get_by_role("button", name="Close the queue").click()
+    expect(row(page, "Sales")).to_contain_text("closed")
+    page.get_by_role("button", name="Open the queue").click()
+    expect(row(page, "Sales")).to_contain_text("target")
+    queue = house.engine.look(lambda switchboard: switchboard.queue("sales"))
+    assert queue is not None
+    assert queue.open
+
+
+@pytest.mark.parametrize(("size", "least_px"), [(WALL, 60), (LAPTOP, 40)], ids=["wall", "laptop"])
+def test_board_fits_the_screen_and_its_figures_are_large(
+    house: House, pages: Open, size: dict[str, int], least_px: int
+) -> None:
+    house.admit(text="Hi")
+    page = board(pages, house, size=size, language="es-ES")
+    expect(page.get_by_role("columnheader", name="Nivel de servicio")).to_be_visible()
+    expect(row(page, "Support").locator(".c-waiting")).to_have_text("1")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(
+        "(box => box.scrollHeight <= box.clientHeight)(document.querySelector('.queues-place'))"
+    )
+    for selector in (".c-waiting .figure", ".c-longest .figure"):
+        px = float(
+            row(page, "Support")
+            .locator(selector)
+            .evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
+        )
+        assert px >= least_px, selector
+    shot(page, f"board-{size['width']}-es")
+
+
+def test_agents_token_does_not_open_the_board(house: House, pages: Open) -> None:
+    page = pages(f"{house.address}/board/#token={house.token('agent', 'ana')}")
+    expect(page.get_by_role("alert")).to_contain_text("/console/")
+    expect(page.locator(".wall")).to_have_count(0)
+
+
+def test_board_says_that_it_is_stale_and_lives_again(tmp_path: Path, pages: Open) -> None:
+    with open_house(tmp_path) as before:
+        port = before.port
+        page = board(pages, before, allow=("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY_RESPONSE"))
+        before.admit(text="Hi")
+        expect(row(page, "Support").locator(".c-waiting")).to_have_text("1")
+    expect(page.locator(".stale")).to_contain_text("Connection lost. As it was at")
+    with open_house(tmp_path, port=port) as after:
+        expect(page.locator(".stale")).to_be_hidden()
+        after.admit(text="Another")
+        expect(row(page, "Support").locator(".c-waiting")).to_have_text("2")
