@@ -21,6 +21,8 @@ RECONNECT_S: Final = 2.0
 DECLINE_SHARE: Final = 0.03
 OVERLOOK_SHARE: Final = 0.02
 BREAK_EVERY_S: Final = 420.0
+AT_WORK_MIN: Final = 3
+"""Nobody takes a break while fewer colleagues than this are at work."""
 BREAK_S: Final = (30.0, 80.0)
 SILENT_CUSTOMER_S: Final = 240.0
 """After so long without a word from the customer the agent closes the conversation."""
@@ -78,6 +80,7 @@ class _Shift:
         self._cases: dict[int, _Case] = {}
         self._offers: dict[int, trio.CancelScope] = {}
         self._agent: dict[str, Any] = {}
+        self._colleagues: dict[str, str] = {}
         self._agent_changed = trio.Event()
         self._nursery: trio.Nursery
 
@@ -95,6 +98,9 @@ class _Shift:
                 self._agent_changed.set()
                 for view in frame["contacts"]:
                     self._see(view)
+                self._meet(frame.get("agents", []))
+            case "agents":
+                self._meet(frame["agents"])
             case "offer":
                 self._nursery.start_soon(self._consider, frame["contact"], frame["offer"])
             case "withdraw":
@@ -103,6 +109,9 @@ class _Shift:
             case "reply" if not frame["ok"]:
                 # A person too is sometimes too late: the customer has gone, the offer is over.
                 log.info("simulated_agent_refused", agent=self._name, code=frame["code"])
+
+    def _meet(self, colleagues: list[dict[str, Any]]) -> None:
+        self._colleagues |= {one["name"]: one["state"] for one in colleagues if one["name"] != self._name}
 
     def _see(self, view: dict[str, Any]) -> None:
         contact = view["id"]
@@ -216,7 +225,11 @@ class _Shift:
                 await self._temper.ponder(*BREAK_S)
                 await self._command("SetStatus", status="available")
                 until_break_s = self._temper.deadline(self._chance.expovariate(1 / BREAK_EVERY_S))
-            elif trio.current_time() >= until_break_s and not self._agent["works"]:
+            elif trio.current_time() >= until_break_s and not self._agent["works"] and self._may_leave():
                 await self._command("SetStatus", status="break", reason="coffee")
             with trio.move_on_after(STATUS_LOOK_S):
                 await self._agent_changed.wait()
+
+    def _may_leave(self) -> bool:
+        at_work = [state for state in self._colleagues.values() if state not in {"offline", "lost", "break"}]
+        return len(at_work) >= AT_WORK_MIN
