@@ -66,7 +66,7 @@ class ChannelPort:
         self.lanes: Lanes[int, ChannelAsk] = Lanes(nursery, self._perform, paused=True)
         self._signals = Signals(nursery, self._signal)
         self._connecting: dict[int, trio.CancelScope] = {}
-        self._failures: dict[int, int] = {}
+        self._failures: dict[int, tuple[int, int]] = {}
         supervised.on_up = self.lanes.resume
         supervised.on_down = self._down
 
@@ -122,10 +122,12 @@ class ChannelPort:
 
     def _after_failure(self, ask: ChannelAsk, failure: CallFailed) -> float | None:
         """Seconds until the same is tried again, or None: it is given up."""
-        tries = self._failures.get(ask.contact, 0) + 1
-        again = isinstance(ask, DeliverMessage | DisconnectContact) and (
-            (isinstance(ask, DeliverMessage) and self._phase(ask.contact) != "")
-            or tries < TRIES_AFTER_END_MAX
+        tries, tries_after_end = self._failures.get(ask.contact, (0, 0))
+        tries += 1
+        lives = isinstance(ask, DeliverMessage) and self._phase(ask.contact) != ""
+        tries_after_end += not lives
+        again = lives or (
+            isinstance(ask, DeliverMessage | DisconnectContact) and tries_after_end < TRIES_AFTER_END_MAX
         )
         wait_s = min(RETRY_FIRST_S * 2.0 ** min(tries - 1, 16), RETRY_LONGEST_S) if again else None
         self._log.warning(
@@ -137,7 +139,7 @@ class ChannelPort:
             again_in_s=wait_s,
         )
         if again:
-            self._failures[ask.contact] = tries
+            self._failures[ask.contact] = (tries, tries_after_end)
         else:
             self._failures.pop(ask.contact, None)
         return wait_s
