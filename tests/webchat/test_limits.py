@@ -17,11 +17,12 @@ from centralita.plugins import load_plugins
 from centralita.runner.clock import RealClock
 from centralita_webchat import frames
 from centralita_webchat.attachments import Files
+from centralita_webchat.group_commit import StoreError
 from centralita_webchat.pace import KEYS_MAX, Pace
 from centralita_webchat.sessions import Session, Sessions
 from centralita_webchat.sessions import Socket as PageSocket
 from centralita_webchat.settings import FAULTS_MAX, SEND_S_MAX, SOCKETS_WAITING_MAX, WebchatSettings
-from centralita_webchat.store import FileRow, Line, SessionRow, Store, StoreError
+from centralita_webchat.store import FileRow, Line, SessionRow, Store
 from tests.webchat.house import Page, configuration, open_house, open_socket
 
 MINUTE_NS = 60_000_000_000

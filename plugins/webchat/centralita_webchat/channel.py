@@ -21,15 +21,13 @@ from centralita.views import ContactView
 from centralita_webchat import frames
 from centralita_webchat.attachments import Files
 from centralita_webchat.conversations import Conversations, web_handle
+from centralita_webchat.group_commit import StoreError
+from centralita_webchat.housekeeping import Housekeeping
 from centralita_webchat.recovery import Recovery
 from centralita_webchat.sessions import Session, Sessions, Turned
 from centralita_webchat.settings import WebchatSettings
 from centralita_webchat.standing import Standing
-from centralita_webchat.store import ChatRow, Store, StoreError
-
-LOOK_OVER_S: Final = 1.0
-"""How often the housekeeper looks for customers who have gone and phases that nobody told of."""
-ERASE_EVERY_S: Final = 3600.0
+from centralita_webchat.store import ChatRow, Store
 
 _RESTARTING: Final = frames.ErrorFrame(code="unavailable", message="the chat is restarting; try again")
 
@@ -71,15 +69,9 @@ class WebChat:
             ).run()
             self.up = True
             task_status.started()
-            next_erase_s = trio.current_time()
-            while True:
-                if trio.current_time() >= next_erase_s:
-                    erased_n = await self.sessions.erase_old()
-                    self.log.info("webchat_erased_old", files_n=erased_n)
-                    next_erase_s += ERASE_EVERY_S
-                await trio.sleep(LOOK_OVER_S)
-                await self.conversations.look_over()
-                await self.conversations.let_go_of_the_gone()
+            await Housekeeping(
+                self._context, self.settings, self.sessions, self.conversations, self.standing
+            ).run()
         finally:
             self.up = False
             self.conversations.forget_all()

@@ -14,8 +14,6 @@ import re
 from collections.abc import Sequence
 from typing import Final, get_args
 
-import trio
-
 from centralita.errors import EngineStopped
 from centralita.messages import (
     AbandonContact,
@@ -35,7 +33,7 @@ from centralita.views import ContactView
 from centralita_webchat import frames
 from centralita_webchat.sessions import Session, Sessions, Turned
 from centralita_webchat.settings import WebchatSettings
-from centralita_webchat.standing import PHASES, Standing
+from centralita_webchat.standing import Standing
 from centralita_webchat.store import ChatRow, Line, Opening, Store
 
 OUTCOMES: Final = frozenset(get_args(Outcome))
@@ -43,10 +41,6 @@ OUTCOMES: Final = frozenset(get_args(Outcome))
 OVER: Final = ("unknown_contact", "wrong_phase")
 """Refusals that mean: the contact has ended, or is over for the customer."""
 
-LOOKS_AT_ONCE: Final = 100
-"""Conversations looked over before other tasks get a turn."""
-MISSED_MAX: Final = 3
-"""Looks in a row at which the engine does not know a contact, before its conversation is ended."""
 _EMAIL: Final = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s<>\"]{1,63}")
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{4,24}")
 
@@ -136,7 +130,7 @@ class Conversations:
         async with session.lock:
             chat = session.open_chat
             if chat is not None:
-                await self._finish(session, chat, reason="customer ended the chat", wanted=True)
+                await self.finish(session, chat, reason="customer ended the chat", wanted=True)
 
     async def rate(self, session: Session, frame: frames.Rate) -> frames.RatedFrame:
         """Take in the customer's satisfaction, once. Raises Turned when it can't be given."""
@@ -243,48 +237,6 @@ class Conversations:
             chat.contact = view.id
             await self._start(session, chat)
         return session
-
-    # By itself
-
-    async def look_over(self) -> None:
-        """Tell pages what has changed without anybody saying so, and end what the engine no longer knows."""
-        for index, session in enumerate(self._sessions.live()):
-            if index % LOOKS_AT_ONCE == 0:
-                await trio.lowlevel.checkpoint()
-            chat = session.open_chat
-            if chat is None or not chat.contact or session.lock.locked():
-                continue
-            view = self._switchboard.contact(chat.contact, messages=False)
-            if view is None or PHASES.get(view.phase) == "ended":
-                # The engine's own word is on its way, or was lost with something that crashed.
-                session.missed += 1
-                if session.missed >= MISSED_MAX:
-                    await self.ended(session, chat, reason="")
-                continue
-            session.missed = 0
-            told = session.state.phase if session.state is not None else ""
-            # Of a connection the channel itself has told before the engine calls it one.
-            being_connected = view.phase == "connecting" and told == "connected"
-            if told and told != PHASES.get(view.phase, "waiting") and not being_connected:
-                self.standing.show(session, view)
-
-    async def let_go_of_the_gone(self) -> None:
-        """Abandon the contacts of customers whose page has been gone for longer than the grace time."""
-        for session in self._sessions.live():
-            chat = session.open_chat
-            if chat is None:
-                self._sessions.release(session)
-                continue
-            away_s = session.away_since_s
-            if chat.callback or away_s is None or trio.current_time() - away_s < self._settings.grace_s:
-                continue
-            async with session.lock:
-                if session.away_since_s == away_s and session.open_chat is chat:
-                    try:
-                        await self._finish(session, chat, reason="customer's page closed", wanted=False)
-                    except Turned as turned:  # tried again at the next round
-                        self._context.log.warning("webchat_leaving_refused", code=turned.code)
-            self._sessions.release(session)
 
     def forget_all(self) -> None:
         """Leave nothing in memory."""
@@ -404,7 +356,7 @@ class Conversations:
         )
         session.advance(await self._store.add_lines(session.row.id, [line]))
 
-    async def _finish(self, session: Session, chat: ChatRow, *, reason: str, wanted: bool) -> None:
+    async def finish(self, session: Session, chat: ChatRow, *, reason: str, wanted: bool) -> None:
         """End a contact for its customer. A callback goes on unless that is what they want (`wanted`)."""
         if chat.opening is not None:
             await self.open(session, chat)

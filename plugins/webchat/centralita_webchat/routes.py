@@ -23,9 +23,10 @@ from litestar.params import FromPath, FromQuery
 from centralita_webchat import frames
 from centralita_webchat.attachments import MEDIA_TYPES, BadFile, check, make_id
 from centralita_webchat.channel import read_frame
+from centralita_webchat.group_commit import StoreError
 from centralita_webchat.sessions import Session, Socket, Turned
 from centralita_webchat.settings import FAULTS_MAX, FRAME_CHARS_MAX, HELLO_S_MAX, SILENCE_S_MAX
-from centralita_webchat.store import FileRow, StoreError
+from centralita_webchat.store import FileRow
 
 if TYPE_CHECKING:
     from centralita_webchat.channel import WebChat

@@ -24,9 +24,10 @@ from centralita.errors import CentralitaError
 from centralita.protocols import Clock
 from centralita_webchat import frames
 from centralita_webchat.attachments import Files
+from centralita_webchat.group_commit import StoreError
 from centralita_webchat.pace import Pace
 from centralita_webchat.settings import SEND_S_MAX, SOCKETS_WAITING_MAX, WebchatSettings
-from centralita_webchat.store import ChatRow, Line, SessionRow, Store, StoreError
+from centralita_webchat.store import ChatRow, Line, SessionRow, Store
 
 MINUTE_NS: Final = 60 * 1_000_000_000
 DAY_NS: Final = 24 * 60 * MINUTE_NS
