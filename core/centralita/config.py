@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -43,8 +44,9 @@ OWN_MEDIUM: Final = ""
 """In a channel's rule: the medium that the channel's own capabilities name."""
 
 
+@lru_cache(maxsize=4096)
 def ns(seconds: float) -> int:
-    """Seconds as integer nanoseconds."""
+    """Seconds as integer nanoseconds; settings are asked for again and again, so they are remembered."""
     return round(seconds * NS_PER_S)
 
 

@@ -84,12 +84,10 @@ class Engine:
 
     def emit(self, event: AnyEvent) -> None:
         """For stages: make an event true, now."""
-        kind = type(event)
-        ask = ASKS.get(kind)
+        ask, apply, follow = _EFFECTS[event.__class__]
         if ask is not None:
             ask(self.state, event, self._asks)
-        APPLY[kind](self.state, event, self.now_ns)
-        follow = FOLLOW.get(kind)
+        apply(self.state, event, self.now_ns)
         if follow is not None:
             follow(self.lines, event, self.now_ns)
         self._events.append(event)
@@ -143,15 +141,18 @@ class Engine:
         self.now_ns = now_ns = record.at_ns
         for event in record.events:
             kind = type(event)
+            _, apply, follow = _EFFECTS[kind]
             if kind is RingPassed:
                 self.lines.queue.advance(now_ns=now_ns)
-            APPLY[kind](self.state, event, now_ns)
-            follow = FOLLOW.get(kind)
+            apply(self.state, event, now_ns)
             if follow is not None:
                 follow(self.lines, event, now_ns)
             if kind is ContactOffered:
                 self.lines.restore_offer(event, now_ns)  # type: ignore[arg-type]
 
+
+_EFFECTS: Final = {kind: (ASKS.get(kind), apply, FOLLOW.get(kind)) for kind, apply in APPLY.items()}
+"""What an event does, by its type: the ask that follows, the state's change, the lines' move."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(_Snapshot)

@@ -84,7 +84,15 @@ def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
 def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
     lines.replace(contact, now_ns=now_ns)
-    lines.retime(contact)
+    if contact.hops > 1:
+        lines.retime(contact)
+        return
+    # Into its first line a contact comes without any deadline; retiming it would cancel five.
+    timers = lines.timers
+    if contact.deadline_ns:
+        timers.schedule(STAGE, contact.id, contact.deadline_ns)
+    if contact.announce_at_ns:
+        timers.schedule(ANNOUNCE, contact.id, contact.announce_at_ns)
 
 
 def _replaced(lines: Lines, event: Any, now_ns: int) -> None:
@@ -109,7 +117,7 @@ def _offered(lines: Lines, event: ContactOffered, now_ns: int) -> None:
 
 def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
     number = lines.state.agents[event.agent].number
-    lines.lost = lines.queue.accept(event.contact, number, now_ns=now_ns)
+    lines.queue.accept(event.contact, number, now_ns=now_ns)
     lines.timers.schedule(WORK, event.contact, event.connect_by_ns)
     lines.timers.cancel(STAGE, event.contact)
     lines.timers.cancel(ANNOUNCE, event.contact)
@@ -214,6 +222,8 @@ def _wrap_up_ended(lines: Lines, event: WrapUpEnded, now_ns: int) -> None:
 def _ended(lines: Lines, event: ContactEnded, now_ns: int) -> None:
     number = event.contact
     lines.forget(number, now_ns=now_ns)
+    if event.outcome == "served":
+        return  # the end of the service and of the wrap-up have taken its deadlines away
     for kind in (STAGE, WORK, ANNOUNCE, DUE, ASK_AGAIN):
         lines.timers.cancel(kind, number)
 

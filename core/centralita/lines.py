@@ -52,8 +52,6 @@ class Lines:
         self.queue = queue = open_queue(self.core)
         self.timers = open_timers(self.core)
         self.changed = True
-        self.lost: list[int] = []
-        """The agents who lost the last accepted offer to several."""
         self.agent_of: dict[int, str] = {}
         self.known: set[int] = set()
         self.leaving: set[str] = set()
