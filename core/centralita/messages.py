@@ -40,7 +40,7 @@ Direction = Literal["inbound", "outbound", "consultation"]
 
 Outcome = Literal[
     "served",  # an agent spoke with the customer
-    "abandoned",  # the customer left before anybody answered
+    "abandoned",  # the customer left while waiting for an agent, the first or a further one
     "refused",  # the rules turned it away: closed, full, waited too long, nobody signed in
     "overflowed",  # handed on to a place that is not ours
     "resolved_by_bot",  # self-service was enough
