@@ -71,5 +71,8 @@ def starting(where: str) -> Iterator[Any]:
         raise Refused(str(error)) from error
     except CentralitaError as error:
         raise Broken(str(error)) from error
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        # A data folder that can't be made or written; any other OSError is a bug and shown whole.
+        raise Broken(f"{error.filename or where}: {error.strerror}") from error
     finally:
         sys.stderr.flush()

@@ -61,6 +61,14 @@ def test_port_in_use_is_named_and_ends_with_5(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_data_folder_that_cannot_be_made_is_named_and_ends_with_5(tmp_path: Path) -> None:
+    set_up(tmp_path)
+    (tmp_path / "data").touch()
+    done = run("serve", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 5
+    assert done.stderr.splitlines()[-1] == "Error: data/journal: Not a directory"
+
+
 def test_second_daemon_on_the_same_journal_is_refused_with_4(tmp_path: Path) -> None:
     set_up(tmp_path)
     with running(tmp_path) as daemon:
