@@ -77,6 +77,8 @@ export const STRINGS = {
   "break.lunch": ["Lunch", "Comida"],
   "break.training": ["Training", "Formación"],
   "break.meeting": ["Meeting", "Reunión"],
+  "break.no_answer": ["Did not answer", "Sin respuesta"],
+  "break.connection_lost": ["Connection lost", "Conexión perdida"],
 
   "work.offered": ["Offered", "Ofrecido"],
   "work.connecting": ["Connecting", "Conectando"],
