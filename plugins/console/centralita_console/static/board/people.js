@@ -37,7 +37,7 @@ export function makeRibbon(open) {
       reconcile(counts, groups, (group) => group.state, makeCount);
       reconcile(
         bar,
-        groups,
+        groups.filter((group) => group.state !== "offline"),
         (group) => group.state,
         ({ state }) => {
           const part = h("span", { class: state });

@@ -205,22 +205,23 @@ function makeRow(name, open) {
       const level = counted.service_level ?? null;
       setText(title, queue.title || queue.name);
       paintState(state, el, queue);
-      setText(figures.waiting, whole(queue.waiting));
+      say(figures.waiting, whole(queue.waiting));
       setData(el, "quiet", queue.waiting === 0 ? "yes" : null);
       const waits = queue.waiting > 0 && queue.longest_wait_since_ns > 0;
       setData(figures.longest, "since", waits ? ms(queue.longest_wait_since_ns) : null);
-      if (!waits) setText(figures.longest, NOTHING);
+      if (waits) setData(figures.longest, "unknown", null);
+      else say(figures.longest, NOTHING);
       judge(cells.longest, signs.longest, wait);
-      setText(figures.level, level === null ? NOTHING : `${hundredths(level)} %`);
+      say(figures.level, level === null ? NOTHING : `${hundredths(level)} %`);
       judge(cells.level, signs.level, judgeLevel(level));
       bar.firstChild.style.setProperty("--share", String(level ?? 0));
       bar.lastChild.style.setProperty("--goal", String(goals.service_level_goal));
       show(bar, level !== null);
-      setText(figures.abandoned, counted.abandoned === undefined ? NOTHING : whole(counted.abandoned));
+      say(figures.abandoned, counted.abandoned === undefined ? NOTHING : whole(counted.abandoned));
       setText(rate, counted.abandon_rate ? `${hundredths(counted.abandon_rate)} %` : "");
-      setText(figures.asa, seconds(counted.asa_s));
-      setText(figures.aht, seconds(counted.aht_s));
-      setText(figures.free, whole(queue.agents_available));
+      say(figures.asa, seconds(counted.asa_s));
+      say(figures.aht, seconds(counted.aht_s));
+      say(figures.free, whole(queue.agents_available));
       setText(present, t("queues.of_present", { n: queue.agents_present }));
       setData(
         cells.agents,
@@ -240,6 +241,12 @@ function paintState(state, row, queue) {
   setData(row, "open", queue.open ? "yes" : "no");
   if (!queue.open) replace(state, icon("lock"), t("queues.closed"));
   else setText(state, t("queues.target", { time: span(queue.answer_target_s) }));
+}
+
+/** Sets a figure; what is not known yet stands back. */
+function say(node, text) {
+  setText(node, text);
+  setData(node, "unknown", text === NOTHING ? "yes" : null);
 }
 
 const seconds = (value) => (value === null || value === undefined ? NOTHING : duration(value * 1000));

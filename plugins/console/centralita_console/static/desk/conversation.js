@@ -80,7 +80,7 @@ function makeHead(current) {
     "header",
     { class: "head" },
     kind,
-    h("div", { class: "head-words" }, h("div", { class: "head-line" }, who, state, time), facts),
+    h("div", { class: "head-words" }, who, h("div", { class: "head-line" }, state, time, facts)),
     h("div", { class: "head-do", role: "toolbar", "aria-label": t("talk.actions") }, Object.values(buttons)),
   );
   return {

@@ -97,9 +97,11 @@ export const dialsByHand = (contact) =>
   handleToReach(contact) !== "" && model.channels[contact.callback_channel || contact.channel]?.dial !== true;
 
 /** Whether written words reach the other side: on a call, dialled by whomever, they would not. */
-export const writes = (contact) =>
-  contact.direction === "consultation" ||
-  !(["voice", "video", "callback"].includes(contact.medium) || dialsByHand(contact));
+export function writes(contact) {
+  if (contact.direction === "consultation") return true;
+  const medium = model.channels[contact.callback_channel || contact.channel]?.medium ?? contact.medium;
+  return !["voice", "video"].includes(medium) && !dialsByHand(contact);
+}
 
 /** Whether the customer is there now; e-mail and the like are read later. */
 export const isLive = (contact) =>
