@@ -18,8 +18,8 @@ const LEVEL_MAX: i64 = 10;
 /// Why a call was refused; the queue is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// An id or a handle that nobody gave out.
-    Unknown(String),
+    /// An id or a handle that nobody gave out: what it was to be, and the id.
+    Unknown(&'static str, i64),
     /// A value out of range, or something that is so already.
     Invalid(String),
 }
@@ -27,8 +27,8 @@ pub enum Refused {
 pub(crate) type Outcome<T> = Result<T, Refused>;
 
 #[cold]
-pub(crate) fn unknown<T>(what: &str, id: i64) -> Outcome<T> {
-    Err(Refused::Unknown(format!("{what} {id}")))
+pub(crate) fn unknown<T>(what: &'static str, id: i64) -> Outcome<T> {
+    Err(Refused::Unknown(what, id))
 }
 
 #[cold]
@@ -84,6 +84,10 @@ pub(crate) const ORDER_KEYS: [(&str, OrderKey); 8] = [
     ("random", OrderKey::Random),
 ];
 
+/// At most four required skills with levels; all ones when there are more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Packed(u64);
+
 /// Skills with levels, ascending by skill, packed as `skill << 4 | level`, and one bit a skill (modulo
 /// 64) to reject most misfits at once.
 #[derive(PartialEq, Eq, Hash, Default)]
@@ -120,6 +124,30 @@ impl Skills {
     #[inline]
     pub(crate) fn meet(&self, required: &Skills) -> bool {
         required.mask & !self.mask == 0 && self.meet_exactly(required)
+    }
+
+    /// The levels in one word, where they fit.
+    pub(crate) fn packed(&self) -> Packed {
+        let fits = self.levels.len() <= 4 && self.levels.iter().all(|packed| *packed < 1 << 16);
+        let word = |word: u64, packed: &u32| word << 16 | u64::from(*packed);
+        Packed(fits.then(|| self.levels.iter().fold(0, word)).unwrap_or(u64::MAX))
+    }
+
+    /// As `meet`, for packed levels whose skills are all here; None when they did not fit.
+    #[inline]
+    pub(crate) fn meet_packed(&self, Packed(mut word): Packed) -> Option<bool> {
+        if word == u64::MAX {
+            return None;
+        }
+        while word != 0 {
+            let wanted = (word & 0xFFFF) as u32;
+            let found = self.levels.iter().find(|held| **held >> 4 >= wanted >> 4);
+            if found.is_none_or(|held| held >> 4 != wanted >> 4 || *held < wanted) {
+                return Some(false);
+            }
+            word >>= 16;
+        }
+        Some(true)
     }
 
     fn meet_exactly(&self, required: &Skills) -> bool {
@@ -205,7 +233,7 @@ impl<T: Hash + Eq> Interned<T> {
         handle
     }
 
-    fn check(&self, what: &str, handle: i64) -> Outcome<u32> {
+    fn check(&self, what: &'static str, handle: i64) -> Outcome<u32> {
         if (0..self.kept.len() as i64).contains(&handle) {
             Ok(handle as u32)
         } else {

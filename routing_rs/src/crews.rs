@@ -26,6 +26,8 @@ pub(crate) struct Agent {
     pub(crate) id: u64,
     pub(crate) since_ns: i64,
     pub(crate) turn: u64,
+    /// The agent's part of the digest as it stands.
+    pub(crate) digest: u64,
     pub(crate) given: u32,
     pub(crate) profile: u32,
     pub(crate) load: u32,
@@ -130,25 +132,16 @@ impl Crews {
         smaller
     }
 
+    /// How many media any requirement is on.
+    #[inline]
+    pub(crate) fn media_n(&self) -> usize {
+        self.units_min.len()
+    }
+
     pub(crate) fn learn_profile(&mut self, profile: u32) {
         while self.crews.len() <= profile as usize {
             self.crews.push(Crew::default());
         }
-    }
-
-    /// Whether a load leaves room for anything at all.
-    #[inline]
-    pub(crate) fn has_room(&self, loads: &Loads, load: u32, profile: u32, catalogue: &Catalogue) -> bool {
-        (0..self.units_min.len()).any(|medium| {
-            fits(
-                loads,
-                load,
-                profile,
-                catalogue,
-                medium as u32,
-                self.units_min[medium],
-            )
-        })
     }
 
     fn ranking(&self, projection: usize, agent: &Agent, at: u32) -> Ranking {
@@ -257,6 +250,39 @@ impl Crews {
             self.present
                 .set(agent.profile, skills.iter().map(|(skill, _)| skill), joined);
         }
+    }
+}
+
+/// What one agent has room for, on each medium, found once for a whole scan.
+pub(crate) struct Rooms(SmallVec<[i64; 8]>);
+
+impl Rooms {
+    /// The most units a contact on each of `media_n` media may take; negative when none may come.
+    #[inline]
+    pub(crate) fn new(agent: &Agent, media_n: usize, loads: &Loads, catalogue: &Catalogue) -> Self {
+        let profile = catalogue.profile_at(agent.profile);
+        let room = |medium: usize| {
+            let medium = medium as u32;
+            if !profile.limits.is_empty() && loads.held(agent.load, medium) >= profile.limit(medium) {
+                return -1;
+            }
+            profile.capacity - loads.blocking(agent.load, medium)
+        };
+        Self((0..media_n).map(room).collect())
+    }
+
+    #[inline]
+    pub(crate) fn fit(&self, medium: u32, units: i64) -> bool {
+        self.0.get(medium as usize).is_some_and(|room| *room >= units)
+    }
+
+    /// Whether there is room for the least that any requirement takes.
+    #[inline]
+    pub(crate) fn fit_any(&self, crews: &Crews) -> bool {
+        self.0
+            .iter()
+            .zip(&crews.units_min)
+            .any(|(room, least)| room >= least)
     }
 }
 

@@ -73,3 +73,36 @@ pub(crate) fn lot(seed: u64, contact: u64, agent: u64) -> i64 {
 pub(crate) fn spread(id: u64) -> u64 {
     fold(id ^ SALT[0], SALT[6])
 }
+
+/// A quick hasher for keys made of a few numbers.
+#[derive(Default)]
+pub(crate) struct Folder(u64);
+
+impl std::hash::Hasher for Folder {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_i32(&mut self, value: i32) {
+        self.write_u64(u64::from(value as u32));
+    }
+
+    fn write_i64(&mut self, value: i64) {
+        self.write_u64(value as u64);
+    }
+
+    #[inline]
+    fn write_u64(&mut self, value: u64) {
+        self.0 = fold(self.0.rotate_left(5) ^ value ^ SALT[1], SALT[6]);
+    }
+}

@@ -5,14 +5,16 @@
 //! one rate the order is that of the effective times, whatever the clock says.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
 use crate::catalogue::Catalogue;
-use crate::hash::{Tag, digest};
-use crate::order::standing;
+use crate::hash::{Folder, Tag, digest};
+use crate::order::{glance, standing};
 use crate::ranked::Ranked;
 
 /// A credit that is the contact's own, kept with its exceptions: see `Lanes::credit_class`.
 pub(crate) const OWN_CREDIT: i64 = i64::MIN;
+pub(crate) const NO_GLANCE: u64 = u64::MAX;
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 const CREDIT_CLASSES_MAX: usize = 64;
@@ -44,6 +46,9 @@ pub(crate) struct Lane {
 pub(crate) struct Stall {
     pub(crate) requirement: u32,
     pub(crate) rate: u32,
+    /// What the requirement takes of whom.
+    pub(crate) medium: u32,
+    pub(crate) units: i64,
     /// The lanes with someone in them, highest priority first.
     pub(crate) lanes: Vec<u32>,
 }
@@ -71,11 +76,13 @@ impl Head {
 
 #[derive(Default)]
 pub(crate) struct Lanes {
-    handles: HashMap<LaneKey, u32>,
+    handles: HashMap<LaneKey, u32, BuildHasherDefault<Folder>>,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) stalls: Vec<Stall>,
     /// By stall; apart from the stalls so that a scan reads few lines.
     pub(crate) heads: Vec<Head>,
+    /// By stall: the head's standing at a glance, NO_GLANCE when there is none. A scan reads little else.
+    pub(crate) glances: Vec<u64>,
     /// By requirement: its stalls.
     pub(crate) of_requirement: Vec<Vec<u32>>,
     /// How many stalls with a head there are at each rate.
@@ -128,7 +135,7 @@ impl Lanes {
         let hash = digest(Tag::Lane, [required, order, weights[0], weights[1], 0, 0]);
         let ladder = catalogue.ladder_hash(key.ladder);
         let rest_hash = digest(Tag::Rest, [ladder, u64::from(key.rung), u64::MAX, 0, 0, 0]);
-        let (stall, new) = self.stall(key.requirement, key.rate);
+        let (stall, new) = self.stall(key.requirement, key.rate, catalogue);
         let lane = Lane {
             key,
             stall,
@@ -148,7 +155,7 @@ impl Lanes {
         (handle, new.then_some(stall))
     }
 
-    fn stall(&mut self, requirement: u32, rate: u32) -> (u32, bool) {
+    fn stall(&mut self, requirement: u32, rate: u32, catalogue: &Catalogue) -> (u32, bool) {
         while self.of_requirement.len() <= requirement as usize {
             self.of_requirement.push(Vec::new());
             self.recent.push(NOWHERE);
@@ -162,12 +169,17 @@ impl Lanes {
         }
         let stall = self.stalls.len() as u32;
         stalls.push(stall);
+        let required = catalogue.requirement_at(requirement);
+        let (medium, units) = (required.medium, required.units);
         self.stalls.push(Stall {
             requirement,
             rate,
+            medium,
+            units,
             lanes: Vec::new(),
         });
         self.heads.push(Head::empty(rate));
+        self.glances.push(NO_GLANCE);
         (stall, true)
     }
 
@@ -255,23 +267,27 @@ impl Lanes {
     fn refresh(&mut self, stall: u32) -> bool {
         let Stall { rate, lanes, .. } = &self.stalls[stall as usize];
         let mut head = Head::empty(*rate);
+        let mut glanced = NO_GLANCE;
         for lane in lanes {
             let one = &self.lanes[*lane as usize];
-            if let Some((effective_ns, contact)) = one.entries.first() {
-                let standing = standing(one.key.priority, effective_ns);
-                if (standing, contact) < (head.standing, head.contact) {
-                    head = Head {
-                        standing,
-                        contact,
-                        lane: *lane,
-                        rate: *rate,
-                    };
-                } else if standing >> 64 > head.standing >> 64 {
-                    break;
-                }
+            let Some((effective_ns, contact)) = one.entries.first() else {
+                continue;
+            };
+            let standing = standing(one.key.priority, effective_ns);
+            if (standing, contact) < (head.standing, head.contact) {
+                head = Head {
+                    standing,
+                    contact,
+                    lane: *lane,
+                    rate: *rate,
+                };
+                glanced = glance(one.key.priority, effective_ns);
+            } else if standing >> 64 > head.standing >> 64 {
+                break;
             }
         }
         let before = std::mem::replace(&mut self.heads[stall as usize], head);
+        self.glances[stall as usize] = glanced;
         if (before.lane == NOWHERE) != (head.lane == NOWHERE) {
             self.count_rate(head.rate, head.lane != NOWHERE);
         }

@@ -11,18 +11,29 @@ use std::collections::BinaryHeap;
 
 use smallvec::SmallVec;
 
-use crate::catalogue::{Order, OrderKey, Outcome, Requirement, time};
-use crate::crews::{Agent, fits};
+use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, time};
+use crate::crews::{Agent, Rooms, fits};
 use crate::hash::lot;
-use crate::lanes::NOWHERE;
+use crate::lanes::{NO_GLANCE, NOWHERE};
 use crate::order::Place;
 use crate::queue::{Contact, Enqueue, Queue};
+use crate::ranked::Ranked;
+use crate::shelves::Shelved;
 
 /// What a contact's order compares agents by, smaller first; the agent's id ends it.
 pub(crate) type Choice = SmallVec<[i64; 6]>;
 
-/// A contact that may be next, and the agent who brought it in, if one did.
-type Candidate = Reverse<(Place, Option<u32>)>;
+/// Who brought a candidate in, and so what to propose next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Itself,
+    Agent(u32),
+    /// The lane, and the contact's effective time in it.
+    Lane(u32, i64),
+}
+
+/// A contact that may be next.
+type Candidate = Reverse<(Place, Source)>;
 
 /// Pairs of contact and agent, in the order made.
 pub type Pairs = Vec<(u64, u64)>;
@@ -108,31 +119,36 @@ impl Queue {
         }
     }
 
+    /// Several changed: the candidates they bring in, or when they are very many those of all lanes.
     fn match_many(&mut self, now_ns: i64, pairs: &mut Pairs) {
-        let mut heap: BinaryHeap<Candidate> = BinaryHeap::new();
-        let mut agents = std::mem::take(&mut self.dirty_agents);
+        let agents = std::mem::take(&mut self.dirty_agents);
+        let contacts = std::mem::take(&mut self.dirty_contacts);
         for at in &agents {
             self.settle(*at);
         }
-        if std::mem::take(&mut self.dirty_everyone) {
-            let open = self
-                .agents
-                .iter()
-                .filter(|(_, one)| one.filed || one.reserver.is_some());
-            agents = open.map(|(at, _)| at).collect();
-        }
-        for at in agents {
-            self.propose(at, now_ns, &mut heap);
-        }
-        for contact in std::mem::take(&mut self.dirty_contacts) {
-            if let Some(one) = self.find(contact).filter(|one| one.waiting) {
-                heap.push(Reverse((self.place(&one, now_ns), None)));
+        let mut heap = BinaryHeap::new();
+        // Each contact taken spoils what other agents had in view: the square of their number bounds it.
+        if std::mem::take(&mut self.dirty_everyone) || agents.len().pow(2) > self.lanes.stalls.len() + 64 {
+            self.propose_lanes(now_ns, &mut heap);
+        } else {
+            for at in agents {
+                self.propose(at, now_ns, &mut heap);
+            }
+            for one in contacts
+                .into_iter()
+                .filter_map(|contact| self.find(contact))
+                .filter(|one| one.waiting)
+            {
+                heap.push(Reverse((self.place(&one, now_ns), Source::Itself)));
             }
         }
         while let Some(Reverse((place, source))) = heap.pop() {
+            let mut barred_alone = true;
             if let Some(mut one) = self.find(place.contact).filter(|one| one.waiting) {
+                barred_alone = one.card.exceptions != NOWHERE;
                 let chosen = self.choose(&one, now_ns);
                 if !chosen.is_empty() {
+                    barred_alone = true;
                     self.give_to(&mut one, &chosen, now_ns, pairs);
                 }
                 // Agents whom a reservation caught or let go.
@@ -141,16 +157,47 @@ impl Queue {
                     self.propose(at, now_ns, &mut heap);
                 }
             }
-            if let Some(at) = source {
-                self.propose(at, now_ns, &mut heap);
+            match source {
+                Source::Itself => {}
+                Source::Agent(at) => self.propose(at, now_ns, &mut heap),
+                Source::Lane(lane, effective_ns) => {
+                    let entries = &self.lanes.lanes[lane as usize].entries;
+                    // What nobody can take today, nobody can take further back in the lane either.
+                    if barred_alone && let Some(next) = entries.after((effective_ns, place.contact)) {
+                        self.propose_lane(lane, next, now_ns, &mut heap);
+                    }
+                }
             }
         }
     }
 
     fn propose(&self, at: u32, now_ns: i64, heap: &mut BinaryHeap<Candidate>) {
         if let Some(one) = self.best_contact(at, now_ns) {
-            heap.push(Reverse((self.place(&one, now_ns), Some(at))));
+            heap.push(Reverse((self.place(&one, now_ns), Source::Agent(at))));
         }
+    }
+
+    fn propose_lanes(&self, now_ns: i64, heap: &mut BinaryHeap<Candidate>) {
+        for lane in self.lanes.stalls.iter().flat_map(|stall| &stall.lanes) {
+            if let Some(first) = self.lanes.lanes[*lane as usize].entries.first() {
+                self.propose_lane(*lane, first, now_ns, heap);
+            }
+        }
+        for one in self
+            .prefers
+            .values()
+            .flatten()
+            .filter_map(|contact| self.find(*contact))
+        {
+            if self.own(&one).is_some_and(|own| own.private) {
+                heap.push(Reverse((self.place(&one, now_ns), Source::Itself)));
+            }
+        }
+    }
+
+    fn propose_lane(&self, lane: u32, entry: (i64, u64), now_ns: i64, heap: &mut BinaryHeap<Candidate>) {
+        let place = self.lane_place(lane, entry.0, entry.1, now_ns);
+        heap.push(Reverse((place, Source::Lane(lane, entry.0))));
     }
 
     fn give_to(&mut self, one: &mut Contact, chosen: &[u32], now_ns: i64, pairs: &mut Pairs) {
@@ -170,9 +217,7 @@ impl Queue {
         if one.available
             && !one.filed
             && one.reserver.is_none()
-            && self
-                .crews
-                .has_room(&self.loads, one.load, one.profile, &self.catalogue)
+            && Rooms::new(one, self.crews.media_n(), &self.loads, &self.catalogue).fit_any(&self.crews)
         {
             one.filed = true;
             self.crews.file(one, at, &self.catalogue);
@@ -185,14 +230,14 @@ impl Queue {
     /// The first contact in order that an agent is eligible for.
     pub(crate) fn best_contact(&self, at: u32, now_ns: i64) -> Option<Contact> {
         let agent = &self.agents[at];
-        if !agent.available
-            || !self
-                .crews
-                .has_room(&self.loads, agent.load, agent.profile, &self.catalogue)
-        {
+        if !agent.available {
             return None;
         }
-        let mut best = self.first_reachable(agent, now_ns);
+        let rooms = self.rooms(agent);
+        if !rooms.fit_any(&self.crews) {
+            return None;
+        }
+        let mut best = self.first_reachable(agent, &rooms, now_ns);
         if !self.prefers.is_empty()
             && let Some(preferring) = self.prefers.get(&agent.id)
         {
@@ -212,18 +257,22 @@ impl Queue {
         })
     }
 
+    fn rooms(&self, agent: &Agent) -> Rooms {
+        Rooms::new(agent, self.crews.media_n(), &self.loads, &self.catalogue)
+    }
+
     /// The first contact in a lane that an agent is eligible for.
-    fn first_reachable(&self, agent: &Agent, now_ns: i64) -> Option<Contact> {
+    fn first_reachable(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<Contact> {
         let stall = if self.shelves.dispersed {
-            self.first_shelved(agent, now_ns)
+            self.first_shelved(agent, rooms, now_ns)
         } else if self.lanes.one_rate() {
-            self.first_adjacent(agent)
+            self.first_adjacent(agent, rooms)
         } else {
-            self.first_adjacent_at(agent, now_ns)
+            self.first_adjacent_at(agent, rooms, now_ns)
         }?;
         let one = self.find(self.lanes.heads[stall as usize].contact)?;
         if self.excludes(&one, agent.id) {
-            self.first_allowed(agent, now_ns)
+            self.first_allowed(agent, rooms, now_ns)
         } else {
             Some(one)
         }
@@ -233,75 +282,105 @@ impl Queue {
         self.own(one).is_some_and(|own| own.excluded.contains(&agent))
     }
 
-    #[inline]
-    fn first_adjacent(&self, agent: &Agent) -> Option<u32> {
-        let heads = &self.lanes.heads;
-        let (mut standing, mut contact, mut found) = (u128::MAX, u64::MAX, None);
+    fn first_adjacent(&self, agent: &Agent, rooms: &Rooms) -> Option<u32> {
+        let (heads, glances) = (&self.lanes.heads, &self.lanes.glances);
+        let mut best = NO_GLANCE;
+        let mut found: Option<u32> = None;
         for stall in &self.shelves.adjacent[agent.profile as usize] {
+            let glanced = glances[*stall as usize];
+            if glanced > best || glanced == NO_GLANCE || !self.stall_fits(*stall, rooms) {
+                continue;
+            }
             let head = &heads[*stall as usize];
-            if (head.standing < standing || head.standing == standing && head.contact < contact)
-                && self.stall_fits(*stall, agent)
-            {
-                (standing, contact, found) = (head.standing, head.contact, Some(*stall));
+            let before = found.map(|found| &heads[found as usize]);
+            if before.is_none_or(|before| (head.standing, head.contact) < (before.standing, before.contact)) {
+                (best, found) = (glanced, Some(*stall));
             }
         }
         found
     }
 
-    fn first_adjacent_at(&self, agent: &Agent, now_ns: i64) -> Option<u32> {
+    fn first_adjacent_at(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<u32> {
         let stalls = self.shelves.adjacent[agent.profile as usize].iter();
         let waiting = stalls.filter(|stall| self.lanes.heads[**stall as usize].lane != NOWHERE);
-        let able = waiting.filter(|stall| self.stall_fits(**stall, agent));
+        let able = waiting.filter(|stall| self.stall_fits(**stall, rooms));
         able.min_by_key(|stall| self.head_place(**stall, now_ns)).copied()
     }
 
-    fn first_shelved(&self, agent: &Agent, now_ns: i64) -> Option<u32> {
-        let profile = self.catalogue.profile_at(agent.profile);
-        let one_rate = self.lanes.one_rate();
-        let mut best: Option<(u128, u64, u32)> = None;
-        let mut best_place: Option<Place> = None;
-        for case in &self.shelves.cases {
-            let own = profile.skills.iter().map(|(skill, _)| skill + 1);
-            let shelves = std::iter::once(0)
-                .chain(own)
-                .filter_map(|shelf| case.shelves.get(shelf as usize));
-            for shelf in shelves {
-                for entry in shelf.iter() {
-                    let worse = if one_rate {
-                        best.is_some_and(|(standing, contact, _)| {
-                            (standing, contact) < (entry.standing, entry.contact)
-                        })
-                    } else {
-                        best_place.is_some_and(|place| place < self.head_place(entry.stall, now_ns))
+    fn first_shelved(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<u32> {
+        let skills = &self.catalogue.profile_at(agent.profile).skills;
+        let mut best: Option<u32> = None;
+        if !self.lanes.one_rate() {
+            for case in &self.shelves.cases {
+                for (_, shelf) in case.shelves_for(skills) {
+                    let sooner = |stall: u32, best: u32| {
+                        self.head_place(stall, now_ns) < self.head_place(best, now_ns)
                     };
-                    if worse {
-                        break;
-                    }
-                    if entry.skills & !profile.skills.mask != 0 {
-                        continue;
-                    }
-                    let required = self.required_by(entry.stall);
-                    if profile.skills.meet(&required.skills) && self.has_room(required, agent) {
-                        best = Some((entry.standing, entry.contact, entry.stall));
-                        if !one_rate {
-                            best_place = Some(self.head_place(entry.stall, now_ns));
-                        }
-                        break;
-                    }
+                    best = self
+                        .first_on(case.shelf(shelf), skills, rooms, best, sooner)
+                        .or(best);
                 }
             }
+            return best;
         }
-        best.map(|(_, _, stall)| stall)
+        let sooner = |stall: u32, best: u32| {
+            let (head, best) = (
+                &self.lanes.heads[stall as usize],
+                &self.lanes.heads[best as usize],
+            );
+            (head.standing, head.contact) < (best.standing, best.contact)
+        };
+        // The shelves whose first came first are read first: few others need reading then.
+        let mut shelves: SmallVec<[Reverse<(u64, u32, u32)>; 136]> = SmallVec::new();
+        for (at, case) in self.shelves.cases.iter().enumerate() {
+            shelves.extend(
+                case.shelves_for(skills)
+                    .map(|(glance, shelf)| Reverse((glance, at as u32, shelf))),
+            );
+        }
+        let mut heap = BinaryHeap::from(shelves.into_vec());
+        while let Some(Reverse((glance, case, shelf))) = heap.pop() {
+            if best.is_some_and(|best| self.lanes.glances[best as usize] < glance) {
+                break;
+            }
+            let shelf = self.shelves.cases[case as usize].shelf(shelf);
+            best = self.first_on(shelf, skills, rooms, best, sooner).or(best);
+        }
+        best
+    }
+
+    /// The first stall of a shelf that these skills and rooms serve, if it comes sooner than the best so far.
+    fn first_on(
+        &self,
+        shelf: &Ranked<Shelved>,
+        skills: &Skills,
+        rooms: &Rooms,
+        best: Option<u32>,
+        sooner: impl Fn(u32, u32) -> bool,
+    ) -> Option<u32> {
+        for entry in shelf.iter() {
+            if best.is_some_and(|best| !sooner(entry.stall, best)) {
+                return None;
+            }
+            let meets = || {
+                let packed = skills.meet_packed(entry.levels);
+                packed.unwrap_or_else(|| skills.meet(&self.required_by(entry.stall).skills))
+            };
+            if entry.skills & !skills.mask == 0 && self.stall_fits(entry.stall, rooms) && meets() {
+                return Some(entry.stall);
+            }
+        }
+        None
     }
 
     /// As `first_reachable` when contacts exclude the agent: merges whole lanes instead of heads. It costs
     /// as much as there are contacts, waiting in front, that this very agent declined.
-    fn first_allowed(&self, agent: &Agent, now_ns: i64) -> Option<Contact> {
+    fn first_allowed(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<Contact> {
         let mut heap = BinaryHeap::new();
         let skills = &self.catalogue.profile_at(agent.profile).skills;
-        for (at, stall) in self.lanes.stalls.iter().enumerate() {
+        for stall in &self.lanes.stalls {
             let reachable = skills.meet(&self.catalogue.requirement_at(stall.requirement).skills);
-            if stall.lanes.is_empty() || !reachable || !self.stall_fits(at as u32, agent) {
+            if stall.lanes.is_empty() || !reachable || !rooms.fit(stall.medium, stall.units) {
                 continue;
             }
             for lane in &stall.lanes {
@@ -349,8 +428,9 @@ impl Queue {
     }
 
     #[inline]
-    fn stall_fits(&self, stall: u32, agent: &Agent) -> bool {
-        self.has_room(self.required_by(stall), agent)
+    fn stall_fits(&self, stall: u32, rooms: &Rooms) -> bool {
+        let one = &self.lanes.stalls[stall as usize];
+        rooms.fit(one.medium, one.units)
     }
 
     #[inline]

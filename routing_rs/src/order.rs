@@ -27,3 +27,12 @@ pub(crate) fn standing(priority: i32, effective_ns: i64) -> u128 {
     let effective = effective_ns as u64 ^ 1 << 63;
     u128::from(priority) << 64 | u128::from(effective)
 }
+
+/// A standing in 64 bits: whoever has the smaller stands sooner, whoever has the same must be compared in
+/// full. Priorities beyond a byte and times within 256 ns of each other run together.
+#[inline]
+pub(crate) fn glance(priority: i32, effective_ns: i64) -> u64 {
+    let priority = (127 - priority.clamp(-127, 127)) as u64;
+    let effective = (effective_ns as u64 ^ 1 << 63) >> 8;
+    priority << 56 | effective
+}

@@ -47,7 +47,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Int {
 impl From<Refused> for PyErr {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Unknown(what) => PyKeyError::new_err(what),
+            Refused::Unknown(what, id) => PyKeyError::new_err(format!("{what} {id}")),
             Refused::Invalid(why) => PyValueError::new_err(why),
         }
     }

@@ -275,8 +275,9 @@ impl Queue {
         if self.agent_of.get(agent).is_some() {
             return invalid(format!("agent {agent} is here already"));
         }
-        let made = Agent {
+        let mut made = Agent {
             id: agent,
+            digest: 0,
             since_ns,
             turn,
             given,
@@ -288,7 +289,8 @@ impl Queue {
             reserver: None,
             hands: SmallVec::new(),
         };
-        self.digest = self.digest.wrapping_add(self.agent_digest(&made));
+        made.digest = self.agent_digest(&made);
+        self.digest = self.digest.wrapping_add(made.digest);
         self.crews.count(&made, true, &self.catalogue);
         self.loads.count(IDLE, true);
         let at = self.agents.add(made);
@@ -342,7 +344,7 @@ impl Queue {
         for contact in &hands {
             self.take_hand(*contact, at);
         }
-        self.digest = self.digest.wrapping_sub(self.agent_digest(&self.agents[at]));
+        self.digest = self.digest.wrapping_sub(self.agents[at].digest);
         self.crews.count(&self.agents[at], false, &self.catalogue);
         self.loads.count(IDLE, false);
         if self.agents[at].dirty {
@@ -388,9 +390,9 @@ impl Queue {
     /// Changes an agent's own figures and keeps the digest.
     fn amend(&mut self, at: u32, change: impl FnOnce(&mut Agent)) {
         self.touch(at);
-        let before = self.agent_digest(&self.agents[at]);
         change(&mut self.agents[at]);
         let after = self.agent_digest(&self.agents[at]);
+        let before = std::mem::replace(&mut self.agents[at].digest, after);
         self.digest = self.digest.wrapping_add(after).wrapping_sub(before);
     }
 
@@ -779,7 +781,7 @@ impl Queue {
     #[inline]
     fn shelve(&mut self, lane: u32) {
         let stall = self.lanes.lanes[lane as usize].stall;
-        self.shelves.head_changed(stall, &self.catalogue, &self.lanes);
+        self.shelves.head_changed(stall, &self.lanes);
     }
 
     fn look_at_contact(&mut self, contact: u64) {
@@ -845,8 +847,14 @@ impl Queue {
         } else {
             self.held.remove(contact);
         }
-        self.digest = self.digest.wrapping_sub(self.contact_digest(&one));
-        let key = self.key_of(&one);
+        self.forget_rules(&one);
+    }
+
+    /// Forgets what a contact, in no table any more, had besides.
+    fn forget_rules(&mut self, one: &Contact) {
+        let contact = one.id;
+        self.digest = self.digest.wrapping_sub(self.contact_digest(one));
+        let key = self.key_of(one);
         if key.ladder != NO_LADDER {
             self.timers.cancel(RING, contact);
         }
@@ -1013,10 +1021,13 @@ impl Queue {
     pub fn finish(&mut self, contact: i64, agent: i64, now_ns: i64) -> Outcome<()> {
         let (one, at) = self.holding(contact, agent)?;
         time("now_ns", now_ns)?;
-        self.take_hand(one.id, at);
+        self.drop_hand(one.id, at);
         self.amend(at, |agent| agent.since_ns = now_ns);
-        if self.held.get(one.id).is_some_and(|held| held.holder == NO_AGENT) {
-            self.forget(one.id);
+        if one.holder == at {
+            self.held.remove(one.id);
+            self.forget_rules(&one);
+        } else {
+            self.release(one.id, at);
         }
         Ok(())
     }
@@ -1122,6 +1133,13 @@ impl Queue {
 
     /// Takes a contact out of an agent's hands; it stays held, by whoever else has it.
     fn take_hand(&mut self, contact: u64, at: u32) -> Hand {
+        let hand = self.drop_hand(contact, at);
+        self.release(contact, at);
+        hand
+    }
+
+    /// The agent's half of `take_hand`.
+    fn drop_hand(&mut self, contact: u64, at: u32) -> Hand {
         self.touch(at);
         let agent = &mut self.agents[at];
         let Some(place) = agent.hands.iter().position(|hand| hand.contact == contact) else {
@@ -1135,20 +1153,25 @@ impl Queue {
             .loads
             .step(agent.load, u32::from(hand.medium), i64::from(hand.units), -1);
         self.digest = self.digest.wrapping_sub(self.hand_digest(at, &hand));
-        if let Some(mut held) = self.held.get(contact) {
-            if held.holder == SEVERAL {
-                let holders = &mut self.exceptions[held.card.exceptions].holders;
-                holders.retain(|other| *other != at);
-                if let [last] = holders[..] {
-                    holders.clear();
-                    held.holder = last;
-                }
-            } else {
-                held.holder = NO_AGENT;
-            }
-            self.held.set(contact, held);
-        }
         hand
+    }
+
+    /// The contact's half of `take_hand`.
+    fn release(&mut self, contact: u64, at: u32) {
+        let Some(mut held) = self.held.get(contact) else {
+            return;
+        };
+        if held.holder == SEVERAL {
+            let holders = &mut self.exceptions[held.card.exceptions].holders;
+            holders.retain(|other| *other != at);
+            if let [last] = holders[..] {
+                holders.clear();
+                held.holder = last;
+            }
+        } else {
+            held.holder = NO_AGENT;
+        }
+        self.held.set(contact, held);
     }
 
     fn take_back(&mut self, contact: u64, at: u32, now_ns: i64) {
@@ -1189,24 +1212,25 @@ impl Queue {
     }
 
     fn holding(&self, contact: i64, agent: i64) -> Outcome<(Contact, u32)> {
-        // The few in hand are asked before the many who wait.
-        let held = u64::try_from(contact)
-            .ok()
-            .and_then(|contact| self.held.get(contact));
-        let one = match held {
-            Some(Held { card, holder }) => Contact {
-                id: contact as u64,
+        // The few in hand are asked before the many who wait, and mostly tell the agent's index too.
+        if let Ok(id) = u64::try_from(contact)
+            && let Some(Held { card, holder }) = self.held.get(id)
+        {
+            let one = Contact {
+                id,
                 card,
                 waiting: false,
                 holder,
-            },
-            None => self.contact(contact)?,
-        };
-        let at = self.agent(agent)?;
-        if self.hand(one.id, at).is_none() {
-            return invalid(format!("agent {agent} does not have contact {contact}"));
+            };
+            let known = holder < SEVERAL && self.agents[holder].id as i64 == agent;
+            let at = if known { holder } else { self.agent(agent)? };
+            if known || self.hand(id, at).is_some() {
+                return Ok((one, at));
+            }
         }
-        Ok((one, at))
+        self.contact(contact)?;
+        self.agent(agent)?;
+        invalid(format!("agent {agent} does not have contact {contact}"))
     }
 
     fn not_holding(&self, contact: i64, agent: i64) -> Outcome<(Contact, u32)> {

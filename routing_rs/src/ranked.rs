@@ -148,6 +148,16 @@ impl<K: Ord + Copy> Ranked<K> {
         }
     }
 
+    /// The next key after this one, which need not be here.
+    pub(crate) fn after(&self, key: K) -> Option<K> {
+        let at = self.blocks.partition_point(|block| block.last <= key);
+        let block = self.blocks.get(at)?;
+        block
+            .items
+            .get(block.items.partition_point(|item| *item <= key))
+            .copied()
+    }
+
     /// How many keys are smaller.
     pub(crate) fn rank(&self, key: K) -> usize {
         let at = self.blocks.partition_point(|block| block.last < key);

@@ -2,31 +2,74 @@
 //!
 //! While distinct requirements and profiles are few, each profile lists the stalls it can serve, and a
 //! freed agent compares their heads. When they multiply, such lists would cost their product, so the
-//! heads are shelved instead, each under the rarest skill it requires, in order; a freed agent reads only
-//! the shelves of their own skills, and each only as far as someone better placed was found elsewhere.
+//! heads are shelved instead, each under the two rarest skills it requires, in order; a freed agent reads
+//! only the shelves of their own pairs of skills, and each only as far as someone better placed was found
+//! elsewhere. Under one skill alone the shelves would be long and mostly of those who lack another.
 
-use crate::catalogue::Catalogue;
-use crate::lanes::{Lanes, NOWHERE};
+use smallvec::SmallVec;
+
+use crate::catalogue::{Catalogue, Packed, Skills};
+use crate::lanes::{Lanes, NO_GLANCE, NOWHERE};
 use crate::ranked::Ranked;
 
 /// Past so many stalls, or pairs of profile and stall, the lists are given up for shelves.
 const STALLS_MAX: usize = 2048;
 const PAIRS_MAX: usize = 2_000_000;
 
-/// The head of a stall on a shelf, with what rejects most misfits at once.
+/// Skills beyond so many share shelves.
+const SHELVED_SKILLS: u32 = 1024;
+
+/// The head of a stall on a shelf, with what it requires where that is little.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shelved {
     pub(crate) standing: u128,
     pub(crate) contact: u64,
     pub(crate) skills: u64,
+    pub(crate) levels: Packed,
     pub(crate) stall: u32,
 }
 
-/// Shelves for one medium and rate: by skill, the first for those who require none.
+/// Shelves for one medium and rate.
 pub(crate) struct Case {
     pub(crate) medium: u32,
     pub(crate) rate: u32,
-    pub(crate) shelves: Vec<Ranked<Shelved>>,
+    /// By `shelf_of`: the glance of the first on the shelf, and its place in `shelves` from 1.
+    slots: Vec<(u64, u32)>,
+    shelves: Vec<Ranked<Shelved>>,
+}
+
+impl Case {
+    /// The shelves of those with these skills that have something on them, with the glance of their first.
+    pub(crate) fn shelves_for(&self, skills: &Skills) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let own: SmallVec<[u32; 24]> = skills.iter().map(|(skill, _)| skill % SHELVED_SKILLS).collect();
+        let pairs = (0..own.len()).flat_map(move |high| {
+            let own = own.clone();
+            (0..=high).map(move |low| shelf_of(own[low], own[high]))
+        });
+        let slots = std::iter::once(0)
+            .chain(pairs)
+            .filter_map(|slot| self.slots.get(slot as usize));
+        slots.filter(|(glance, _)| *glance != NO_GLANCE).copied()
+    }
+
+    pub(crate) fn shelf(&self, shelf: u32) -> &Ranked<Shelved> {
+        &self.shelves[shelf as usize - 1]
+    }
+}
+
+/// The place of a pair of skills, or of one skill with itself; 0 is for those who require none.
+fn shelf_of(one: u32, other: u32) -> u32 {
+    let (low, high) = (one.min(other), one.max(other));
+    1 + high * (high + 1) / 2 + low
+}
+
+#[derive(Clone, Copy)]
+struct Filed {
+    case: u32,
+    slot: u32,
+    skills: u64,
+    levels: Packed,
+    now: Option<(u128, u64)>,
 }
 
 #[derive(Default)]
@@ -36,8 +79,8 @@ pub(crate) struct Shelves {
     pairs_n: usize,
     pub(crate) dispersed: bool,
     pub(crate) cases: Vec<Case>,
-    /// By stall: its case and shelf, and what of it stands there.
-    filed: Vec<(u32, u32, Option<Shelved>)>,
+    /// By stall: where it stands, and its head there.
+    filed: Vec<Filed>,
     /// By skill: how many profiles have it.
     profiles_with: Vec<u32>,
 }
@@ -85,9 +128,9 @@ impl Shelves {
 
     /// Notes that a stall's head is another, or that it has one again, or none.
     #[inline]
-    pub(crate) fn head_changed(&mut self, stall: u32, catalogue: &Catalogue, lanes: &Lanes) {
+    pub(crate) fn head_changed(&mut self, stall: u32, lanes: &Lanes) {
         if self.dispersed {
-            self.reshelve(stall, catalogue, lanes);
+            self.reshelve(stall, lanes);
         }
     }
 
@@ -115,61 +158,72 @@ impl Shelves {
         let one = &lanes.stalls[stall as usize];
         let required = catalogue.requirement_at(one.requirement);
         let with = |skill: u32| self.profiles_with.get(skill as usize).copied().unwrap_or(0);
-        let rarest = required
-            .skills
-            .iter()
-            .map(|(skill, _)| skill)
-            .min_by_key(|skill| (with(*skill), *skill));
-        let shelf = rarest.map_or(0, |skill| skill + 1);
+        let mut skills: Vec<u32> = required.skills.iter().map(|(skill, _)| skill).collect();
+        skills.sort_unstable_by_key(|skill| (with(*skill), *skill));
+        let slot = match skills[..] {
+            [] => 0,
+            [only] => shelf_of(only % SHELVED_SKILLS, only % SHELVED_SKILLS),
+            [rarest, next, ..] => shelf_of(rarest % SHELVED_SKILLS, next % SHELVED_SKILLS),
+        };
         let known = self
             .cases
             .iter()
-            .position(|case| (case.medium, case.rate) == (required.medium, one.rate));
+            .position(|case| (case.medium, case.rate) == (one.medium, one.rate));
         let case = known.unwrap_or_else(|| {
+            let (slots, shelves) = (Vec::new(), Vec::new());
             self.cases.push(Case {
-                medium: required.medium,
+                medium: one.medium,
                 rate: one.rate,
-                shelves: Vec::new(),
+                slots,
+                shelves,
             });
             self.cases.len() - 1
         });
-        let shelves = &mut self.cases[case].shelves;
-        if shelves.len() <= shelf as usize {
-            shelves.resize_with(shelf as usize + 1, Ranked::default);
+        let Case { slots, shelves, .. } = &mut self.cases[case];
+        if slots.len() <= slot as usize {
+            slots.resize(slot as usize + 1, (NO_GLANCE, 0));
         }
-        while self.filed.len() <= stall as usize {
-            self.filed.push((NOWHERE, NOWHERE, None));
+        if slots[slot as usize].1 == 0 {
+            shelves.push(Ranked::default());
+            slots[slot as usize].1 = shelves.len() as u32;
         }
-        self.filed[stall as usize] = (case as u32, shelf, None);
-        self.reshelve(stall, catalogue, lanes);
+        let (skills, levels) = (required.skills.mask, required.skills.packed());
+        let filed = Filed {
+            case: case as u32,
+            slot,
+            skills,
+            levels,
+            now: None,
+        };
+        debug_assert_eq!(self.filed.len(), stall as usize, "stalls are shelved in turn");
+        self.filed.push(filed);
+        self.reshelve(stall, lanes);
     }
 
-    fn reshelve(&mut self, stall: u32, catalogue: &Catalogue, lanes: &Lanes) {
-        let (case, shelf, before) = self.filed[stall as usize];
-        let head = lanes.heads[stall as usize];
-        let skills = before.map_or_else(
-            || {
-                catalogue
-                    .requirement_at(lanes.stalls[stall as usize].requirement)
-                    .skills
-                    .mask
-            },
-            |before| before.skills,
-        );
-        let now = (head.lane != NOWHERE).then_some(Shelved {
-            standing: head.standing,
-            contact: head.contact,
+    fn reshelve(&mut self, stall: u32, lanes: &Lanes) {
+        let filed = &mut self.filed[stall as usize];
+        let Filed { skills, levels, .. } = *filed;
+        let head = &lanes.heads[stall as usize];
+        let of = |(standing, contact)| Shelved {
+            standing,
+            contact,
             skills,
+            levels,
             stall,
-        });
-        let shelf = &mut self.cases[case as usize].shelves[shelf as usize];
-        if let Some(before) = before {
-            shelf.remove(before);
+        };
+        let case = &mut self.cases[filed.case as usize];
+        let (glanced, shelf) = &mut case.slots[filed.slot as usize];
+        let shelf = &mut case.shelves[*shelf as usize - 1];
+        if let Some(before) = filed.now.take() {
+            shelf.remove(of(before));
         }
-        if let Some(now) = now {
-            shelf.insert(now);
+        if head.lane != NOWHERE {
+            filed.now = Some((head.standing, head.contact));
+            shelf.insert(of((head.standing, head.contact)));
         }
-        self.filed[stall as usize].2 = now;
+        *glanced = shelf
+            .first()
+            .map_or(NO_GLANCE, |first| lanes.glances[first.stall as usize]);
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -184,6 +238,11 @@ impl Shelves {
             .flat_map(|case| &case.shelves)
             .map(Ranked::bytes)
             .sum();
-        adjacent + shelves + self.filed.capacity() * size_of::<(u32, u32, Option<Shelved>)>()
+        let slots: usize = self
+            .cases
+            .iter()
+            .map(|case| case.slots.len() * 16 + case.shelves.len() * 40)
+            .sum();
+        adjacent + shelves + slots + self.filed.capacity() * size_of::<Filed>()
     }
 }
