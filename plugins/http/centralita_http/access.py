@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import trio
 from litestar.connection import ASGIConnection
@@ -172,8 +172,8 @@ class Gate:
     def _is_ours(self, origin: str, connection: Connection) -> bool:
         if origin in self._settings.origins:
             return True
-        parts = urlsplit(origin)
-        return bool(parts.netloc) and parts.netloc == connection.headers.get("host", "")
+        place = _place(origin)
+        return place is not None and place.netloc == connection.headers.get("host", "")
 
     async def _in_thread(self, what: Any, text: str) -> Token | None:
         found: Token | None = await trio.to_thread.run_sync(what, text, limiter=self._threads)
@@ -218,7 +218,8 @@ def is_this_machine(connection: Connection) -> bool:
     A proxy on this machine forwards others' requests, and a page can point a name of its own at
     127.0.0.1; so the address alone is not believed.
     """
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
+    place = _place(f"//{connection.headers.get('host', '')}")
+    host = (place.hostname if place is not None else None) or ""
     forwarded = any(
         name in connection.headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host")
     )
@@ -247,6 +248,15 @@ def _check_own(own: str | None, caller: Caller, connection: Connection, switchbo
         yours = contact is not None and any(work.agent == caller.agent for work in contact.works)
     if not yours:
         raise Rejected(403, "not_yours", f"this {own} is not yours")
+
+
+def _place(url: str) -> SplitResult | None:
+    """A URL in its parts, when it names a host at all."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts if parts.netloc else None
 
 
 def _is_loopback(text: str) -> bool:

@@ -172,6 +172,8 @@ class _Body:
         with trio.move_on_at(self._deadline):
             message = await self._receive()
             self._note(message)
+            if message["type"] == "http.disconnect":
+                raise HTTPException(status_code=400, detail="the body ended before its end")
             if self._bytes_n > self._bytes_max:
                 raise HTTPException(status_code=413, detail=_too_large(self._bytes_max))
             return message

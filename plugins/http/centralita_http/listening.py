@@ -66,7 +66,11 @@ class PatientStream(Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send, in at most `send_s`; then the reader is taken for gone (BrokenResourceError)."""
         with trio.move_on_after(self._send_s) as patience:
-            await self._stream.send_all(data)
+            try:
+                await self._stream.send_all(data)
+            except trio.BusyResourceError:
+                # Hypercorn sends under a lock, but says goodbye (`send_eof`) without it.
+                raise trio.BrokenResourceError("the connection is being closed") from None
         if patience.cancelled_caught:
             # What was half written can't be continued, and a polite close would wait for the reader too.
             await trio.aclose_forcefully(self)
