@@ -176,6 +176,9 @@ class Capabilities(Frozen):
     dial: bool = False
     """Can begin a contact: place a call, write first."""
     announce: bool = True
+    consult: bool = False
+    """Brings two agents together beside the customer (calls). Without it a consultation stays among
+    the desks, and the channel is asked nothing about it."""
 
 
 @runtime_checkable

@@ -144,7 +144,7 @@ def test_unknown_type_is_told_with_those_known() -> None:
     )
     with pytest.raises(ConfigurationError) as raised:
         load_plugins([House()], entry_points=False).prepare(configuration.components)
-    assert raised.value.problems == ["channels.shop.type was 'wbchat'; known: scripted"]
+    assert raised.value.problems == ["channels.shop.type was 'wbchat'; known: program, scripted"]
 
 
 def test_settings_faults_are_told_all_with_their_paths() -> None:

@@ -12,8 +12,6 @@ from typing import Final, assert_never
 import structlog
 import trio
 
-from centralita.engine import Engine
-from centralita.look import contact_view
 from centralita.messages import (
     AnnounceWait,
     ConnectContact,
@@ -27,6 +25,7 @@ from centralita.messages import (
 from centralita.protocols import Announcement, Channel, Outgoing, Signal
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Lanes
+from centralita.runner.recent import RecentEngine
 from centralita.runner.signals import Signals
 from centralita.runner.supervise import CallFailed, Supervised
 
@@ -54,7 +53,7 @@ class ChannelPort:
         supervised: Supervised,
         *,
         nursery: trio.Nursery,
-        engine: Engine,
+        engine: RecentEngine,
         inbox: CommandInbox,
         log: structlog.stdlib.BoundLogger,
     ) -> None:
@@ -100,6 +99,11 @@ class ChannelPort:
     async def _carry_out(self, ask: ChannelAsk) -> None:
         channel, call = self._channel, self.supervised.call
         where = (ask.contact, ask.provider_id)
+        if not channel.capabilities.consult and self._engine.parent_of(ask.contact):
+            # Two agents at their desks are together as soon as the second has accepted.
+            if isinstance(ask, ConnectContact):
+                await self._inbox.submit(ReportConnection(contact=ask.contact, agent=ask.agent, made=True))
+            return
         match ask:
             case DeliverMessage():
                 await call(channel.send, self._outgoing(ask), limit_s=CALL_S)
@@ -148,7 +152,7 @@ class ChannelPort:
         """Connect, and report how it went; whatever goes wrong is reported too."""
         contact = self._engine.state.contacts.get(ask.contact)
         work = contact.works.get(ask.agent) if contact is not None else None
-        view = contact_view(self._engine, ask.contact)
+        view = self._engine.view(ask.contact)
         if contact is None or view is None or work is None or work.state != "connecting":
             return
         limit_s = self._engine.state.config.queues[contact.queue].connect_s if contact.queue else CONNECT_S

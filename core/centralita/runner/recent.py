@@ -37,6 +37,13 @@ class RecentEngine(Engine):
                 self._ended.popitem(last=False)
         super().emit(event)
 
+    def parent_of(self, contact: int) -> int:
+        """The customer's contact that a consultation belongs to; 0 for any other contact."""
+        live = self.state.contacts.get(contact)
+        if live is None and (ended := self._ended.get(contact)) is not None:
+            live = ended[0]
+        return live.parent if live is not None else 0
+
     def view(self, contact: int, *, messages: bool = True) -> ContactView | None:
         """A contact, live or ended a short while ago; None when unknown."""
         live = contact_view(self, contact, messages=messages)

@@ -132,10 +132,11 @@ async def serve(
         service = Service(read_configuration(config), plugins, **settings)
         try:
             async with trio.open_nursery() as nursery:
+                # A signal during a long recovery is kept, and stops the engine once it has started.
+                nursery.start_soon(_watch, signals, service)
                 switchboard = await nursery.start(service.run)
                 if ready is not None:
                     await ready(switchboard)
-                nursery.start_soon(_watch, signals, service)
                 await service.stopped.wait()
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:

@@ -22,7 +22,7 @@ import trio
 
 from centralita.errors import CentralitaError, EngineStopped
 from centralita.messages import AnyCommand, MarkComponentDown, MarkComponentUp
-from centralita.protocols import Clock, Inbox
+from centralita.protocols import Clock, Component, Inbox
 from centralita.runner.inbox import CommandInbox
 from centralita.views import ComponentView
 
@@ -214,6 +214,10 @@ class Supervised:
             self._life = None
 
     async def _run_once(self, *, task_status: trio.TaskStatus[None]) -> None:
+        if not isinstance(self.component, Component):
+            # What only brings routes has nothing to run.
+            task_status.started()
+            await trio.sleep_forever()
         await self.component.run(self._inbox, task_status=task_status)
         raise Returned
 
