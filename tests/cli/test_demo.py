@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from centralita.config import load
 from centralita_cli.demo import customers, words
+from centralita_cli.demo.sockets import JsonSocket, connected
 from tests.cli.conftest import COMPANY, Call
 from tests.cli.daemon import CENTRALITA, STOP_S, environment
 
@@ -113,6 +115,50 @@ def test_people_come_talk_and_are_served_and_the_demo_leaves_nothing_behind(port
     finally:
         demo.kill()
         demo.communicate()
+
+
+async def test_colleague_takes_over_a_visitor_whom_ana_hands_on(port: int) -> None:
+    demo = start(port, "--quiet", "--speed", "20")
+    try:
+        said = await trio.to_thread.run_sync(read_until, demo, "Ctrl-C")
+        token = re.search(r"/console/#token=(\S+)", said)[1]  # type: ignore[index]
+        with trio.fail_after(TAKE_PART_S):
+            async with connected(f"ws://127.0.0.1:{port}/ws/desk") as ana:
+                await ana.send(type="auth", token=token)
+                hello = await frame_of(ana, "hello")
+                colleagues = hello["agents"]
+                while "ben" not in {one["name"] for one in colleagues if one["state"] == "idle"}:
+                    colleagues = (await frame_of(ana, "agents"))["agents"]
+                async with connected(f"ws://127.0.0.1:{port}/chat/shop/ws") as visitor:
+                    await visitor.send(type="hello")
+                    await visitor.send(type="message", message_id="m1", text="Do you sell candles, too?")
+                    offer = await frame_of(ana, "offer")
+                    contact = offer["contact"]["id"]
+                    await ana.send(
+                        id=1, command="AnswerOffer", contact=contact, offer=offer["offer"], accept=True
+                    )
+                    while (state := await frame_of(visitor, "state"))["phase"] != "connected":
+                        pass
+                    assert state["agent_title"] == "Ana"
+                    await ana.send(id=2, command="PostMessage", contact=contact, text="My colleague knows.")
+                    await ana.send(id=3, command="TransferContact", contact=contact, target={"agent": "ben"})
+                    while (answer := await frame_of(visitor, "message"))["author_title"] != "Ben":
+                        pass
+                    assert answer["text"] == "Hello, Ben here. I have read what you wrote. How can I help?"
+                    await visitor.send(type="message", message_id="m2", text="Candles?", chat=1)
+                    while (answer := await frame_of(visitor, "message"))["author"] != "agent":
+                        pass
+                    assert answer["text"] in words.ANSWERS_TO_ANYTHING["en"]
+    finally:
+        demo.kill()
+        demo.communicate()
+
+
+async def frame_of(socket: JsonSocket, kind: str) -> dict[str, Any]:
+    """The next frame of a kind; others are passed over."""
+    while (frame := await socket.receive())["type"] != kind:
+        pass
+    return frame
 
 
 def test_quiet_demo_has_nobody_but_the_visitor(port: int) -> None:

@@ -175,7 +175,8 @@ class _Shift:
         contact, view = case.view["id"], case.view
         language = words.language_of(view["channel"])
         own = [m["number"] for m in view["messages"] if m["author_id"] == self._name]
-        case.answered = max([case.answered, *own])
+        spoken = [m["number"] for m in view["messages"] if self._is_answer(m, view)]
+        case.answered = max([case.answered, *spoken])
         asked = [m for m in view["messages"] if self._is_for_me(m, view) and m["number"] > case.answered]
         if asked:
             case.answered = asked[-1]["number"]
@@ -196,6 +197,12 @@ class _Shift:
         if asked and words.is_goodbye(asked[-1]["text"]):
             await self._temper.ponder(2.0, 6.0)
             await self._command("EndContact", contact=contact)
+
+    def _is_answer(self, message: dict[str, Any], view: dict[str, Any]) -> bool:
+        """Whether an agent has said it: what a colleague answered before handing over is answered."""
+        if view["direction"] == "consultation":
+            return bool(message["author_id"] == self._name)
+        return bool(message["author"] == "agent" and not message["internal"])
 
     def _is_for_me(self, message: dict[str, Any], view: dict[str, Any]) -> bool:
         if view["direction"] == "consultation":
