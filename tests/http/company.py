@@ -162,11 +162,11 @@ class Company:
             base_url=self.door.address, headers=headers, timeout=PATIENCE_S, trust_env=False, **settings
         )
 
-    async def token(self, role: str, agent: str = "") -> str:
+    async def token(self, role: str, agent: str = "", **settings: Any) -> str:
         """A token of a role, made over the interface, once."""
         key = (role, agent)
         if key not in self._tokens:
-            async with self.client(self.admin) as client:
+            async with self.client(self.admin, **settings) as client:
                 body = {"name": f"{role} {agent}", "role": role, "agent": agent}
                 made = await client.post("/api/tokens", json=body)
                 assert made.status_code == 201, made.text

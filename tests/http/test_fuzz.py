@@ -111,18 +111,17 @@ def fuzz(
     """Run `try_one(company, case)` for cases drawn by Hypothesis, in one server."""
 
     async def main() -> None:
-        async with company(folder, http={"limits": OPEN_LIMITS}) as shop:
+        async with company(folder, http={"limits": OPEN_LIMITS}) as shop, shop.client(shop.admin) as client:
             await shop.admit("1")
             cases = await strategy(shop)
 
             @settings(max_examples=examples, suppress_health_check=list(HealthCheck), deadline=None)
             @given(cases)
             def run(case: Any) -> None:
-                trio.from_thread.run(try_one, shop, case)
+                trio.from_thread.run(try_one, shop, client, case)
 
             await trio.to_thread.run_sync(run)
-            async with shop.client(shop.admin) as client:
-                assert (await client.get("/readyz")).status_code == 200
+            assert (await client.get("/readyz")).status_code == 200
 
     with structlog.testing.capture_logs() as logs:
         trio.run(main)
@@ -134,15 +133,13 @@ def fuzz(
 
 
 def test_requests_after_the_openapi_document_leave_no_500(tmp_path: Path) -> None:
-    clients: dict[Company, httpx.AsyncClient] = {}
-
     async def document(shop: Company) -> st.SearchStrategy[Any]:
-        clients[shop] = shop.client(shop.admin)
-        return requests((await clients[shop].get("/schema/openapi.json")).json())
+        async with shop.client() as client:
+            return requests((await client.get("/schema/openapi.json")).json())
 
-    async def send(shop: Company, case: tuple[str, str, bytes]) -> None:
+    async def send(_: Company, client: httpx.AsyncClient, case: tuple[str, str, bytes]) -> None:
         method, path, body = case
-        answer = await clients[shop].request(method, path, content=body)
+        answer = await client.request(method, path, content=body)
         assert answer.status_code in ALLOWED, (case, answer.status_code, answer.text)
         if answer.status_code >= 400:
             told = answer.json()
@@ -189,7 +186,7 @@ async def raw_cases(_: Company) -> st.SearchStrategy[Any]:
 
 
 def test_bytes_of_any_kind_end_at_most_their_own_connection(tmp_path: Path) -> None:
-    async def send(shop: Company, case: bytes) -> None:
+    async def send(shop: Company, _: httpx.AsyncClient, case: bytes) -> None:
         async with await shop.stream() as stream:
             try:
                 await stream.send_all(case)
@@ -223,7 +220,7 @@ async def frames(_: Company) -> st.SearchStrategy[Any]:
 
 
 def test_frames_of_any_kind_leave_the_desk_standing(tmp_path: Path) -> None:
-    async def send(shop: Company, case: str | bytes) -> None:
+    async def send(shop: Company, _: httpx.AsyncClient, case: str | bytes) -> None:
         async with shop.desk("ana") as ana:
             try:
                 await ana.socket.send_message(case)

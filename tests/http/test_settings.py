@@ -67,3 +67,14 @@ def test_bad_setting_is_named(kind: type[msgspec.Struct], raw: dict[str, object]
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(raw, kind)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [HttpSettings, DoorLimits, DeskSettings])
+def test_every_setting_is_in_the_document(kind: type[msgspec.Struct]) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
+    missing = [
+        field
+        for field in kind.__struct_fields__
+        if f"`{field}`" not in document and f"{field} =" not in document
+    ]
+    assert missing == [] if kind is not HttpSettings else missing == ["limits"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+from trio_websocket import wrap_client_stream
 
 from centralita.errors import CentralitaError, ConfigurationError
 from centralita_http.door import PORT_FILE
@@ -63,6 +64,13 @@ async def test_tls_serves_rest_and_desk_and_sets_a_secure_cookie(tmp_path: Path)
             assert answer.status_code == 200
             assert "secure" in answer.headers["set-cookie"].lower()
             assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        token = await shop.token("agent", "ana", verify=trusted)
+        secure = trio.SSLStream(await shop.stream(), trusted, server_hostname="127.0.0.1")
+        async with secure, trio.open_nursery() as nursery:
+            headers = [(b"authorization", f"Bearer {token}".encode())]
+            desk = await wrap_client_stream(nursery, secure, "127.0.0.1", "/ws/desk", extra_headers=headers)
+            assert '"hello"' in await desk.get_message()
+            await desk.aclose()
         plain = await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         assert plain.status_code == 0, "who speaks no TLS gets no answer"
         await eventually(lambda: shop.door.connections_open == 0)

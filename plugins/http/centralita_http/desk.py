@@ -206,7 +206,7 @@ class WebSocketDesk:
 
     async def _tell_presence(self, agent: str) -> None:
         async with self._settling[agent]:
-            here = agent in self._windows
+            here = bool(self._windows.get(agent))
             if self._running is None or here == (agent in self._present):
                 return
             status = self._settings.sign_in_as
