@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from centralita import open_engine
 from centralita.messages import AnswerOffer, AnyCommand, EndContact, PostMessage, SignIn
 from centralita.protocols import Switchboard
 
+HANDSHAKE_S = 2
 PATIENCE_S = 10
 """How long a test waits for something that must come."""
 
@@ -126,7 +127,14 @@ async def open_socket(base: str, *, origin: str = "") -> AsyncIterator[WebSocket
     stream = await trio.open_tcp_stream("127.0.0.1", int(host.partition(":")[2]))
     try:
         async with trio.open_nursery() as nursery:
-            yield await wrap_client_stream(nursery, stream, host, f"/{path}/ws", extra_headers=headers)
+            socket = None
+            with trio.move_on_after(
+                HANDSHAKE_S
+            ):  # trio-websocket waits for ever for one that hung up at once
+                socket = await wrap_client_stream(nursery, stream, host, f"/{path}/ws", extra_headers=headers)
+            if socket is None:
+                raise HandshakeError
+            yield socket
             nursery.cancel_scope.cancel()
     finally:
         await trio.aclose_forcefully(stream)  # trio-websocket leaves it open when the line breaks early

@@ -2,9 +2,13 @@
 
 import os
 import random
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 import trio
@@ -15,6 +19,7 @@ from centralita_webchat.store import ChatRow, Opening, SessionRow, Store
 from tests.webchat.house import House, Page, open_house
 
 SEEDS = [int(os.environ["WEBCHAT_SEED"])] if "WEBCHAT_SEED" in os.environ else [1, 2, 3]
+KILLS = 3
 BROKEN = (ConnectionClosed, HandshakeError, DisconnectionTimeout, OSError, trio.BrokenResourceError)
 
 
@@ -27,12 +32,15 @@ class BadLine:
         self.good = False
         self.breaks = 0
 
+    async def reach(self) -> trio.SocketStream:
+        while True:
+            try:
+                return await trio.open_tcp_stream("127.0.0.1", self.target)
+            except OSError:
+                await trio.sleep(0.05)  # the daemon is between two lives
+
     async def carry(self, client: trio.SocketStream) -> None:
-        try:
-            server = await trio.open_tcp_stream("127.0.0.1", self.target)
-        except OSError:
-            await trio.aclose_forcefully(client)
-            return
+        server = await self.reach()
         left = 1_000_000_000 if self.good else self.chance.randrange(300, 9000)
         async with server, client, trio.open_nursery() as nursery:
 
@@ -64,7 +72,7 @@ async def bad_line(chance: random.Random) -> AsyncIterator[tuple[BadLine, int]]:
         nursery.cancel_scope.cancel()
 
 
-async def stay(page: Page, words: list[str], until_n: int) -> None:
+async def stay(page: Page, words: list[str], until_n: int, *, pause_s: float = 0.005) -> None:
     """Say the words, whatever happens to the line, until the page has `until_n` messages and all are taken in."""
     to_say = iter(enumerate(words))
     while True:
@@ -81,7 +89,7 @@ async def stay(page: Page, words: list[str], until_n: int) -> None:
                     else:
                         index, text = following
                         await page.send(f"m{index}", text)
-                        await trio.sleep(0.005)
+                        await trio.sleep(pause_s)
         except* BROKEN:
             pass
         await trio.sleep(0.02)
@@ -118,6 +126,46 @@ async def test_broken_line_loses_and_repeats_nothing(tmp_path: Path, seed: int) 
         assert house.said(contact.id) == mine
         assert [text for text in page.texts if text.startswith("agent")] == theirs
         assert [text for text in page.texts if text.startswith("customer")] == mine
+
+
+async def kill_and_start_again(folder: Path, page: Page, port: int, chance: random.Random) -> None:
+    """A daemon that is killed again and again, some messages on; the last life is left in peace."""
+    command = [sys.executable, "-m", "tests.webchat.serving", str(folder), str(port)]
+    for life in range(KILLS + 1):
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(partial(trio.run_process, command, check=False, stdout=DEVNULL))
+            if life < KILLS:
+                enough = len(page.lines) + chance.randrange(3, 20)
+                with trio.fail_after(30):
+                    while len(page.lines) < enough:
+                        await trio.sleep(0.001)
+            else:
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    process.kill()
+            process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS[:1])
+async def test_killed_daemon_loses_and_repeats_nothing(tmp_path: Path, seed: int) -> None:
+    print(f"WEBCHAT_SEED={seed}")
+    chance = random.Random(seed)
+    words = [f"customer {number}" for number in range(60)]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with bad_line(chance) as (line, line_port):
+        line.good, line.target = True, port
+        page = Page(f"127.0.0.1:{line_port}/chat/shop_chat")
+        with trio.fail_after(90):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(kill_and_start_again, tmp_path, page, port, chance)
+                await stay(page, words, 2 * len(words), pause_s=0.03)
+                nursery.cancel_scope.cancel()
+    assert [text for text in page.texts if text.startswith("customer")] == words
+    assert [text for text in page.texts if text.startswith("echo")] == [f"echo {text}" for text in words]
+    assert {line["chat"] for line in page.lines} == {1}
 
 
 async def test_restart_of_the_daemon_resumes_session_contact_and_messages(tmp_path: Path) -> None:
