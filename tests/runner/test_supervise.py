@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from centralita.errors import PluginError
-from centralita.messages import AdmitContact, MarkComponentDown, MarkComponentUp, Tick
+from centralita.messages import AdmitContact, MarkComponentDown, MarkComponentUp, PostMessage, Tick
 from centralita.protocols import Inbox
 from centralita.runner import supervise
 from centralita.runner.inbox import COMPONENT_COMMANDS_MAX
@@ -100,28 +100,42 @@ async def test_component_that_never_says_it_has_started_is_restarted(
         assert house["channels.mail"].lives == 2
 
 
+async def hang(*_: Any) -> None:
+    await trio.sleep_forever()
+
+
 async def test_component_whose_calls_hang_is_restarted_and_works_again(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     house = House({"desks.floor": lambda desk: setattr(desk, "accepts", True)})
     async with house.open(tmp_path) as switchboard:
         channel = house["channels.shop"]
-
-        async def hang(*_: Any) -> None:
-            await trio.sleep_forever()
-
-        channel.script["announce"] = hang
-        channel.script["connect"] = hang
-        await sign_in(switchboard, "ana", "bea")
-        await channel.inbox.submit(AdmitContact(channel="shop", provider_id="p1"))
+        channel.script["send"] = hang
+        await sign_in(switchboard, "ana")
+        contact = (await channel.inbox.submit(AdmitContact(channel="shop", provider_id="p1"))).contact
+        await channel.wait_for("connect")
+        await trio.sleep(1)
+        await switchboard.submit(PostMessage(contact=contact, author="agent", author_id="ana", text="hola"))
         with trio.fail_after(3600):
             while channel.lives < 2:
                 await trio.sleep(1)
-        channel.script.clear()
-        with trio.fail_after(3600):
-            while switchboard.contacts(phase="connected") == []:
-                await trio.sleep(1)
+        assert len(channel.of("send")) == supervise.HANGS_MAX
+        del channel.script["send"]
+        await channel.wait_for("send", supervise.HANGS_MAX + 1)
         assert state(switchboard, "channels.shop")[:2] == ("up", 1)
+
+
+async def test_telephone_that_nobody_answers_is_no_hang(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House({"desks.floor": lambda desk: setattr(desk, "accepts", True)})
+    async with house.open(tmp_path) as switchboard:
+        channel = house["channels.shop"]
+        channel.script["connect"] = hang
+        await sign_in(switchboard, "ana", "bea")
+        await channel.inbox.submit(AdmitContact(channel="shop", provider_id="p1"))
+        await channel.wait_for("connect", 2 * supervise.HANGS_MAX)
+        assert state(switchboard, "channels.shop")[:2] == ("up", 0)
 
 
 async def test_desk_that_crashes_loses_its_agents_who_come_back_by_signing_in(

@@ -283,4 +283,4 @@ def _shares(components: Sequence[Supervised], limit_s: float) -> Iterable[tuple[
     until_s = trio.current_time() + limit_s
     for index, component in enumerate(components):
         if component.is_up:
-            yield component, max((until_s - trio.current_time()) / (len(components) - index), 0.001)
+            yield component, (until_s - trio.current_time()) / (len(components) - index)

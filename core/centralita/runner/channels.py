@@ -156,27 +156,24 @@ class ChannelPort:
         if contact is None or view is None or work is None or work.state != "connecting":
             return
         limit_s = self._engine.state.config.queues[contact.queue].connect_s if contact.queue else CONNECT_S
-        report = ReportConnection(contact=ask.contact, agent=ask.agent, made=False)
-        with trio.CancelScope() as scope:
-            self._connecting[ask.contact] = scope
-            try:
-                made = await self.supervised.call(
-                    self._channel.connect,
-                    view,
-                    agent=ask.agent,
-                    callback_handle=ask.callback_handle,
-                    limit_s=limit_s,
-                )
-                report = self._report(ask, made)
-            except CallFailed as failure:
-                self._log.warning("connection_failed", contact=ask.contact, error=failure.reason)
-                report = ReportConnection(
-                    contact=ask.contact, agent=ask.agent, made=False, reason=failure.reason
-                )
-            finally:
-                del self._connecting[ask.contact]
-        if not scope.cancelled_caught:
-            await self._inbox.submit(report)
+        scope = self._connecting[ask.contact] = trio.CancelScope()
+        try:
+            made = await self.supervised.call(
+                self._channel.connect,
+                view,
+                agent=ask.agent,
+                callback_handle=ask.callback_handle,
+                limit_s=limit_s,
+                scope=scope,
+            )
+            report = self._report(ask, made)
+        except CallFailed as failure:
+            # Interrupted by the goodbye it is of no interest any more, and the engine says so.
+            self._log.warning("connection_failed", contact=ask.contact, error=failure.reason)
+            report = ReportConnection(contact=ask.contact, agent=ask.agent, made=False, reason=failure.reason)
+        finally:
+            del self._connecting[ask.contact]
+        await self._inbox.submit(report)
 
     def _report(self, ask: ConnectContact, made: object) -> ReportConnection:
         if not isinstance(made, bool):

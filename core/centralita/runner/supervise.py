@@ -39,6 +39,9 @@ STABLE_S: Final = 60.0
 HANGS_MAX: Final = 3
 """Calls in a row that pass their time limit before the component counts as hanging."""
 
+LEAST_LIMIT_S: Final = 0.05
+"""A call that would have less time than this is not made: it could only fail."""
+
 ERROR_LENGTH_MAX: Final = 300
 
 FOLLOWING_KINDS: Final = ("kpi_sinks", "crms")
@@ -138,15 +141,27 @@ class Supervised:
         await self._tasks_done.wait()
 
     async def call(
-        self, method: Callable[..., Awaitable[Result]], *arguments: Any, limit_s: float, **named: Any
+        self,
+        method: Callable[..., Awaitable[Result]],
+        *arguments: Any,
+        limit_s: float,
+        scope: trio.CancelScope | None = None,
+        **named: Any,
     ) -> Result:
         """Await one of the component's methods under a time limit. Raises CallFailed.
 
-        The result's type is what the protocol promises; who uses it checks it.
+        With `scope`, a fresh one, the caller can interrupt the call, and passing the limit is no sign of a
+        hang: that is for calls which wait for a person. The result's type is what the protocol
+        promises; who uses it checks it.
         """
+        name = getattr(method, "__name__", "call")
+        if limit_s < LEAST_LIMIT_S:
+            raise CallFailed(f"no time is left for {name}")
         results: list[Result] = []
+        limit = trio.CancelScope() if scope is None else scope
+        limit.deadline = trio.current_time() + limit_s
         try:
-            with trio.move_on_after(limit_s) as scope:
+            with limit:
                 results.append(await method(*arguments, **named))
         except Exception as error:
             self._hangs = 0
@@ -154,9 +169,10 @@ class Supervised:
         if results:
             self._hangs = 0
             return results[0]
-        assert scope.cancelled_caught
+        if scope is not None:
+            late = trio.current_time() >= limit.deadline
+            raise CallFailed(f"{name} took longer than {limit_s:g} s" if late else f"{name} was interrupted")
         self._hangs += 1
-        name = getattr(method, "__name__", "call")
         if self._hangs >= HANGS_MAX and self._life is not None:
             self._hung = f"hangs: {self._hangs} calls in a row took too long, the last was {name}"
             self._life.cancel()
