@@ -124,28 +124,36 @@ class HoursKeeper:
         self._kept = {name: hours[queue.hours] for name, queue in engine.queues.items() if queue.hours}
         self._round.cancel()
 
-    async def run(self) -> None:
-        """Say what each queue with hours is now, then each change as it comes. Runs until cancelled.
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Say what each queue with hours is now (then it has started), then each change as it comes.
 
-        What a supervisor opens or closes by hand stands until the calendar's next change.
+        Runs until cancelled. What a supervisor opens or closes by hand stands until the calendar's
+        next change.
         """
+        said, said_ns = self._kept, self._clock.now_ns()
+        await self._say(said, said_ns)
+        task_status.started()
         while True:
             with trio.CancelScope() as self._round:
-                await self._keep(dict(self._kept))
+                if said is not self._kept:
+                    said, said_ns = self._kept, self._clock.now_ns()
+                    await self._say(said, said_ns)
+                await self._keep(said, said_ns)
 
-    async def _keep(self, kept: Mapping[str, Calendar]) -> None:
-        now_ns = self._clock.now_ns()
+    async def _say(self, kept: Mapping[str, Calendar], now_ns: int) -> None:
         commands = [_command(name, calendar.is_open(now_ns)) for name, calendar in kept.items()]
-        changes = {name: calendar.next_change_ns(now_ns) for name, calendar in kept.items()}
+        if commands:
+            await self._inbox.submit_all(commands)
+
+    async def _keep(self, kept: Mapping[str, Calendar], said_ns: int) -> None:
+        """Changes are counted from the moment that was said, not from now: one may lie between."""
+        changes = {name: calendar.next_change_ns(said_ns) for name, calendar in kept.items()}
         while True:
-            if commands:
-                await self._inbox.submit_all(commands)
-            next_ns = min(changes.values(), default=NEVER_NS)
-            await sleep_until(self._clock, next_ns)
+            await sleep_until(self._clock, min(changes.values(), default=NEVER_NS))
             now_ns = self._clock.now_ns()
-            due = [name for name, at_ns in changes.items() if at_ns <= now_ns]
-            commands = [_command(name, kept[name].is_open(now_ns)) for name in due]
-            changes |= {name: kept[name].next_change_ns(now_ns) for name in due}
+            due = {name: kept[name] for name, at_ns in changes.items() if at_ns <= now_ns}
+            await self._say(due, now_ns)
+            changes |= {name: calendar.next_change_ns(now_ns) for name, calendar in due.items()}
 
 
 def _command(queue: str, is_open: bool) -> OpenQueue | CloseQueue:

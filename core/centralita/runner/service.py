@@ -233,9 +233,9 @@ class Service:
                 pump = self._start_pump(house, journal, writer, parts, nursery)
                 open_asks = engine.open_asks()
                 await self._settle_state(house)
+                await parts.edge.nursery.start(self._hours.run)
                 await self._start_components(house, parts)
                 self._asks.dispatch(open_asks)
-                parts.edge.nursery.start_soon(self._hours.run)
                 self._log.info("started", seq=engine.seq, live=len(engine.state.contacts))
                 # From here on whoever cancels the program still gets an orderly stop.
                 await trio.lowlevel.checkpoint_if_cancelled()
