@@ -3,11 +3,21 @@
 from pathlib import Path
 
 import httpx
+import pytest
 import trio
 
 from centralita import open_engine
-from centralita.messages import AnswerOffer, HoldContact, ResumeContact, SignIn, Target, TransferContact
+from centralita.messages import (
+    AnswerOffer,
+    HoldContact,
+    PlaceContact,
+    ResumeContact,
+    SignIn,
+    Target,
+    TransferContact,
+)
 from centralita.protocols import Signal
+from centralita_webchat.housekeeping import Housekeeping
 from tests.webchat.house import Page, configuration, listening_port, open_house
 
 
@@ -229,3 +239,85 @@ async def test_two_chats_stand_side_by_side(tmp_path: Path) -> None:
             await shop_page.wait_for("received")
             channels = {contact.channel for contact in switchboard.contacts()}
             assert channels == {"help_chat", "shop_chat"}
+
+
+def place(page: Page, provider_id: str) -> PlaceContact:
+    return PlaceContact(
+        agent="ana", channel="shop_chat", provider_id=provider_id, handle=f"web:{page.session}"
+    )
+
+
+async def test_agent_can_begin_with_a_page_that_is_open_and_only_with_such(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        page = Page(house.base)
+        await house.sign_in()
+        async with page.open():
+            await page.send("m1", "hello")
+            first = await house.accept()
+            await house.end(first)
+            await page.wait_for("ended", chat=1)
+            await house.submit(place(page, "out-1"))
+            await page.wait_for("state", phase="connected", chat=2)
+            (second,) = await house.contact_in("connected")
+            await house.say(second, "One more thing")
+            await page.wait_until(lambda: page.texts == ["hello", "One more thing"])
+            await page.send("m2", "Yes?")
+            await page.wait_for("received", chat=2)
+            await house.end(second)
+            await page.wait_for("ended", chat=2)
+        outcome = await house.switchboard.submit(place(page, "out-2"))
+        await house.until(lambda: house.phase(outcome.contact) in ("", "ended"))
+        async with page.open():
+            assert (await page.wait_for("ended"))["chat"] == 2
+
+
+async def test_callback_that_the_rules_make_is_not_abandoned_when_the_page_closes(tmp_path: Path) -> None:
+    rules = {"max_wait_s": 0.2, "when_waited": {"do": "callback"}}
+    async with open_house(tmp_path, grace_s=0, queue=rules) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello", email="eva@example.org")
+            await page.wait_for("received")
+            (contact,) = await house.contact_in("waiting")
+
+            def is_callback() -> bool:
+                view = house.switchboard.contact(contact)
+                return view is not None and view.callback_handle == "eva@example.org"
+
+            await house.until(is_callback)
+        await trio.sleep(2.5)  # the housekeeper has looked
+        assert house.phase(contact) == "waiting"
+        async with page.open():
+            await page.wait_for("state", phase="waiting", callback=True)
+            await page.put(type="end")
+            await page.wait_for("ended")
+        await house.until(lambda: house.phase(contact) in ("", "ended"))
+
+
+async def test_crash_of_the_channel_sends_pages_away_and_takes_them_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_over, crashes = Housekeeping.look_over, [True]
+
+    async def crash_once(self: Housekeeping) -> None:
+        if crashes and self._sessions.live():
+            crashes.pop()
+            raise RuntimeError("a bug")
+        await look_over(self)
+
+    monkeypatch.setattr(Housekeeping, "look_over", crash_once)
+    async with open_house(tmp_path) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "before")
+            await page.wait_until(lambda: page.gone)
+        while page.texts != ["before", "after"]:
+            async with page.open():
+                if page.heard[0]["type"] == "session":
+                    await page.send("m2", "after")
+                    await page.wait_until(lambda: page.gone or len(page.lines) == 2)
+            await trio.sleep(0.1)
+        (contact,) = house.switchboard.contacts()
+        assert house.said(contact.id) == ["before", "after"]
+        (channel,) = [one for one in house.switchboard.components() if one.kind == "channels"]
+        assert channel.restarts == 1

@@ -41,7 +41,7 @@ class BadLine:
 
     async def carry(self, client: trio.SocketStream) -> None:
         server = await self.reach()
-        left = 1_000_000_000 if self.good else self.chance.randrange(300, 9000)
+        left = 1_000_000_000 if self.good else self.chance.randrange(300, 6000)
         async with server, client, trio.open_nursery() as nursery:
 
             async def pass_on(source: trio.SocketStream, sink: trio.SocketStream) -> None:
@@ -121,7 +121,7 @@ async def test_broken_line_loses_and_repeats_nothing(tmp_path: Path, seed: int) 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(answer_all, house, theirs)
                 nursery.start_soon(stay, page, mine, len(mine) + len(theirs))
-        assert line.breaks > 3
+        assert line.breaks > 1
         (contact,) = house.switchboard.contacts()
         assert house.said(contact.id) == mine
         assert [text for text in page.texts if text.startswith("agent")] == theirs
