@@ -8,11 +8,13 @@ dropped, and says hello again when it comes back.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 import trio
 from litestar import WebSocket
+from litestar.exceptions import WebSocketDisconnect
 
 from centralita.errors import EngineStopped
 from centralita.protocols import Inbox, Signal, Switchboard
@@ -92,11 +94,15 @@ class Window:
                 nursery.cancel_scope.cancel()
         self._to_send.close()
         if self._close_code != 1000:
-            await self._socket.close(code=self._close_code, reason=self._close_reason)
+            with suppress(WebSocketDisconnect):
+                await self._socket.close(code=self._close_code, reason=self._close_reason)
 
     async def _write(self) -> None:
-        async for frame in self._to_send:
-            await self._socket.send_text(frame)
+        try:
+            async for frame in self._to_send:
+                await self._socket.send_text(frame)
+        except WebSocketDisconnect:
+            self._scope.cancel()  # the page went while we wrote; its last word does not matter
 
     async def _watch_token(self) -> None:
         while await self._gate.still_live(self._caller):
@@ -164,8 +170,13 @@ class Window:
             self._reply(said.id, contact=said.contact, result=past)
 
     def _is_mine(self, contact: int) -> bool:
+        """Whether the agent works in it, or asked for the consultation that it is."""
         view = self._switchboard.contact(contact, messages=False)
-        return view is not None and any(work.agent == self.agent for work in view.works)
+        if view is None:
+            return False
+        return any(work.agent == self.agent for work in view.works) or (
+            view.parent != 0 and self._is_mine(view.parent)
+        )
 
     def _reply(
         self, id: int, *, code: str = "", message: str = "", contact: int = 0, result: Any = None
