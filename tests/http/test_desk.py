@@ -191,7 +191,7 @@ async def test_nonsense_is_answered_and_the_window_stays_open(tmp_path: Path) ->
 
 
 async def test_token_may_come_in_the_first_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("centralita_http.desk.FIRST_FRAME_S", 0.3)
+    monkeypatch.setattr("centralita_http.desk.FIRST_FRAME_S", 1.0)
     async with company(tmp_path) as shop:
         token = await shop.token("agent", "ana")
         async with shop.socket("/ws/desk") as socket:

@@ -142,19 +142,21 @@ class WebSocketDesk:
                 self._running[1].start_soon(self._settle, window.agent)
 
     async def _introduced(self, socket: WebSocket[Any, Any, Any], gate: Gate) -> Caller:
+        message: Any = None
         with trio.move_on_after(FIRST_FRAME_S):
-            message: Any = await socket.receive()
-            if message["type"] != "websocket.receive":
-                raise Rejected(401, "no_token", "closed without a word")
-            try:
-                token = first_token(message.get("text") or message.get("bytes") or "")
-            except Misspoken as error:
-                raise Rejected(401, error.code, str(error)) from None
-            caller = await gate.sign_in(socket, token, access="agent")
-            if not caller.agent:
-                raise Rejected(403, "forbidden", "a desk is for the token of an agent")
-            return caller
-        raise Rejected(408, "too_slow", f"no first frame in {FIRST_FRAME_S:g} s")
+            message = await socket.receive()
+        if message is None:
+            raise Rejected(408, "too_slow", f"no first frame in {FIRST_FRAME_S:g} s")
+        if message["type"] != "websocket.receive":
+            raise Rejected(401, "no_token", "closed without a word")
+        try:
+            token = first_token(message.get("text") or message.get("bytes") or "")
+        except Misspoken as error:
+            raise Rejected(401, error.code, str(error)) from None
+        caller = await gate.sign_in(socket, token, access="agent")
+        if not caller.agent:
+            raise Rejected(403, "forbidden", "a desk is for the token of an agent")
+        return caller
 
     def _admit(
         self, socket: WebSocket[Any, Any, Any], caller: Caller, gate: Gate, limits: DoorLimits
