@@ -9,10 +9,12 @@ import trio
 import trio.testing
 
 from centralita import MemoryJournal
+from centralita.config import loads
 from centralita.journal import Batch
 from centralita.messages import (
     AdmitContact,
     AnswerOffer,
+    ApplyConfiguration,
     Customer,
     EndContact,
     HoldContact,
@@ -22,7 +24,7 @@ from centralita.messages import (
 )
 from centralita.protocols import BotTurn, Classification, Outgoing, Signal
 from centralita.runner.switchboard import LiveSwitchboard
-from tests.runner.house import CONFIG, House, Scripted, sign_in
+from tests.runner.house import CONFIG, START_NS, House, Scripted, sign_in
 
 CRMS = '[crms.first]\ntype = "scripted"\n[crms.second]\ntype = "scripted"\n'
 CLASSIFIERS = (
@@ -383,3 +385,44 @@ async def test_callback_is_reached_on_its_own_handle(
         await sign_in(switchboard, "ana")
         _, agent, handle = await house["channels.shop"].wait_for("connect")
         assert (agent, handle) == ("ana", "+34600000000")
+
+
+async def test_what_was_said_before_the_stop_goes_out_before_what_is_said_after(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal, house = MemoryJournal(), House({"desks.floor": accepting})
+    async with house.open(tmp_path, journal=journal) as switchboard:
+        contact = await connected(house, switchboard)
+        for text in ("one", "two"):
+            await switchboard.submit(PostMessage(contact=contact, author="agent", author_id="ana", text=text))
+
+    async def greet(inbox: Any) -> None:
+        # The channel's first act on coming back, before the start is over.
+        await inbox.submit(PostMessage(contact=contact, author="agent", author_id="ana", text="three"))
+        await trio.sleep_forever()
+
+    again = House({"channels.shop": lambda channel: channel.script.update(run=greet)})
+    async with again.open(tmp_path, journal=journal, start_ns=START_NS + 10**9):
+        await again["channels.shop"].wait_for("send", 3)
+        assert [call[0].text for call in again["channels.shop"].of("send")] == ["one", "two", "three"]
+
+
+async def test_configuration_handed_in_while_running_is_completed_or_refused_whole(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House()
+    async with house.open(tmp_path) as switchboard:
+        before = switchboard.configuration().engine
+        for extra, words in (
+            ('[queues.night]\nhours = "nights"\n', "queues.night.hours was 'nights'; known: none"),
+            ('[channels.phone]\ntype = "scripted"\n', "channels.phone: not among the running channels: shop"),
+        ):
+            told = loads(CONFIG + '[hours.nights]\ntime_zone = "UTC"\n' + extra).engine
+            outcome = await house["channels.shop"].inbox.submit(ApplyConfiguration(config=told))
+            assert outcome.refusal is not None
+            assert (outcome.refusal.code, outcome.refusal.message) == ("bad_configuration", words)
+        assert switchboard.configuration().engine == before
+        told = loads(CONFIG + "[queues.more]\n").engine
+        outcome = await house["channels.shop"].inbox.submit(ApplyConfiguration(config=told))
+        assert outcome.refusal is None
+        assert switchboard.configuration().engine.channels["shop"].medium == "chat"

@@ -88,13 +88,18 @@ class AskRunner:
         self._log = log
 
         def lanes() -> Lanes[int, StageAsk]:
-            return Lanes(nursery, self._perform, workers_max=STAGE_WORKERS_MAX)
+            return Lanes(nursery, self._perform, workers_max=STAGE_WORKERS_MAX, paused=True)
 
         self._identify, self._classify, self._turns = lanes(), lanes(), lanes()
         self._answers: Lanes[int, AnyCommand] = Lanes(nursery, self._submit)
 
+    def open(self) -> None:
+        """Begin to ask CRMs, classifiers and bots; until then what is for them is kept."""
+        for lanes in (self._identify, self._classify, self._turns):
+            lanes.resume()
+
     @property
-    def open(self) -> int:
+    def open_n(self) -> int:
         """Asks that are not carried out yet."""
         own = (self._identify, self._classify, self._turns, self._answers)
         return sum(len(lanes) for lanes in own) + sum(len(port.lanes) for port in self._channels.values())

@@ -11,7 +11,7 @@ that shares a dictionary with its sender, would be found out only by the next re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -88,6 +88,8 @@ class CommandInbox:
         self._pump: trio.lowlevel.Task | None = None
         self._admits = True
         self._open = True
+        self.resolve: Callable[[ApplyConfiguration], AnyCommand | Refusal] = lambda command: command
+        """Completes a configuration that is handed in with what only the running channels know."""
 
     @property
     def depth(self) -> int:
@@ -111,6 +113,8 @@ class CommandInbox:
         taken: list[AnyCommand] = []
         for index, command in enumerate(commands):
             checked = check_command(command)
+            if isinstance(checked, ApplyConfiguration):
+                checked = self.resolve(checked)
             if isinstance(checked, Refusal):
                 refused[index] = Outcome(seq=0, contact=0, refusal=checked)
             elif not self._admits and isinstance(checked, _ADMITTING):

@@ -12,16 +12,14 @@ It refuses to know any rule and any plugin.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import structlog
 import trio
-from msgspec import Struct
 
 from centralita import config as configurations
 from centralita.config import Component, Configuration
@@ -35,20 +33,23 @@ from centralita.messages import (
     LoseAgent,
     MarkComponentUp,
     Record,
+    Refusal,
 )
-from centralita.plugins import Plugins, Prepared, build, data_folder, load_plugins, resolve_channels
-from centralita.protocols import Clock, Context, HasRoutes
+from centralita.plugins import Plugins, build, load_plugins, resolve_channels
+from centralita.protocols import Clock
 from centralita.runner.asks import AskRunner
+from centralita.runner.building import Builder
 from centralita.runner.channels import ChannelPort
 from centralita.runner.clock import RealClock
 from centralita.runner.desks import DeskPort, Desks
 from centralita.runner.figures import FiguresKeeper
-from centralita.runner.followers import Feed, feed_follower
+from centralita.runner.followers import Feed
 from centralita.runner.hours import Calendar, HoursKeeper, calendars
-from centralita.runner.inbox import CommandInbox, ComponentInbox
+from centralita.runner.inbox import CommandInbox
+from centralita.runner.parts import Part, Parts, sole_fault
 from centralita.runner.pump import Pump
 from centralita.runner.recent import RecentEngine
-from centralita.runner.supervise import FOLLOWING_KINDS, Supervised
+from centralita.runner.supervise import Supervised
 from centralita.runner.switchboard import House, LiveSwitchboard
 from centralita.runner.writer import JournalWriter
 
@@ -113,7 +114,7 @@ async def open_engine(
             finally:
                 service.stop()
     except BaseExceptionGroup as group:
-        raise _sole(group) from None
+        raise sole_fault(group) from None
 
 
 async def serve(
@@ -140,7 +141,7 @@ async def serve(
                 await service.stopped.wait()
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise _sole(group) from None
+            raise sole_fault(group) from None
 
 
 def read_configuration(config: Config) -> Configuration:
@@ -176,6 +177,7 @@ class Service:
         self._drain_s = drain_s
         self._log = structlog.stdlib.get_logger("centralita")
         self._switchboard = LiveSwitchboard()
+        self._builder = Builder(configuration, self._switchboard, self._log)
         self._stop = trio.Event()
         self._quiet = trio.Event()
         self._patience = trio.CancelScope()
@@ -188,7 +190,7 @@ class Service:
 
     async def run(self, *, task_status: trio.TaskStatus[LiveSwitchboard]) -> None:
         """Start, run until `stop`, and stop in order."""
-        opened = None if self._given_journal is not None else await self._open_journal()
+        opened = None if self._given_journal is not None else self._open_journal()
         try:
             journal = self._given_journal or opened
             assert journal is not None
@@ -198,10 +200,11 @@ class Service:
                 opened.close()
             self.stopped.set()
 
-    async def _open_journal(self) -> Journal:
+    def _open_journal(self) -> Journal:
         component = self._journal_prepared.component
         # Opening may check a whole file, but nothing else runs yet, and SQLite wants one thread.
-        journal: Journal = build(self._journal_prepared, self._context(component, self._clock or RealClock()))
+        context = self._builder.context(component, self._clock or RealClock())
+        journal: Journal = build(self._journal_prepared, context)
         return journal
 
     async def _run(self, journal: Journal, task_status: trio.TaskStatus[LiveSwitchboard]) -> None:
@@ -219,7 +222,9 @@ class Service:
             figures=figures,
         )
         self._switchboard.open(house)
-        self._build_components(house)
+        self._builder.build(house, self._prepared)
+        self._configuration = house.configuration
+        inbox.resolve = partial(_resolve, house)
         # The shield is outside the nursery, so that a failure inside still reaches everybody.
         with trio.CancelScope() as shield:
             async with trio.open_nursery() as nursery:
@@ -231,11 +236,9 @@ class Service:
                     ports=await nursery.start(Part().run),
                 )
                 pump = self._start_pump(house, journal, writer, parts, nursery)
-                open_asks = engine.open_asks()
                 await self._settle_state(house)
                 await parts.edge.nursery.start(self._hours.run)
                 await self._start_components(house, parts)
-                self._asks.dispatch(open_asks)
                 self._log.info("started", seq=engine.seq, live=len(engine.state.contacts))
                 # From here on whoever cancels the program still gets an orderly stop.
                 await trio.lowlevel.checkpoint_if_cancelled()
@@ -252,6 +255,8 @@ class Service:
         self._hours = HoursKeeper(house.clock, house.inbox)
         self._hours.apply(house.configuration.engine, self._calendars)
         self._asks = self._open_ports(house, parts.ports.nursery)
+        # Before anything new is decided, so that what was said before the stop goes out first.
+        self._asks.dispatch(house.engine.open_asks())
         pump = Pump(
             engine=house.engine,
             inbox=house.inbox,
@@ -279,60 +284,6 @@ class Service:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / "figures.msgpack"
 
-    def _context(self, component: Component, clock: Clock) -> Context:
-        folder = data_folder(self._configuration, component)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Context(
-            kind=component.kind,
-            name=component.name,
-            log=self._log.bind(component=component.path),
-            clock=clock,
-            data=folder,
-            configuration=self._configuration,
-            switchboard=self._switchboard,
-        )
-
-    def _build_components(self, house: House) -> None:
-        """Build all: channels first, since the others are to see the configuration with their media."""
-        channels = [one for one in self._prepared if one.component.kind == "channels"]
-        others = [one for one in self._prepared if one.component.kind != "channels"]
-        made = {one.component.path: self._supervised(one, house) for one in channels}
-        house.capabilities = {one.name: one.component.capabilities for one in made.values()}
-        engine = resolve_channels(self._configuration.engine, house.capabilities)
-        self._configuration = msgspec.structs.replace(self._configuration, engine=engine)
-        house.configuration = self._configuration
-        made |= {one.component.path: self._supervised(one, house) for one in others}
-        house.supervised = [made[component.path] for component in self._configuration.components]
-        self._mount_routes(house.supervised)
-
-    def _supervised(self, prepared: Prepared, house: House) -> Supervised:
-        component = prepared.component
-        made = build(prepared, self._context(component, house.clock))
-        tasks = [partial(feed_follower, made, house.feed)] if component.kind in FOLLOWING_KINDS else []
-        return Supervised(
-            kind=component.kind,
-            name=component.name,
-            type_name=component.type,
-            component=made,
-            inbox=ComponentInbox(house.inbox),
-            clock=house.clock,
-            log=self._log.bind(component=component.path),
-            tasks=tasks,
-        )
-
-    def _mount_routes(self, supervised: Sequence[Supervised]) -> None:
-        for door in supervised:
-            if door.kind == "front_doors":
-                bringing = [
-                    one for one in supervised if one is not door and isinstance(one.component, HasRoutes)
-                ]
-                try:
-                    door.component.mount([route for one in bringing for route in one.component.routes()])
-                except Exception as error:
-                    raise PluginError(
-                        f"{door.path}: routes can't be mounted: {type(error).__name__}: {error}"
-                    ) from error
-
     def _open_ports(self, house: House, nursery: trio.Nursery) -> AskRunner:
         def of_kind(kind: str) -> dict[str, Supervised]:
             return {one.name: one for one in house.supervised if one.kind == kind}
@@ -357,7 +308,7 @@ class Service:
             bots=of_kind("bots"),
             log=log,
         )
-        house.asks_open = lambda: asks.open
+        house.asks_open = lambda: asks.open_n
         return asks
 
     async def _settle_state(self, house: House) -> None:
@@ -395,6 +346,7 @@ class Service:
             with trio.move_on_after(START_WAIT_S):
                 for one in started:
                     await one.wait_first_life()
+            self._asks.open()
         for door in house.supervised:
             if door.kind == "front_doors" and not door.is_up:
                 # Without its front door a daemon would run unseen.
@@ -464,43 +416,27 @@ class Service:
             one.stopped()
 
 
-class Parts(Struct, frozen=True, kw_only=True):
-    """Who ends when: the ways in and those who answer, then what carries asks to them, then who reads along."""
-
-    edge: Part
-    ports: Part
-    sinks: Part
-
-
-class Part:
-    """Tasks that can be ended, and waited for, apart from their siblings."""
-
-    def __init__(self) -> None:
-        self.nursery: trio.Nursery
-        self._scope = trio.CancelScope()
-        self._ended = trio.Event()
-
-    async def run(self, *, task_status: trio.TaskStatus[Part]) -> None:
-        """Live until ended; a failure in it ends the siblings too."""
-        try:
-            with self._scope:
-                async with trio.open_nursery() as self.nursery:
-                    task_status.started(self)
-                    await trio.sleep_forever()
-        finally:
-            self._ended.set()
-
-    async def end(self) -> None:
-        """Cancel everything in it and wait until it has ended."""
-        self._scope.cancel()
-        await self._ended.wait()
-
-
 def _recovered(journal: Journal, core: Core) -> RecentEngine:
     snapshot, records = recover(journal)
     engine = RecentEngine.restore(snapshot.state if snapshot is not None else None, records, core=core)
     assert isinstance(engine, RecentEngine)
     return engine
+
+
+def _resolve(house: House, command: ApplyConfiguration) -> AnyCommand | Refusal:
+    """A configuration handed in while running, completed by the channels; or why it can't be applied."""
+    hours = house.configuration.hours
+    problems = [
+        f"queues.{name}.hours was {queue.hours!r}; known: {', '.join(sorted(hours)) or 'none'}"
+        for name, queue in command.config.queues.items()
+        if queue.hours and queue.hours not in hours
+    ]
+    try:
+        if problems:
+            raise ConfigurationError(problems)
+        return ApplyConfiguration(config=resolve_channels(command.config, house.capabilities))
+    except ConfigurationError as error:
+        return Refusal(code="bad_configuration", message=str(error))
 
 
 async def _release_waiting(house: House, pump: Pump) -> None:
@@ -519,21 +455,3 @@ async def _watch(signals: AsyncIterator[int], service: Service) -> None:
     async for _ in signals:
         service.stop(hurry=hurry)
         hurry = True
-
-
-def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one fault in a group, if it has only one: nurseries inside are nobody's business outside.
-
-    Whoever waits for a failed part fails with it; a fault that another one caused says nothing new.
-    """
-    faults = {id(fault): fault for fault in _faults(group)}
-    first = [fault for fault in faults.values() if id(fault.__cause__) not in faults]
-    return first[0] if len(first) == 1 else group
-
-
-def _faults(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _faults(part)
-    else:
-        yield error

@@ -18,11 +18,10 @@ import trio
 import centralita
 from centralita.config import Configuration
 from centralita.engine import Engine
-from centralita.errors import ConfigurationError, EngineStopped
+from centralita.errors import EngineStopped
 from centralita.explain import explain_agent, explain_contact
 from centralita.look import agent_view, contact_view, queue_view
-from centralita.messages import AnyCommand, ApplyConfiguration, Customer, Record, Refusal
-from centralita.plugins import resolve_channels
+from centralita.messages import AnyCommand, Customer, Record
 from centralita.protocols import Capabilities, Clock, Outcome, PastContact, Signal
 from centralita.runner.channels import ChannelPort
 from centralita.runner.desks import Desks
@@ -98,15 +97,7 @@ class LiveSwitchboard:
 
     async def submit_all(self, commands: Sequence[AnyCommand]) -> list[Outcome]:
         """Hand several in at once, to be decided one after the other with nobody else's in between."""
-        house = self._open
-        if not any(isinstance(command, ApplyConfiguration) for command in commands):
-            return await house.inbox.submit_all(commands)
-        try:
-            resolved = [_resolve(command, house.capabilities) for command in commands]
-        except ConfigurationError as error:
-            refusal = Refusal(code="bad_configuration", message=str(error))
-            return [Outcome(seq=0, contact=0, refusal=refusal) for _ in commands]
-        return await house.inbox.submit_all(resolved)
+        return await self._open.inbox.submit_all(commands)
 
     def now_ns(self) -> int:
         """The time the engine lives by."""
@@ -273,9 +264,3 @@ async def _batches(feed: Feed, seq: int) -> AsyncGenerator[Sequence[Record], Non
     while batch := await feed.after(seq):
         yield batch
         seq = batch[-1].seq
-
-
-def _resolve(command: AnyCommand, capabilities: Mapping[str, Capabilities]) -> AnyCommand:
-    if isinstance(command, ApplyConfiguration):
-        return ApplyConfiguration(config=resolve_channels(command.config, capabilities))
-    return command
