@@ -296,3 +296,27 @@ async def test_second_signal_does_not_wait_for_contacts_to_end(tmp_path: Path) -
                 journal=MemoryJournal(),
                 drain_s=3600.0,
             )
+
+
+async def test_component_that_does_not_end_holds_up_no_record(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def stubborn(_: Any) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(600)
+
+    journal = MemoryJournal()
+    house = House({"channels.shop": lambda channel: channel.script.update(run=stubborn)})
+
+    async def look() -> None:
+        await trio.sleep(60)
+        assert [snapshot.seq for snapshot in journal.snapshots()] == [journal.last_seq]
+
+    async with trio.open_nursery() as nursery, house.open(tmp_path, journal=journal) as switchboard:
+        await admit(switchboard, "a")
+        nursery.start_soon(look)
+    assert trio.current_time() >= 600
+    assert "components_do_not_end" in capsys.readouterr().out
