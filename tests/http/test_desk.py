@@ -159,6 +159,25 @@ async def test_agent_may_not_touch_what_is_not_theirs(tmp_path: Path) -> None:
         assert shop.switchboard.contact(other) is not None
 
 
+async def test_consulted_colleague_reads_the_customers_contact_and_writes_only_in_their_own(
+    tmp_path: Path,
+) -> None:
+    async with company(tmp_path) as shop, shop.desk("ana") as ana:
+        contact = await shop.admit("1", text="it is about the invoice")
+        await take(ana, contact)
+        async with shop.desk("eva") as eva, shop.client(await shop.token("agent", "eva")) as client:
+            assert (await client.get(f"/api/contacts/{contact}")).status_code == 403
+            asked = await ana.say(command="StartConsultation", contact=contact, target={"agent": "eva"})
+            assert asked["ok"], asked
+            consultation = (await eva.next("offer"))["contact"]
+            assert consultation["parent"] == contact
+            seen = await client.get(f"/api/contacts/{contact}")
+            assert seen.json()["messages"][0]["text"] == "it is about the invoice"
+            assert (await eva.say(ask="history", contact=contact))["ok"]
+            refused = await eva.say(command="PostMessage", contact=contact, text="hello customer")
+            assert (refused["ok"], refused["code"]) == (False, "not_yours")
+
+
 async def test_history_and_why_are_answered(tmp_path: Path) -> None:
     async with company(tmp_path) as shop, shop.desk("ana") as ana:
         contact = await shop.admit("1")

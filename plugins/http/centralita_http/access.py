@@ -12,7 +12,8 @@ channel     a channel's token, or an admin: `channel` stands apart from the rest
 any         whoever has a live token
 
 Two more words may stand beside it. `own` narrows `agent` to what is the agent's: "agent" (the path's
-`name` is the caller) or "contact" (the path's `contact` is in the caller's hands). `first_frame: True` lets
+`name` is the caller) or "contact" (the path's `contact` is in the caller's hands, or the caller is consulted
+about it). `first_frame: True` lets
 a WebSocket open without a token, which the handler then asks for with `sign_in`.
 
 A page of another site can't use a visitor's cookie: it is SameSite=Strict, and whatever changes
@@ -58,11 +59,6 @@ class Caller(Frozen):
     name: str
     role: Literal["admin", "supervisor", "agent", "channel"]
     agent: str
-
-    @property
-    def is_supervisor(self) -> bool:
-        """Whether it may see and do what a supervisor may."""
-        return self.role in {"supervisor", "admin"}
 
 
 class Gate:
@@ -197,6 +193,20 @@ def caller_of(connection: Connection) -> Caller:
     return caller
 
 
+def works_in(switchboard: Switchboard, contact: int, agent: str) -> bool:
+    """Whether the contact is in the agent's hands."""
+    view = switchboard.contact(contact, messages=False)
+    return view is not None and any(work.agent == agent for work in view.works)
+
+
+def may_see(switchboard: Switchboard, contact: int, agent: str) -> bool:
+    """Whether the agent may read the contact: it is in their hands, or they are consulted about it."""
+    if works_in(switchboard, contact, agent):
+        return True
+    view = switchboard.contact(contact, messages=False)
+    return view is not None and view.consultation != 0 and works_in(switchboard, view.consultation, agent)
+
+
 def known_caller(connection: Connection) -> Caller | None:
     """Who called, or None where the guard let in somebody unknown."""
     caller: Caller | None = connection.scope.get(_CALLER)  # type: ignore[assignment]  # the guard's
@@ -243,9 +253,8 @@ def _check_own(own: str | None, caller: Caller, connection: Connection, switchbo
     if own == "agent":
         yours = connection.path_params.get("name") == caller.agent
     else:
-        contact = switchboard.contact(int(connection.path_params.get("contact", 0)), messages=False)
         # One answer for somebody else's contact and for none: an id tells nothing.
-        yours = contact is not None and any(work.agent == caller.agent for work in contact.works)
+        yours = may_see(switchboard, int(connection.path_params.get("contact", 0)), caller.agent)
     if not yours:
         raise Rejected(403, "not_yours", f"this {own} is not yours")
 

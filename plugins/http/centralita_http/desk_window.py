@@ -18,7 +18,7 @@ from litestar.exceptions import WebSocketDisconnect
 
 from centralita.errors import EngineStopped
 from centralita.protocols import Inbox, Signal, Switchboard
-from centralita_http.access import Caller, Gate
+from centralita_http.access import Caller, Gate, may_see, works_in
 from centralita_http.answers import SUBMIT_S
 from centralita_http.desk_words import Misspoken, Said, understand
 from centralita_http.limits import Buckets
@@ -124,7 +124,7 @@ class Window:
         said = understand(text, agent=self.agent, desk=self._desk)
         if not self._rate.take(""):
             self._reply(said.id, code="too_many_requests", message="too many messages a second; slow down")
-        elif said.own and not self._is_mine(said.own):
+        elif said.own and not self._may(said):
             self._reply(said.id, code="not_yours", message=f"contact {said.own} is not yours")
         elif said.command is not None:
             await self._submit(said)
@@ -169,14 +169,9 @@ class Window:
         else:
             self._reply(said.id, contact=said.contact, result=past)
 
-    def _is_mine(self, contact: int) -> bool:
-        """Whether the agent works in it, or asked for the consultation that it is."""
-        view = self._switchboard.contact(contact, messages=False)
-        if view is None:
-            return False
-        return any(work.agent == self.agent for work in view.works) or (
-            view.parent != 0 and self._is_mine(view.parent)
-        )
+    def _may(self, said: Said) -> bool:
+        check = may_see if said.ask else works_in
+        return check(self._switchboard, said.own, self.agent)
 
     def _reply(
         self, id: int, *, code: str = "", message: str = "", contact: int = 0, result: Any = None
