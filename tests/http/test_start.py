@@ -7,10 +7,12 @@ import socket
 import ssl
 import stat
 import subprocess
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 import trio
 from trio_websocket import wrap_client_stream
 
@@ -109,3 +111,26 @@ async def test_door_that_crashed_serves_again_what_was_mounted(tmp_path: Path) -
             assert (await client.get("/api/status")).status_code == 200
         async with shop.desk("ana") as ana:
             assert (await ana.say(ask="why"))["ok"]
+
+
+async def test_stop_with_open_windows_and_listeners_takes_no_time(tmp_path: Path) -> None:
+    async with AsyncExitStack() as clients:
+        with structlog.testing.capture_logs() as logs:
+            async with company(tmp_path) as shop:
+                token = await shop.token("agent", "ana")
+                openings = (
+                    f"GET /api/board HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {shop.admin}\r\n\r\n",
+                    f"GET /api/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {shop.admin}\r\n\r\n",
+                    f"GET /ws/desk HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nupgrade: websocket\r\n"
+                    "connection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+                    "GET /healthz HTTP/1.1\r\nhost: x\r\n",
+                )
+                for opening in openings:
+                    stream = await clients.enter_async_context(await shop.stream())
+                    await stream.send_all(opening.encode())
+                await eventually(lambda: shop.switchboard.agent("ana").state == "idle")  # type: ignore[union-attr]
+                began = trio.current_time()
+            assert trio.current_time() - began < 4
+        assert [
+            line for line in logs if line["event"] in {"components_do_not_end", "connection_failed"}
+        ] == []
