@@ -64,6 +64,7 @@ def test_offer_is_accepted_by_keyboard_and_both_sides_are_heard(house: House, pa
     shot(page, "desk-offer")
     take(page)
     expect(offer).to_have_count(0)
+    expect(page.locator("#composer")).to_be_focused()
     write(page, "Hello Marta, I am looking at it.")
     expect(page.locator(".message.mine")).to_contain_text("Hello Marta, I am looking at it.")
     expect(page.locator(".message.sending")).to_have_count(0)
@@ -467,6 +468,27 @@ def test_desk_comes_back_after_the_daemon_was_started_anew(tmp_path: Path, pages
         expect(page.locator(".message.mine")).to_contain_text("Written in the gap")
         expect(page.locator(".message.sending")).to_have_count(0)
         assert after.texts(contact) == ["Hi", "Written in the gap"]
+
+
+def test_revoked_token_leads_back_to_the_form(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", allow=("401", "WebSocket connection"))
+    (token,) = [one for one in house.api("GET", "/api/tokens", role="admin") if one["agent"] == "ana"]
+    house.api("DELETE", f"/api/tokens/{token['id']}", role="admin")
+    page.context.set_offline(True)  # sooner than the server's next look at open windows
+    expect(page.locator(".banner")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_label("Access token")).to_be_visible()
+
+
+def test_window_that_is_one_too_many_says_so(house: House, pages: Open) -> None:
+    first = desk(pages, house, "ana")
+    for _ in range(9):
+        window = first.context.new_page()
+        window.goto(f"{house.address}/console/")
+        expect(window.locator(".desk")).to_be_visible()
+    last = first.context.new_page()
+    last.goto(f"{house.address}/console/")
+    expect(last.get_by_role("alert")).to_have_text("10 windows are open")
 
 
 def test_file_of_a_customer_is_shown_and_one_is_sent_back(house: House, pages: Open) -> None:

@@ -210,7 +210,7 @@ class House:
             method, self.address + path, json=body, headers=headers, timeout=PATIENCE_S, trust_env=False
         )
         assert answer.status_code < 300, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def submit(self, command: AnyCommand) -> int:
         """Hand in a command that must be taken; gives the contact it admitted, if it did."""
@@ -221,7 +221,9 @@ class House:
     def admit(self, *, channel: str = "web", text: str = "", **fields: Any) -> int:
         """A customer comes in on a channel."""
         self._customers += 1
-        contact = self.submit(AdmitContact(channel=channel, provider_id=f"p{self.started_ns}/{self._customers}", **fields))
+        contact = self.submit(
+            AdmitContact(channel=channel, provider_id=f"p{self.started_ns}/{self._customers}", **fields)
+        )
         if text:
             self.say(contact, text)
         return contact

@@ -76,3 +76,12 @@ def test_the_engines_words_have_translations() -> None:
     wanted |= {f"rule.{rule}" for rule in matching.protocol.BARRED_RULES}
     wanted |= {f"refusal.{code}" for code in REFUSAL_CODES if code not in GENERAL_REFUSALS}
     assert wanted - known == set()
+
+
+def test_every_shortcut_of_the_overlay_is_in_the_documentation() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "console.md").read_text(encoding="utf-8")
+    keys = re.findall(r'\["(Alt [^"]+|Enter|/|\?)", "keys\.', SOURCES["desk/keys.js"])
+    assert len(keys) > 15
+    for key in keys:
+        last = key.split(" ")[-1].split("…")[0]
+        assert re.search(rf"\|[^|]*{re.escape(last)}[^|]*\|", document) or f"`{key}`" in document, key

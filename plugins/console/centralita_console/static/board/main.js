@@ -4,7 +4,7 @@ import { h, isTyping, reconcile, replace, set, setText, show } from "../shared/d
 import { icon, mark } from "../shared/icons.js";
 import { flipTheme, lookItems } from "../shared/look.js";
 import { openDialog, openMenu } from "../shared/dialog.js";
-import { Refused, api, signOut, signedIn } from "../shared/session.js";
+import { api, sessionIsOver, signOut, signedIn } from "../shared/session.js";
 import { now, setNow, startTicking } from "../shared/time.js";
 import { clock, day, t } from "../shared/words.js";
 import { alarmsOf, goals } from "./judge.js";
@@ -49,18 +49,9 @@ function listen(failures) {
     model.live = false;
     changed();
     if (stream.readyState !== EventSource.CLOSED) return;
-    if (await isOver()) return location.reload();
+    if (await sessionIsOver()) return location.reload();
     setTimeout(() => listen(failures + 1), Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures));
   });
-}
-
-async function isOver() {
-  try {
-    await api("GET", "/api/me");
-    return false;
-  } catch (error) {
-    return error instanceof Refused && (error.status === 401 || error.status === 403);
-  }
 }
 
 let parts = null;

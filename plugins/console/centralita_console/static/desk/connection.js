@@ -12,7 +12,9 @@ const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 15_000;
 const REPLY_MS_MAX = 10_000;
 const WAITING_MAX = 200;
-const SESSION_OVER = [1008, 4401, 4403, 4404];
+/** Closed by the server for a reason that trying again does not mend; its words come with it. */
+const TURNED_AWAY = [1008, 4403, 4404, 4429];
+const SESSION_OVER = 4401;
 
 const TWICE_IS_ONCE = new Set([
   "AnswerOffer",
@@ -31,10 +33,14 @@ const TWICE_IS_ONCE = new Set([
   "SignOut",
 ]);
 const DONE_ALREADY = new Set(["already", "offer_over", "not_yours", "wrong_phase"]);
+/** What must not get lost unseen: a refusal of these is always said, and the engine knows a repetition. */
+const CARRIES_WORDS = new Set(["NoteContact", "PlaceContact", "PostMessage"]);
 
 /** Opens the link. `hear(frame)` gets every frame that is not a reply, `link(state)` each change of
- *  `{up, retryAt, refused}`: `retryAt` in this machine's ms, `refused` when the session is over. */
-export function connect(path, { hear, link }) {
+ *  `{up, retryAt, over, away}`: `retryAt` in this machine's ms and 0 when it isn't tried again, `over` when
+ *  the session is, `away` the server's words when it turned us away. `isOver()` finds out whether the session
+ *  is over when a link was never made: a browser doesn't tell why. */
+export function connect(path, { hear, link, isOver }) {
   const waiting = new Map();
   let socket = null;
   let ready = false;
@@ -49,7 +55,7 @@ export function connect(path, { hear, link }) {
     socket = new WebSocket(new URL(path, location.href.replace(/^http/, "ws")));
     const mine = socket;
     mine.addEventListener("message", (event) => mine === socket && receive(JSON.parse(event.data)));
-    mine.addEventListener("close", (event) => mine === socket && lost(event.code));
+    mine.addEventListener("close", (event) => mine === socket && lost(event));
   }
 
   function receive(frame) {
@@ -58,7 +64,7 @@ export function connect(path, { hear, link }) {
     if (frame.type !== "hello") return;
     ready = true;
     failures = 0;
-    link({ up: true, retryAt: 0, refused: false });
+    link({ up: true, retryAt: 0, over: false, away: "" });
     for (const entry of [...waiting.values()]) resume(entry);
   }
 
@@ -81,7 +87,7 @@ export function connect(path, { hear, link }) {
 
   function abandon() {
     const dead = socket;
-    lost(0);
+    lost({ code: 0 });
     dead.close();
   }
 
@@ -90,19 +96,23 @@ export function connect(path, { hear, link }) {
     if (!entry) return;
     waiting.delete(reply.id);
     clearTimeout(entry.timer);
-    if (reply.ok || (entry.again && DONE_ALREADY.has(reply.code))) entry.resolve(reply);
+    const before = entry.again && DONE_ALREADY.has(reply.code) && !CARRIES_WORDS.has(entry.frame.command);
+    if (reply.ok || before) entry.resolve(reply);
     else entry.reject(new Refused(reply.code, reply.message));
   }
 
-  function lost(code) {
+  async function lost({ code, reason }) {
+    const met = ready;
     ready = false;
     socket = null;
     if (closed) return;
-    if (SESSION_OVER.includes(code)) return link({ up: false, retryAt: 0, refused: true });
+    const down = { up: false, retryAt: 0, over: false, away: "" };
+    if (TURNED_AWAY.includes(code)) return link({ ...down, away: reason || t("link.turned_away") });
+    if (code === SESSION_OVER || (!met && navigator.onLine && (await isOver()))) return link({ ...down, over: true });
     const delay = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures) * (0.75 + Math.random() / 2);
     failures = Math.min(failures + 1, 10);
     timer = setTimeout(open, delay);
-    link({ up: false, retryAt: Date.now() + delay, refused: false });
+    link({ ...down, retryAt: Date.now() + delay });
   }
 
   function ask(frame, twice) {

@@ -1,6 +1,6 @@
 /* The conversation in front: who it is with, what can be done, what was said, and what comes after. */
 
-import { h, replace, set, setData, setText, show } from "../shared/dom.js";
+import { h, isTyping, replace, set, setData, setText, show } from "../shared/dom.js";
 import { icon, mediumIcon } from "../shared/icons.js";
 import { openDialog } from "../shared/dialog.js";
 import { ms, since } from "../shared/time.js";
@@ -18,6 +18,7 @@ const WORKING = ["connected", "held"];
 /** The conversation, as a part; `commands` are what the keys reach. */
 export function makeConversation() {
   let contact = null;
+  let wanted = false;
   const head = makeHead(() => contact);
   const consultation = makeConsultation(() => contact);
   const dialling = makeDialling();
@@ -34,6 +35,14 @@ export function makeConversation() {
     composer.el,
     wrapUp.el,
   );
+  // One who has just accepted wants to write, but the customer comes a moment later.
+  const focusIfReady = () => {
+    const place = [composer.el, wrapUp.el].find((part) => !part.hidden);
+    if (!wanted || el.hidden || !place) return;
+    wanted = false;
+    const elsewhere = isTyping(document.activeElement) && !el.contains(document.activeElement);
+    if (!elsewhere) place.querySelector("textarea").focus();
+  };
   return {
     el,
     commands: {
@@ -42,8 +51,10 @@ export function makeConversation() {
       consult: () => head.press("consult"),
       end: () => head.press("end"),
       internal: () => composer.toggleInternal(),
-      write: () =>
-        (composer.el.hidden ? wrapUp.el.querySelector("textarea") : composer.el.querySelector("textarea"))?.focus(),
+      write() {
+        wanted = true;
+        focusIfReady();
+      },
       finish: () => !wrapUp.el.hidden && wrapUp.finish(),
     },
     update(now) {
@@ -58,6 +69,7 @@ export function makeConversation() {
       if (WORKING.includes(state)) composer.update(contact);
       show(wrapUp.el, state === "wrapping");
       if (state === "wrapping") wrapUp.update(contact);
+      focusIfReady();
     },
   };
 }

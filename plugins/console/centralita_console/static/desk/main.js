@@ -3,7 +3,7 @@
 import { h, replace, set, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { chime, notesOn } from "../shared/look.js";
-import { api, signedIn } from "../shared/session.js";
+import { api, sessionIsOver, signedIn } from "../shared/session.js";
 import { ms, startTicking } from "../shared/time.js";
 import { duration, t, word } from "../shared/words.js";
 import { accept, setStatus, useConnection } from "./actions.js";
@@ -36,7 +36,7 @@ model.me = await signedIn(place, (me) => (me.agent ? "" : t("signin.not_an_agent
 model.quickTexts = (await api("GET", "/console/settings.json")).quick_texts;
 replace(place, h("p", { class: "opening", role: "status" }, t("link.opening")));
 
-const connection = connect("/ws/desk", { hear, link });
+const connection = connect("/ws/desk", { hear, link, isOver: sessionIsOver });
 useConnection(connection);
 let parts = null;
 
@@ -49,7 +49,9 @@ function hear(frame) {
 
 function link(state) {
   model.link = state;
-  if (state.refused) location.reload();
+  if (state.over) location.reload();
+  // Before the first hello there is no desk whose banner could say it.
+  if (state.away && !parts) replace(place, h("p", { class: "opening problem", role: "alert" }, state.away));
   changed();
 }
 
@@ -119,18 +121,24 @@ function commandsOf(talk) {
   const step = (by) => {
     const all = conversations();
     const at = all.findIndex((contact) => contact.id === model.front);
-    if (all.length) bringToFront(all[(at + by + all.length) % all.length].id);
+    if (!all.length) return;
+    bringToFront(all[(at + by + all.length) % all.length].id);
+    setTimeout(talk.write);
   };
   const nth = Object.fromEntries(
     [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [
       `Alt ${n}`,
-      () => conversations()[n - 1] && bringToFront(conversations()[n - 1].id),
+      () => {
+        if (!conversations()[n - 1]) return;
+        bringToFront(conversations()[n - 1].id);
+        setTimeout(talk.write);
+      },
     ]),
   );
   return {
     ...nth,
     "?": openKeys,
-    "Alt A": () => accept(),
+    "Alt A": () => accept().then(talk.write),
     "Alt X": openDecline,
     "Alt ArrowUp": () => step(-1),
     "Alt ArrowDown": () => step(1),
@@ -163,6 +171,7 @@ function makeBanner() {
   const el = h("div", { class: "banner", role: "alert" }, icon("link"), words, again);
   const say = () => {
     if (model.link.up) return;
+    if (model.link.away) return setText(words, model.link.away);
     const left = model.link.retryAt - Date.now();
     setText(words, left > 0 ? t("link.lost", { seconds: Math.ceil(left / 1000) }) : t("link.trying"));
   };

@@ -10,7 +10,7 @@ const TYPING_MS = 6000;
 
 export const model = {
   me: null,
-  link: { up: false, retryAt: 0, refused: false },
+  link: { up: false, retryAt: 0, over: false, away: "" },
   agent: null,
   contacts: new Map(),
   queues: [],

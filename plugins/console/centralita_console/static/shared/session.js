@@ -54,6 +54,8 @@ function takeToken() {
 /** Resolves with `{role, agent, name}` once somebody is signed in whom `suits` accepts.
  *  `suits(me)` gives "" or the words that say why this page is not for them. */
 export async function signedIn(place, suits) {
+  // A link opened where a page of ours is already changes no more than the fragment.
+  window.addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
   const token = takeToken();
   let problem = "";
   try {
@@ -115,8 +117,18 @@ function ask(place, suits, problem) {
     );
     replace(place, h("main", { class: "signin-page" }, form));
     input.focus();
-    window.addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
   });
+}
+
+/** Whether nobody is signed in any more; false also when the server can't be reached. */
+export async function sessionIsOver() {
+  try {
+    await api("GET", "/api/me");
+    return false;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return error.status === 401 || error.status === 403;
+  }
 }
 
 /** Ends the session and starts the page again. */

@@ -35,6 +35,7 @@ export const STRINGS = {
   "link.opening": ["Connecting…", "Conectando…"],
   "link.lost": ["Connection lost. Trying again in {seconds} s. What you write is kept.", "Conexión perdida. Nuevo intento en {seconds} s. Lo que escribes se conserva."],
   "link.trying": ["Connection lost. Trying again…", "Conexión perdida. Reintentando…"],
+  "link.turned_away": ["The server does not let this window in.", "El servidor no admite esta ventana."],
   "link.retry": ["Try now", "Reintentar ya"],
 
   "settings.open": ["Settings", "Ajustes"],
