@@ -201,6 +201,8 @@ class Page:
                 self.entered = True
                 self.session = frame["session"]
                 self.secret = frame["secret"] or self.secret
+                if not frame["resumed"]:
+                    self.last, self.lines = 0, []
             case "message":
                 assert frame["sequence"] == self.last + 1, "a gap or a repetition"
                 self.last = frame["sequence"]

@@ -239,3 +239,15 @@ async def test_contact_that_its_channel_lost_is_ended_by_reconciliation(tmp_path
         async with page.open():
             session = page.heard[0]
             assert session["resumed"] is False
+
+
+async def test_page_that_knows_another_past_gets_everything_anew(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+        page.last = 99  # the store was restored from a backup
+        async with page.open():
+            await page.wait_until(lambda: page.texts == ["hello"])
+            assert page.last == 1

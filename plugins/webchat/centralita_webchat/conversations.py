@@ -14,6 +14,8 @@ import re
 from collections.abc import Sequence
 from typing import Final, get_args
 
+import trio
+
 from centralita.errors import EngineStopped
 from centralita.messages import (
     AbandonContact,
@@ -122,7 +124,7 @@ class Conversations:
             if refusal is not None and refusal.code != "already":
                 raise Turned("refused", refusal.message)
             chat.callback = True
-            await self._store.change_chat(chat)
+            await self._keep(chat)
             self.standing.show(session)
 
     async def end(self, session: Session) -> None:
@@ -144,7 +146,7 @@ class Conversations:
             if refusal is not None:
                 raise Turned("refused", refusal.message)
             chat.score = frame.score
-            await self._store.change_chat(chat)
+            await self._keep(chat)
             return frames.RatedFrame(chat=chat.number, score=frame.score)
 
     def typing(self, session: Session, *, on: bool) -> None:
@@ -204,12 +206,14 @@ class Conversations:
     async def connected(self, session: Session, chat: ChatRow, agent: str) -> None:
         """An agent is there."""
         chat.connected = True
-        await self._store.change_chat(chat)
-        title = self.standing.title_of(agent)
         session.state = frames.StateFrame(
-            chat=chat.number, phase="connected", agent_title=title, callback=chat.callback
+            chat=chat.number,
+            phase="connected",
+            agent_title=self.standing.title_of(agent),
+            callback=chat.callback,
         )
         session.tell(session.state)
+        await self._keep(chat)
 
     async def ended(self, session: Session, chat: ChatRow, *, reason: str) -> None:
         """The conversation is over for the customer; `reason` may be the contact's outcome or words."""
@@ -218,11 +222,16 @@ class Conversations:
         chat.ended = True
         chat.opening = None
         chat.outcome = reason if reason in OUTCOMES else "served" if chat.connected else "abandoned"
-        await self._store.change_chat(chat)
         self._by_provider.pop(chat.provider_id, None)
         session.state = None
         session.tell(self.standing.ended_frame(chat))
+        await self._keep(chat)
         self._sessions.release(session)
+
+    async def _keep(self, chat: ChatRow) -> None:
+        """Write a conversation as it is now; whoever asked for it may be cut off, the disk goes on."""
+        with trio.CancelScope(shield=True):
+            await self._store.change_chat(chat)
 
     async def adopt(self, view: ContactView) -> Session | None:
         """Give a contact that an agent began to the page it is for, if that page is open and free."""
@@ -281,12 +290,14 @@ class Conversations:
         )
 
     async def _start(self, session: Session, chat: ChatRow) -> None:
-        await self._store.begin_chat(chat)
-        session.row.chats = chat.number
-        session.chat = chat
-        session.missed = 0
-        # Before the engine hears of it: its answer may come before ours.
-        self.know(session, chat)
+        # Memory and disk go together, though the page may be cut off at any moment; a disk's time bounds it.
+        with trio.CancelScope(shield=True):
+            await self._store.begin_chat(chat)
+            session.row.chats = chat.number
+            session.chat = chat
+            session.missed = 0
+            # Before the engine hears of it: its answer may come before ours.
+            self.know(session, chat)
 
     async def open(self, session: Session, chat: ChatRow) -> None:
         """Have the engine admit a conversation that was written down. Raises Turned when it does not."""
@@ -317,7 +328,7 @@ class Conversations:
         if opening.files:
             await self._write_down(session, chat, opening.files_message_id, "", opening.files)
         chat.opening = None
-        await self._store.change_chat(chat)
+        await self._keep(chat)
         self.standing.show(session)
 
     async def _post(
@@ -365,7 +376,7 @@ class Conversations:
             # The queue's rules have made it a callback: nobody needs to wait on the page.
             if not wanted:
                 chat.callback = True
-                await self._store.change_chat(chat)
+                await self._keep(chat)
                 return
             refusal = await self._submit(EndContact(contact=chat.contact, by="customer", reason=reason))
         if refusal is not None:

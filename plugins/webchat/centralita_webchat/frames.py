@@ -91,9 +91,9 @@ class ServerFrame(Frozen, tag_field="type"):
 
 
 class SessionFrame(ServerFrame, tag="session"):
-    """The answer to hello. `secret` is only in the first one; whoever has it is this customer.
+    """The answer to hello. `secret` is given once, with a new session; whoever has it is this customer.
 
-    `resumed` false for a page that gave a session: that one is unknown or over, forget what was shown.
+    `resumed` false: everything there is follows, so a page forgets what it has shown.
     """
 
     session: str

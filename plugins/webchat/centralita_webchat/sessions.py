@@ -51,6 +51,8 @@ class Socket:
         self.cursor = cursor
         self.over = False
         """Too slow, or sent away: it is closed, and its page connects again."""
+        self.first: frames.SessionFrame | None = None
+        """The answer to hello, sent before anything else."""
         self._waiting: deque[frames.AnyServerFrame] = deque()
         self._wake = trio.Event()
 
@@ -81,6 +83,9 @@ class Socket:
             self._wake = trio.Event()
             fleeting, self._waiting = self._waiting, deque()
             with trio.move_on_after(SEND_S_MAX) as limit:
+                if self.first is not None:
+                    await send(frames.encode(self.first))
+                    self.first = None
                 while self.cursor < session.row.sequence:
                     lines = await book.store.lines_after(session.row.id, self.cursor)
                     for line in lines:
@@ -170,7 +175,7 @@ class Sessions:
     async def enter(self, hello: frames.Hello, address: str) -> tuple[Session, Socket]:
         """Let a page in, to its own session or a new one. Raises Turned when there are too many.
 
-        The socket's first frame is `session`; the caller tells it the rest and calls `leave` in the end.
+        The caller tells it where its conversation stands and calls `leave` in the end.
         """
         if self._sockets_n >= self.settings.sockets_max:
             raise Turned("too_many", f"sockets_max is {self.settings.sockets_max}")
@@ -192,17 +197,16 @@ class Sessions:
             self._let_go(address)
             raise
         row = session.row
-        # A page that claims more than there is has another store's numbers: it gets everything.
-        resumed = secret is None
-        socket = Socket(address, hello.last if resumed and hello.last <= row.sequence else 0)
+        # A page that has more than there is knows another past of this session (a backup was restored).
+        resumed = secret is None and hello.last <= row.sequence
+        socket = Socket(address, hello.last if resumed else 0)
         session.sockets.add(socket)
         session.away_since_s = None
         row.language = _language(hello.language, row.language or self.settings.language)
         session.page = hello.page.partition("?")[0].partition("#")[0][:300]
-        socket.post(
-            frames.SessionFrame(
-                session=row.id, secret=secret, resumed=resumed, name=row.name, email=row.email
-            )
+        # Before any line of the transcript: it says whether they continue what the page has.
+        socket.first = frames.SessionFrame(
+            session=row.id, secret=secret, resumed=resumed, name=row.name, email=row.email
         )
         return session, socket
 
@@ -269,9 +273,12 @@ class Sessions:
         """Write a session to the disk before something depends on it. Raises Turned when there are too many."""
         if session.kept:
             return
-        if not await self.store.begin_session(session.row, sessions_max=self.settings.sessions_max):
+        with trio.CancelScope(shield=True):  # the page may be cut off; memory and disk go together
+            session.kept = await self.store.begin_session(
+                session.row, sessions_max=self.settings.sessions_max
+            )
+        if not session.kept:
             raise Turned("too_many", f"sessions_max is {self.settings.sessions_max}")
-        session.kept = True
 
     async def erase_old(self) -> int:
         """Erase what has had its time: unused sessions and files that were never sent; returns how many files."""

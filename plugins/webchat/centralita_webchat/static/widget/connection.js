@@ -120,9 +120,9 @@ class Connection {
   begun(frame) {
     const memory = this.memory.value;
     const forgotten = !frame.resumed && this.last > 0;
+    if (!frame.resumed) this.last = this.chat = this.endedChat = 0;
     if (frame.secret) {
       Object.assign(memory, { session: frame.session, secret: frame.secret });
-      this.last = this.chat = this.endedChat = 0;
       for (const message of this.outbox) message.chat = 0; // their conversation is not ours any more
       this.memory.keep();
     }
