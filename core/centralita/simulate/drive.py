@@ -89,6 +89,11 @@ class Drive:
             self._tick_until(until_ns)
             self.now_ns = max(self.now_ns, until_ns)
 
+    def next_ns(self) -> int:
+        """When something happens next: an entry of the calendar or a deadline of the engine."""
+        due_ns = self.engine.next_deadline_ns()
+        return min(self._calendar[0][0], due_ns) if self._calendar else due_ns
+
     def _tick_until(self, at_ns: int) -> None:
         """Give the engine its due Ticks, unless one of them enters something that comes first."""
         calendar = self._calendar

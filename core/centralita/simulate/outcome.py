@@ -1,0 +1,120 @@
+"""What one run of a scenario gave: a row for every contact, and the agents' time.
+
+Rows are kept as columns of plain integers while the run goes on, since a run has millions; everything else
+(waits, flows, occupancy) is computed from them when somebody asks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+NOBODY: Final = -1
+
+
+class Row(NamedTuple):
+    """One contact. Times are virtual ns; `queue` is its last, `agent` who served it, "" when nobody.
+
+    `waited_ns` counts from the first queue to the connection, or to its end without one; `handled_ns` is
+    the conversation, holds and after-work.
+    """
+
+    customers: str
+    queue: str
+    agent: str
+    outcome: str
+    arrived_ns: int
+    waited_ns: int
+    handled_ns: int
+    ended_ns: int
+
+
+class Run:
+    """One run. `from_ns` to `until_ns` is what counts: contacts that arrived then, agents' time then."""
+
+    def __init__(
+        self,
+        *,
+        customers: tuple[str, ...],
+        queues: tuple[str, ...],
+        agents: tuple[str, ...],
+        start_ns: int,
+        from_ns: int,
+        until_ns: int,
+    ) -> None:
+        self.customers, self.queues, self.agents = customers, queues, agents
+        self.start_ns, self.from_ns, self.until_ns = start_ns, from_ns, until_ns
+        self.outcomes: tuple[str, ...] = ()
+        self.customers_column = array("H")
+        self.queue_column = array("h")
+        self.agent_column = array("i")
+        self.outcome_column = array("B")
+        self.arrived_column = array("q")
+        self.waited_column = array("q")
+        self.handled_column = array("q")
+        self.ended_column = array("q")
+        self.staffed_ns: dict[str, int] = dict.fromkeys(agents, 0)
+        """How long each agent was there and not on a break, in the time that counts."""
+        self.unfinished: Counter[str] = Counter()
+        """Counted contacts that had not ended when the run did, by queue."""
+        self.commands_n = 0
+        self.in_hand_ns: Counter[str] = Counter()
+        """Counted time that agents spent on contacts which had not ended with the run."""
+
+    @property
+    def contacts_n(self) -> int:
+        """Every contact that ended, counted or not."""
+        return len(self.outcome_column)
+
+    def rows(self, *, all_rows: bool = False) -> Iterator[Row]:
+        """The contacts that count, in the order in which they ended; or all that ended."""
+        for index, arrived_ns in enumerate(self.arrived_column):
+            if not all_rows and not self.from_ns <= arrived_ns < self.until_ns:
+                continue
+            agent, queue = self.agent_column[index], self.queue_column[index]
+            yield Row(
+                self.customers[self.customers_column[index]],
+                self.queues[queue] if queue != NOBODY else "",
+                self.agents[agent] if agent != NOBODY else "",
+                self.outcomes[self.outcome_column[index]],
+                arrived_ns,
+                self.waited_column[index],
+                self.handled_column[index],
+                self.ended_column[index],
+            )
+
+    def waits_ns(
+        self, *, outcome: str | None = "served", queue: str | None = None, customers: str | None = None
+    ) -> list[int]:
+        """The waits of the contacts that count, in the order in which they ended; None takes any."""
+        return [
+            row.waited_ns
+            for row in self.rows()
+            if (outcome is None or row.outcome == outcome)
+            and (queue is None or row.queue == queue)
+            and (customers is None or row.customers == customers)
+        ]
+
+    def outcome_counts(self) -> Counter[str]:
+        """How the contacts that count ended."""
+        return Counter(row.outcome for row in self.rows())
+
+    def flows(self) -> Counter[tuple[str, str]]:
+        """How many of each class of customers each agent served: (customers, agent) → contacts."""
+        return Counter((row.customers, row.agent) for row in self.rows() if row.outcome == "served")
+
+    def busy_ns(self) -> dict[str, int]:
+        """How long each agent had contacts in hand in the time that counts, several at once counting each."""
+        busy = dict.fromkeys(self.agents, 0)
+        for index, agent in enumerate(self.agent_column):
+            if agent == NOBODY:
+                continue
+            ended_ns = self.ended_column[index]
+            began_ns = ended_ns - self.handled_column[index]
+            if ended_ns > self.from_ns and began_ns < self.until_ns:
+                busy[self.agents[agent]] += min(ended_ns, self.until_ns) - max(began_ns, self.from_ns)
+        for name, spent_ns in self.in_hand_ns.items():
+            busy[name] += spent_ns
+        return busy

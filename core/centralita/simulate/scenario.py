@@ -1,0 +1,383 @@
+"""A scenario: a contact centre as a live configuration says, and the people who come to it.
+
+The tables of a live configuration stand in the file as they are (or in the file that `simulate.config`
+names), and are decoded by the same code. `[simulate]` adds the world: classes of customers, and crews of
+agents with their shifts. Of the live components nothing runs: CRMs, classifiers and bots are left
+out, since a class of customers says itself which queue it comes to and what it needs.
+
+What can't be used is said with its place, all at once, as for a live configuration.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from centralita.config import (
+    Agent,
+    ChannelRule,
+    Configuration,
+    Domain,
+    EngineConfig,
+    Hours,
+    Level,
+    Name,
+    Part,
+    Priority,
+    Seconds,
+    decode,
+    problems_of,
+)
+from centralita.errors import ConfigurationError
+from centralita.simulate.arrivals import Arrivals, Listed, Piecewise
+from centralita.simulate.distributions import Distribution, Empirical, Share, Uniform
+from centralita.structs import Frozen
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LINE: Final = "simulated"
+"""The channel by which customers come when the configuration has none."""
+VALUES_MAX: Final = 5_000_000
+"""The most numbers read from one file."""
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+class Callback(Part):
+    """Waiting customers who would rather be called back: a share of them, once they have waited
+    `after_s`; when called, `reached` of them answer."""
+
+    share: Share
+    after_s: Seconds = 0
+    reached: Share = 1
+
+
+class Redial(Part):
+    """Customers who gave up, or were turned away, and try again: a share of them, after a while."""
+
+    share: Share
+    after: Distribution
+    attempts_max: Annotated[int, Meta(ge=1, le=20)] = 3
+
+
+class Customers(Part):
+    """A class of customers. Empty fields are what the channel and the queue say; no `patience` waits
+    for ever; no `wrap_up` lets the queue's own time limit end the after-work."""
+
+    arrivals: Arrivals
+    handling: Distribution
+    patience: Distribution | None = None
+    wrap_up: Distribution | None = None
+    channel: str = ""
+    queue: str = ""
+    skills: dict[str, Level] = {}
+    priority: Priority = 0
+    credit_s: float | None = None
+    callback: Callback | None = None
+    redial: Redial | None = None
+
+
+class Break(Part):
+    """A time away within a shift."""
+
+    at: TimeOfDay
+    for_s: Annotated[float, Meta(gt=0, le=86_400)]
+    reason: str = ""
+
+
+class Shift(Part):
+    """When agents are there: wall-clock times of the days named. One that ends at or before it begins
+    goes on into the next day. Who is busy at the end of a shift finishes first."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+    days: tuple[Day, ...] = DAYS
+    breaks: tuple[Break, ...] = ()
+
+
+class Crew(Part):
+    """Agents who are alike: `agents` of them made with these skills, or `members` configured by name.
+
+    Without shifts they are always there. An offer is not answered, or declined, with a probability, and
+    otherwise answered after `answer`, at once without one; whom the rules then take out of the line is
+    back after `back_after_s`. `cost_per_hour` of an agent's presence is what `staff` adds up.
+    """
+
+    agents: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    members: tuple[str, ...] = ()
+    skills: dict[str, Level] = {}
+    capacity: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    limits: dict[str, Annotated[int, Meta(ge=0)]] = {}
+    ranks: dict[str, Annotated[int, Meta(ge=1, le=1_000_000)]] = {}
+    shifts: tuple[Shift, ...] = ()
+    no_answer: Share = 0
+    decline: Share = 0
+    answer: Distribution | None = None
+    back_after_s: Annotated[float, Meta(gt=0, le=86_400)] = 60
+    cost_per_hour: Annotated[float, Meta(gt=0, le=1_000_000)] = 1
+
+
+class World(Part):
+    """The `[simulate]` table. Contacts that arrive from `warm_up_s` until `duration_s` are counted.
+
+    `after`: `close` lets nobody in any more and serves those inside; `go_on` lets further customers come,
+    uncounted, until all that are counted have ended, as a centre that never closes needs.
+    """
+
+    customers: dict[Name, Customers]
+    duration_s: Annotated[float, Meta(gt=0, le=315_360_000)]
+    config: str = ""
+    crews: dict[Name, Crew] = {}
+    start: str = "2026-01-05"
+    warm_up_s: Annotated[float, Meta(ge=0, le=315_360_000)] = 0
+    after: Literal["close", "go_on"] = "close"
+    replications: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    seed: int = 1
+
+
+class Scenario(Frozen):
+    """A scenario that can be run: `config` has the crews' agents, `start_ns` is when it begins."""
+
+    config: EngineConfig
+    world: World
+    start_ns: int
+    hours: dict[str, Hours] = {}
+    time_zone: str = "UTC"
+    name: str = ""
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario's file, and those it names. Raises ConfigurationError with every fault found."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{path}: can't be read: {error}"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{path}: not TOML: {error}"]) from error
+    return from_tables(raw, folder=path.parent, name=path.stem)
+
+
+def loads(text: str, *, folder: Path = Path()) -> Scenario:
+    """Decode a scenario's text."""
+    try:
+        return from_tables(tomllib.loads(text), folder=folder)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"scenario: not TOML: {error}"]) from error
+
+
+def from_tables(raw: dict[str, Any], *, folder: Path = Path(), name: str = "") -> Scenario:
+    """Turn a decoded document into a scenario."""
+    tables = {key: value for key, value in raw.items() if key != "simulate"}
+    if "simulate" not in raw:
+        raise ConfigurationError(["simulate: there is no such table; docs/simulate.md shows one"])
+    try:
+        world = msgspec.convert(raw["simulate"], World)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError([_with_place(str(error))]) from error
+    problems: list[str] = []
+    world = _filled(world, folder, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    if world.config:
+        tables = _over_live(folder / world.config, tables)
+    live = decode(tables, folder=folder)
+    return assemble(world, live, name=name)
+
+
+def assemble(world: World, live: Configuration, *, name: str = "") -> Scenario:
+    """Bring a world and a live configuration together. Raises ConfigurationError for what does not fit."""
+    engine = live.engine
+    channels = engine.channels or {LINE: ChannelRule(medium="voice", queue=next(iter(engine.queues), ""))}
+    problems = [
+        f"channels.{channel}.medium: a scenario needs it; known: {', '.join(sorted(engine.media))}"
+        for channel, rule in channels.items()
+        if not rule.medium
+    ]
+    engine = replace(
+        engine,
+        channels={channel: replace(rule, bot="") for channel, rule in channels.items()},
+        crms=(),
+        classifiers=(),
+        agents={**engine.agents, **_made(world.crews)},
+    )
+    if not problems:
+        problems = problems_of(engine)
+    for class_name, customers in world.customers.items():
+        _customers_problems(f"simulate.customers.{class_name}", customers, engine, problems)
+    if not world.customers:
+        problems.append("simulate.customers: nobody comes; one table a class of customers is needed")
+    _crews_problems(world, live, problems)
+    if world.warm_up_s >= world.duration_s:
+        problems.append(
+            f"simulate.warm_up_s was {world.warm_up_s:g}; must be less than duration_s, {world.duration_s:g}"
+        )
+    start_ns = _start_ns(world.start, live.domain, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return Scenario(
+        config=engine,
+        world=world,
+        start_ns=start_ns,
+        hours={queue: live.hours[rules.hours] for queue, rules in engine.queues.items() if rules.hours},
+        time_zone=live.domain.time_zone,
+        name=name,
+    )
+
+
+def agents_of(name: str, crew: Crew) -> tuple[str, ...]:
+    """The names of a crew's agents: its members, then those made, `NAME-1` and on."""
+    return (*crew.members, *(f"{name}-{number}" for number in range(1, crew.agents + 1)))
+
+
+def _made(crews: dict[str, Crew]) -> dict[str, Agent]:
+    made: dict[str, Agent] = {}
+    for name, crew in crews.items():
+        agent = Agent(
+            skills=crew.skills, capacity=crew.capacity, limits=crew.limits, ranks=crew.ranks, team=name
+        )
+        made.update(dict.fromkeys(agents_of(name, crew)[len(crew.members) :], agent))
+    return made
+
+
+def _customers_problems(path: str, customers: Customers, engine: EngineConfig, problems: list[str]) -> None:
+    if customers.channel and customers.channel not in engine.channels:
+        problems.append(f"{path}.channel was {customers.channel!r}; known: {_known(engine.channels)}")
+    if customers.queue and customers.queue not in engine.queues:
+        problems.append(f"{path}.queue was {customers.queue!r}; known: {_known(engine.queues)}")
+    for skill in customers.skills:
+        if skill not in engine.skills:
+            problems.append(f"{path}.skills was {skill!r}; known: {_known(engine.skills)}")
+    if isinstance(customers.arrivals, Piecewise) and not any(customers.arrivals.per_hour):
+        problems.append(f"{path}.arrivals.per_hour: at least one rate must be more than 0")
+
+
+def _crews_problems(world: World, live: Configuration, problems: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name, crew in world.crews.items():
+        path = f"simulate.crews.{name}"
+        for member in agents_of(name, crew):
+            if member in seen:
+                problems.append(f"{path}: agent {member!r} is in crew {seen[member]!r} already")
+            seen[member] = name
+        for member in crew.members:
+            if member not in live.engine.agents:
+                problems.append(f"{path}.members was {member!r}; known: {_known(live.engine.agents)}")
+        for member in agents_of(name, crew)[len(crew.members) :]:
+            if member in live.engine.agents:
+                problems.append(f"{path}: agent {member!r} is configured already")
+        if crew.no_answer + crew.decline > 1:
+            problems.append(f"{path}: no_answer and decline are more than 1 together")
+
+
+def _start_ns(text: str, domain: Domain, problems: list[str]) -> int:
+    """The start as if the clock on the wall were UTC: a simulated day has twenty-four hours."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        problems.append(f"simulate.start was {text!r}; expected a date, or a date and a time")
+        return 0
+    if moment.tzinfo is not None:
+        problems.append(f"simulate.start was {text!r}; it is the time on the wall, without a zone")
+        return 0
+    return round(moment.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+
+
+def _filled(world: World, folder: Path, problems: list[str]) -> World:
+    """Read the files that distributions and arrivals name."""
+
+    def read(part: Any, path: str) -> Any:
+        if isinstance(part, Empirical):
+            values = _values(part.file, part.values_s, folder, path, problems)
+            if not values:
+                problems.append(f"{path}: there must be at least one value")
+            return replace(part, values_s=values, file="")
+        if isinstance(part, Listed):
+            return replace(part, at_s=_values(part.file, part.at_s, folder, path, problems), file="")
+        if isinstance(part, Uniform) and part.high_s < part.low_s:
+            problems.append(f"{path}.high_s was {part.high_s:g}; must not be less than low_s, {part.low_s:g}")
+        return part
+
+    def filled(customers: Customers, path: str) -> Customers:
+        redial = customers.redial
+        return replace(
+            customers,
+            arrivals=read(customers.arrivals, f"{path}.arrivals"),
+            handling=read(customers.handling, f"{path}.handling"),
+            patience=read(customers.patience, f"{path}.patience"),
+            wrap_up=read(customers.wrap_up, f"{path}.wrap_up"),
+            redial=redial and replace(redial, after=read(redial.after, f"{path}.redial.after")),
+        )
+
+    return replace(
+        world,
+        customers={
+            name: filled(customers, f"simulate.customers.{name}")
+            for name, customers in world.customers.items()
+        },
+        crews={
+            name: replace(crew, answer=read(crew.answer, f"simulate.crews.{name}.answer"))
+            for name, crew in world.crews.items()
+        },
+    )
+
+
+def _values(
+    file: str, listed: tuple[float, ...], folder: Path, path: str, problems: list[str]
+) -> tuple[float, ...]:
+    """The numbers of a file, one a line (anything after a comma is passed over), or those listed."""
+    if not file:
+        return listed
+    values = []
+    try:
+        lines = (folder / file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path}.file can't be read: {error}")
+        return ()
+    if len(lines) > VALUES_MAX:
+        problems.append(f"{path}.file {file} has {len(lines):,} lines; allowed: {VALUES_MAX:,}")
+        return ()
+    for number, line in enumerate(lines, 1):
+        cell = line.partition(",")[0].strip()
+        if not cell or cell.startswith("#"):
+            continue
+        try:
+            value = float(cell)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 315_360_000:
+            problems.append(f"{path}.file {file}:{number} was {cell!r}; expected seconds from 0")
+            return ()
+        values.append(value)
+    return tuple(values)
+
+
+def _over_live(path: Path, own: dict[str, Any]) -> dict[str, Any]:
+    """The tables of a live configuration, those of the scenario over them, name by name."""
+    try:
+        base: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"simulate.config: {path} can't be read: {error}"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"simulate.config: {path} is not TOML: {error}"]) from error
+    for key, value in own.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            base[key] = {**base[key], **value}
+        else:
+            base[key] = value
+    return base
+
+
+def _with_place(message: str) -> str:
+    """msgspec's message with the place in front, as the configuration's faults have it."""
+    what, _, where = message.rpartition(" - at `$")
+    return f"simulate{where.rstrip('`')}: {what}" if what else f"simulate: {message}"
+
+
+def _known(names: Any) -> str:
+    return ", ".join(sorted(names)) or "none"
