@@ -365,7 +365,8 @@ class Conversations:
             at_ns=self._context.clock.now_ns(),
             message_id=message_id,
         )
-        session.advance(await self._store.add_lines(session.row.id, [line]))
+        with trio.CancelScope(shield=True):  # memory and disk go together, here too
+            session.advance(await self._store.add_lines(session.row.id, [line]))
 
     async def finish(self, session: Session, chat: ChatRow, *, reason: str, wanted: bool) -> None:
         """End a contact for its customer. A callback goes on unless that is what they want (`wanted`)."""

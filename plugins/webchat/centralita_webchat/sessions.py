@@ -88,6 +88,9 @@ class Socket:
                     self.first = None
                 while self.cursor < session.row.sequence:
                     lines = await book.store.lines_after(session.row.id, self.cursor)
+                    if lines:
+                        # The disk may be ahead of memory; a page must never have more than we say there is.
+                        session.advance(lines[-1].sequence)
                     for line in lines:
                         await send(frames.encode(book.frame_of(line)))
                         self.cursor = line.sequence
