@@ -127,6 +127,12 @@ export const STRINGS = {
   "disposition.escalated": ["Escalated", "Escalado"],
   "disposition.sale": ["Sale", "Venta"],
   "disposition.complaint": ["Complaint", "Reclamación"],
+  "disposition.sold": ["Sold", "Vendido"],
+  "disposition.not_sold": ["Not sold", "No vendido"],
+  "disposition.solved": ["Solved", "Solucionado"],
+  "disposition.informed": ["Informed", "Informado"],
+  "disposition.to_be_continued": ["To be continued", "Continuará"],
+  "disposition.wrong_address": ["Wrong address", "Dirección equivocada"],
   "disposition.spam": ["Spam", "Spam"],
 
   "offer.label": ["New contact", "Nuevo contacto"],

@@ -27,7 +27,8 @@ export function t(key, values = {}) {
 /** The text of `prefix.value`, or the value itself where the house has no word for it: names that
  *  come from the engine or a configuration may be newer than this page. */
 export function word(prefix, value) {
-  return `${prefix}.${value}` in STRINGS ? t(`${prefix}.${value}`) : String(value);
+  const key = `${prefix}.${String(value).replace(/\W+/g, "_")}`;
+  return key in STRINGS ? t(key) : String(value);
 }
 
 /** Keeps the choice and starts the page again in that language. */
