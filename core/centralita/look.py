@@ -132,7 +132,8 @@ def queue_view(engine: Engine, name: str) -> QueueView | None:
         return None
     rules = engine.state.rules(name)
     phases = {"offered": 0, "connecting": 0, "connected": 0, "on_hold": 0, "wrapping": 0}
-    for contact in engine.state.contacts.values():
+    in_hand = {number for agent in engine.state.agents.values() for number in agent.contacts}
+    for contact in map(engine.state.contacts.__getitem__, in_hand):
         if contact.queue == name and contact.phase in phases:
             phases[contact.phase] += 1
     present, available = capable(engine, name)
