@@ -61,31 +61,38 @@ class Pump:
         self._clock = clock
         self._deliver = deliver
         self._snapshot_every = snapshot_every
-        self._snapshot_seq = engine.seq
+        self.snapshot_seq = engine.seq
         self._snapshotting = False
         self._idle_ticks = 0
         self._stopping = False
+        self._over = False
         self.stopped = trio.Event()
         self._in_flight: deque[Sequence[Entry]] = deque()
 
     async def run(self) -> None:
         """Pump until `stop` has been called and the inbox is empty. Raises what the engine raises."""
         async with trio.open_nursery() as nursery:
-            while True:
-                await self._writer.wait_for_room()
-                entries = self._inbox.drain(BATCH_COMMANDS_MAX)
-                due = self._engine.next_deadline_ns() <= self._clock.now_ns()
-                if entries or due:
-                    self._decide(entries, tick=due)
-                    if self._snapshot_due():
-                        self._snapshotting = True
-                        nursery.start_soon(self._save_snapshot, self._engine.seq, self._engine.snapshot())
-                elif self._stopping:
-                    self.stopped.set()
-                    return
-                else:
-                    deadline = trio_deadline(self._clock, self._engine.next_deadline_ns())
-                    await self._inbox.wait_for_work(deadline)
+            while not (self._stopping and not self._inbox.depth and not self._due()):
+                await self._pump_once(nursery)
+        # Not before a snapshot that was begun has been kept.
+        self.stopped.set()
+
+    async def _pump_once(self, nursery: trio.Nursery) -> None:
+        """Decide a batch, or wait until there is one."""
+        await self._writer.wait_for_room()
+        entries = self._inbox.drain(BATCH_COMMANDS_MAX)
+        due = self._due()
+        if entries or due:
+            self._decide(entries, tick=due)
+            if self._snapshot_due():
+                self._snapshotting = True
+                nursery.start_soon(self._save_snapshot, self._engine.seq, self._engine.snapshot())
+        elif not self._stopping:
+            await self._inbox.wait_for_work(trio_deadline(self._clock, self._engine.next_deadline_ns()))
+
+    def _due(self) -> bool:
+        """Whether a Tick has something to do."""
+        return self._engine.next_deadline_ns() <= self._clock.now_ns()
 
     def stop(self) -> None:
         """Have `run` return once nothing waits in the inbox."""
@@ -93,7 +100,8 @@ class Pump:
         self._inbox.wake_pump()
 
     def fail_in_flight(self, error: BaseException) -> None:
-        """Wake whoever waits for a batch that will never be known to be durable."""
+        """Wake whoever waits for a batch that will never be known to be durable: the run is over."""
+        self._over = True
         while self._in_flight:
             for entry in self._in_flight.popleft():
                 entry.fail(error)
@@ -121,6 +129,9 @@ class Pump:
 
     def _durable(self, records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
         """Called by the writer, in order, when everything up to here is on the disk."""
+        if self._over:
+            # The run has failed, and whoever waited knows. The records are safe; the next start asks again.
+            return
         if records:
             self._deliver(records, asks)
         for entry in self._in_flight.popleft():
@@ -136,11 +147,11 @@ class Pump:
 
     def _snapshot_due(self) -> bool:
         every = self._snapshot_every
-        return bool(every) and not self._snapshotting and self._engine.seq - self._snapshot_seq >= every
+        return bool(every) and not self._snapshotting and self._engine.seq - self.snapshot_seq >= every
 
     async def _save_snapshot(self, seq: int, state: bytes) -> None:
         try:
             await self._writer.save_snapshot(seq, state)
-            self._snapshot_seq = seq
+            self.snapshot_seq = seq
         finally:
             self._snapshotting = False

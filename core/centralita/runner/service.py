@@ -246,7 +246,7 @@ class Service:
                 task_status.started(self._switchboard)
                 await self._stop.wait()
                 await self._wind_down(house, parts, pump)
-                await self._finish(house, parts, writer)
+                await self._finish(house, parts, pump, writer)
                 nursery.cancel_scope.cancel()
 
     def _start_pump(
@@ -387,7 +387,7 @@ class Service:
         pump.stop()
         await pump.stopped.wait()
 
-    async def _finish(self, house: House, parts: Parts, writer: JournalWriter) -> None:
+    async def _finish(self, house: House, parts: Parts, pump: Pump, writer: JournalWriter) -> None:
         """Everything onto the disk, followers to the end, a snapshot, and goodbye."""
         await writer.flush()
         house.feed.close()
@@ -400,7 +400,7 @@ class Service:
                     await one.wait_tasks_done()
         await self._end(parts.sinks, following)
         await house.figures.save()
-        if house.engine.seq:
+        if house.engine.seq > pump.snapshot_seq:
             await writer.save_snapshot(house.engine.seq, house.engine.snapshot())
         await writer.close()
         self._log.info("stopped", seq=house.engine.seq, live=len(house.engine.state.contacts))
