@@ -5,6 +5,15 @@
 //! arrivals, abandons, priority changes, rings), saturated (finishes and arrivals), slack (half the agents
 //! idle), unique (mixed, every requirement and profile distinct).
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::type_complexity,
+    reason = "small numbers, and tables read once"
+)]
+
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::time::Instant;

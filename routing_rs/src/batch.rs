@@ -1,4 +1,4 @@
-//! Many operations in one call: the codes of `protocol.py`'s BATCH_CODES, and the rows of a snapshot.
+//! Many operations in one call: the codes of `protocol.py`'s `BATCH_CODES`, and the rows of a snapshot.
 
 use crate::catalogue::{Outcome, invalid};
 use crate::matching::Pairs;

@@ -1,5 +1,7 @@
 //! Sets of small numbers as words of bits.
 
+use smallvec::SmallVec;
+
 /// A set of handles.
 #[derive(Default)]
 pub(crate) struct Bits {
@@ -41,12 +43,19 @@ pub(crate) fn each(mut word: u64, base: u32) -> impl Iterator<Item = u32> {
 #[derive(Default)]
 pub(crate) struct BySkill {
     all: Bits,
+    /// Which words of `all` have anyone, so that a few among very many are found at once.
+    words: Bits,
     skills: Vec<Bits>,
 }
 
 impl BySkill {
     pub(crate) fn set(&mut self, crew: u32, skills: impl Iterator<Item = u32>, on: bool) {
         self.all.set(crew, on);
+        let word = crew / 64;
+        self.words.set(
+            word,
+            self.all.words.get(word as usize).is_some_and(|word| *word != 0),
+        );
         for skill in skills {
             if self.skills.len() <= skill as usize {
                 self.skills.resize_with(skill as usize + 1, Bits::default);
@@ -60,25 +69,22 @@ impl BySkill {
         (words + self.all.words.capacity()) * 8
     }
 
-    /// The crews that have every one of these skills, at whatever level, ascending.
-    pub(crate) fn with(&self, skills: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> + '_ {
-        let mut sets: smallvec::SmallVec<[&[u64]; 8]> = smallvec::SmallVec::new();
-        sets.push(&self.all.words);
-        let mut least = self.all.words.len();
+    /// Calls `visit` with each crew that has every one of these skills, at whatever level, ascending.
+    #[inline]
+    pub(crate) fn with(&self, skills: impl Iterator<Item = u32>, mut visit: impl FnMut(u32)) {
+        let mut sets: SmallVec<[&[u64]; 8]> = SmallVec::new();
         for skill in skills {
-            let words = self
-                .skills
-                .get(skill as usize)
-                .map_or(&[][..], |bits| &bits.words);
-            least = least.min(words.len());
-            sets.push(words);
+            sets.push(self.skills.get(skill as usize).map_or(&[], |bits| &bits.words));
         }
-        let one = sets.len() > 1;
-        (0..least).flat_map(move |at| {
-            let word = sets[usize::from(one)..]
-                .iter()
-                .fold(u64::MAX, |word, words| word & words[at]);
-            each(word, at as u32 * 64)
-        })
+        for (at, summary) in self.words.words.iter().enumerate() {
+            for word in each(*summary, at as u32 * 64) {
+                let found = sets.iter().fold(self.all.words[word as usize], |found, words| {
+                    found & words.get(word as usize).copied().unwrap_or(0)
+                });
+                for crew in each(found, word * 64) {
+                    visit(crew);
+                }
+            }
+        }
     }
 }

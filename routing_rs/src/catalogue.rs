@@ -130,7 +130,11 @@ impl Skills {
     pub(crate) fn packed(&self) -> Packed {
         let fits = self.levels.len() <= 4 && self.levels.iter().all(|packed| *packed < 1 << 16);
         let word = |word: u64, packed: &u32| word << 16 | u64::from(*packed);
-        Packed(fits.then(|| self.levels.iter().fold(0, word)).unwrap_or(u64::MAX))
+        Packed(if fits {
+            self.levels.iter().fold(0, word)
+        } else {
+            u64::MAX
+        })
     }
 
     /// As `meet`, for packed levels whose skills are all here; None when they did not fit.

@@ -165,27 +165,23 @@ impl Crews {
             .map(|projection| self.ranking(projection, agent, at))
             .collect();
         let crew = &mut self.crews[agent.profile as usize];
-        let squad = match crew.squads.iter_mut().position(|squad| squad.load == agent.load) {
-            Some(squad) => squad,
-            None => {
-                // An empty squad is used again, so that a crew has no more of them than its loads at once.
-                let unused = crew
-                    .squads
-                    .iter()
-                    .position(|squad| squad.rankings.first().is_none_or(Ranked::is_empty));
-                match unused {
-                    Some(squad) => {
-                        crew.squads[squad].load = agent.load;
-                        squad
-                    }
-                    None => {
-                        crew.squads.push(Squad {
-                            load: agent.load,
-                            rankings: SmallVec::new(),
-                        });
-                        crew.squads.len() - 1
-                    }
-                }
+        let squad = if let Some(squad) = crew.squads.iter_mut().position(|squad| squad.load == agent.load) {
+            squad
+        } else {
+            // An empty squad is used again, so that a crew has no more of them than its loads at once.
+            let unused = crew
+                .squads
+                .iter()
+                .position(|squad| squad.rankings.first().is_none_or(Ranked::is_empty));
+            if let Some(squad) = unused {
+                crew.squads[squad].load = agent.load;
+                squad
+            } else {
+                crew.squads.push(Squad {
+                    load: agent.load,
+                    rankings: SmallVec::new(),
+                });
+                crew.squads.len() - 1
             }
         };
         let squad = &mut crew.squads[squad];

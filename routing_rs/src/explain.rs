@@ -8,7 +8,7 @@ use crate::matching::Choice;
 use crate::order::Place;
 use crate::queue::{Contact, NOBODY, Queue};
 
-/// The rules in the order they are asked; `naive.py`'s BARRED_RULES.
+/// The rules in the order they are asked; `naive.py`'s `BARRED_RULES`.
 pub const RULES: [&str; 8] = [
     "unavailable",
     "skill",
@@ -105,10 +105,15 @@ impl Queue {
     /// The profiles of present agents that have a requirement's skills.
     fn capable(&self, requirement: u32) -> Vec<u32> {
         let required = &self.catalogue.requirement_at(requirement).skills;
-        let crews = self.crews.present.with(required.iter().map(|(skill, _)| skill));
-        crews
-            .filter(|profile| self.catalogue.profile_at(*profile).skills.meet(required))
-            .collect()
+        let mut capable = Vec::new();
+        self.crews
+            .present
+            .with(required.iter().map(|(skill, _)| skill), |profile| {
+                if self.catalogue.profile_at(profile).skills.meet(required) {
+                    capable.push(profile);
+                }
+            });
+        capable
     }
 
     /// (agents present, agents available) with a requirement's skills.

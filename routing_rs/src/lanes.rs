@@ -81,7 +81,7 @@ pub(crate) struct Lanes {
     pub(crate) stalls: Vec<Stall>,
     /// By stall; apart from the stalls so that a scan reads few lines.
     pub(crate) heads: Vec<Head>,
-    /// By stall: the head's standing at a glance, NO_GLANCE when there is none. A scan reads little else.
+    /// By stall: the head's standing at a glance, `NO_GLANCE` when there is none. A scan reads little else.
     pub(crate) glances: Vec<u64>,
     /// By requirement: its stalls.
     pub(crate) of_requirement: Vec<Vec<u32>>,
@@ -131,7 +131,7 @@ impl Lanes {
             catalogue.requirement_hash(key.requirement),
             catalogue.order_hash(key.order),
         );
-        let weights = [key.priority as i64 as u64, u64::from(key.rate)];
+        let weights = [i64::from(key.priority) as u64, u64::from(key.rate)];
         let hash = digest(Tag::Lane, [required, order, weights[0], weights[1], 0, 0]);
         let ladder = catalogue.ladder_hash(key.ladder);
         let rest_hash = digest(Tag::Rest, [ladder, u64::from(key.rung), u64::MAX, 0, 0, 0]);

@@ -6,6 +6,16 @@
     clippy::cast_sign_loss,
     reason = "ids are below 2^62, handles below 2^32: checked where they come in"
 )]
+#![allow(
+    clippy::struct_field_names,
+    clippy::similar_names,
+    clippy::many_single_char_names,
+    reason = "lanes hold lanes; home and hole, shelf and shelves are the words there are"
+)]
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "every operation refuses what is unknown or out of range, as the type `Refused` says"
+)]
 
 mod batch;
 mod bits;

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use smallvec::SmallVec;
 
 use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, time};
-use crate::crews::{Agent, Rooms, fits};
+use crate::crews::{Agent, Ranking, Rooms, fits};
 use crate::hash::lot;
 use crate::lanes::{NO_GLANCE, NOWHERE};
 use crate::order::Place;
@@ -311,15 +311,14 @@ impl Queue {
         let skills = &self.catalogue.profile_at(agent.profile).skills;
         let mut best: Option<u32> = None;
         if !self.lanes.one_rate() {
+            let sooner =
+                |stall: u32, best: u32| self.head_place(stall, now_ns) < self.head_place(best, now_ns);
             for case in &self.shelves.cases {
-                for (_, shelf) in case.shelves_for(skills) {
-                    let sooner = |stall: u32, best: u32| {
-                        self.head_place(stall, now_ns) < self.head_place(best, now_ns)
-                    };
+                case.shelves_for(skills, |_, shelf| {
                     best = self
                         .first_on(case.shelf(shelf), skills, rooms, best, sooner)
                         .or(best);
-                }
+                });
             }
             return best;
         }
@@ -331,14 +330,13 @@ impl Queue {
             (head.standing, head.contact) < (best.standing, best.contact)
         };
         // The shelves whose first came first are read first: few others need reading then.
-        let mut shelves: SmallVec<[Reverse<(u64, u32, u32)>; 136]> = SmallVec::new();
+        let mut shelves: Vec<Reverse<(u64, u32, u32)>> = Vec::with_capacity(128);
         for (at, case) in self.shelves.cases.iter().enumerate() {
-            shelves.extend(
-                case.shelves_for(skills)
-                    .map(|(glance, shelf)| Reverse((glance, at as u32, shelf))),
-            );
+            case.shelves_for(skills, |glance, shelf| {
+                shelves.push(Reverse((glance, at as u32, shelf)));
+            });
         }
-        let mut heap = BinaryHeap::from(shelves.into_vec());
+        let mut heap = BinaryHeap::from(shelves);
         while let Some(Reverse((glance, case, shelf))) = heap.pop() {
             if best.is_some_and(|best| self.lanes.glances[best as usize] < glance) {
                 break;
@@ -488,12 +486,11 @@ impl Queue {
         while chosen.len() < offer_to
             && let Some(at) = self.best_agent(one, &chosen, now_ns)
         {
-            match self.presser_of(at, self.place(one, now_ns), now_ns) {
-                Some(presser) => self.reserve(&presser, at),
-                None => {
-                    self.unfile_agent(at);
-                    chosen.push(at);
-                }
+            if let Some(presser) = self.presser_of(at, self.place(one, now_ns), now_ns) {
+                self.reserve(&presser, at);
+            } else {
+                self.unfile_agent(at);
+                chosen.push(at);
             }
         }
         chosen
@@ -548,35 +545,41 @@ impl Queue {
         let excluded = self.own(one).map_or(&[][..], |own| &own.excluded);
         let projection = self.crews.projection(key.order);
         let scan_all = order.keys.contains(&OrderKey::Random);
-        if self.crews.filed_n > 0 {
-            let skills = required.skills.iter().map(|(skill, _)| skill);
-            for profile in self.crews.open.with(skills) {
-                if !self.catalogue.profile_at(profile).skills.meet(&required.skills) {
+        let by_idleness = *order.keys == [OrderKey::LongestIdle] && excluded.is_empty();
+        if by_idleness && self.reserved.is_empty() {
+            return self.longest_idle(required, projection);
+        }
+        let consider = |best: &mut Option<(Choice, u32)>, profile: u32| {
+            if !self.catalogue.profile_at(profile).skills.meet(&required.skills) {
+                return;
+            }
+            for squad in &self.crews.crews[profile as usize].squads {
+                if !fits(
+                    &self.loads,
+                    squad.load,
+                    profile,
+                    &self.catalogue,
+                    required.medium,
+                    required.units,
+                ) {
                     continue;
                 }
-                for squad in &self.crews.crews[profile as usize].squads {
-                    if !fits(
-                        &self.loads,
-                        squad.load,
-                        profile,
-                        &self.catalogue,
-                        required.medium,
-                        required.units,
-                    ) {
-                        continue;
-                    }
-                    let allowed = squad.rankings[projection]
-                        .iter()
-                        .filter(|ranking| !excluded.contains(&ranking.id));
-                    for ranking in allowed.take(if scan_all { usize::MAX } else { 1 }) {
-                        let traits = (ranking.traits, ranking.id);
-                        let choice = self.choice(order, required, one.id, profile, squad.load, traits);
-                        if best.as_ref().is_none_or(|(before, _)| choice < *before) {
-                            best = Some((choice, ranking.agent));
-                        }
+                let rankings = squad.rankings[projection].iter();
+                let allowed = rankings.filter(|ranking| !excluded.contains(&ranking.id));
+                for ranking in allowed.take(if scan_all { usize::MAX } else { 1 }) {
+                    let traits = (ranking.traits, ranking.id);
+                    let choice = self.choice(order, required, one.id, profile, squad.load, traits);
+                    if best.as_ref().is_none_or(|(before, _)| choice < *before) {
+                        *best = Some((choice, ranking.agent));
                     }
                 }
             }
+        };
+        if self.crews.filed_n > 0 {
+            let skills = required.skills.iter().map(|(skill, _)| skill);
+            self.crews
+                .open
+                .with(skills, |profile| consider(&mut best, profile));
         }
         for at in &self.reserved {
             let agent = &self.agents[*at];
@@ -592,6 +595,40 @@ impl Queue {
             }
         }
         best.map(|(_, at)| at)
+    }
+
+    /// `best_agent` for the commonest order, nobody excluded or reserved: no choice is spelt out.
+    fn longest_idle(&self, required: &Requirement, projection: usize) -> Option<u32> {
+        let mut best: Option<(bool, Ranking)> = None;
+        if self.crews.filed_n == 0 {
+            return None;
+        }
+        self.crews
+            .open
+            .with(required.skills.iter().map(|(skill, _)| skill), |profile| {
+                if !self.catalogue.profile_at(profile).skills.meet(&required.skills) {
+                    return;
+                }
+                for squad in &self.crews.crews[profile as usize].squads {
+                    let Some(first) = squad.rankings[projection].first() else {
+                        continue;
+                    };
+                    let candidate = (squad.load != crate::loads::IDLE, first);
+                    if best.is_none_or(|best| candidate < best)
+                        && fits(
+                            &self.loads,
+                            squad.load,
+                            profile,
+                            &self.catalogue,
+                            required.medium,
+                            required.units,
+                        )
+                    {
+                        best = Some(candidate);
+                    }
+                }
+            });
+        best.map(|(_, first)| first.agent)
     }
 
     /// Whether no reservation keeps an agent from a contact.

@@ -98,14 +98,13 @@ impl PyQueue {
         if self.broken {
             return Err(QueueBrokenError::new_err("an earlier call broke this queue"));
         }
-        match catch_unwind(AssertUnwindSafe(|| call(&mut self.queue))) {
-            Ok(done) => Ok(done?),
-            Err(_) => {
-                self.broken = true;
-                Err(QueueBrokenError::new_err(
-                    "a bug in the compiled queue; its message is on stderr",
-                ))
-            }
+        if let Ok(done) = catch_unwind(AssertUnwindSafe(|| call(&mut self.queue))) {
+            Ok(done?)
+        } else {
+            self.broken = true;
+            Err(QueueBrokenError::new_err(
+                "a bug in the compiled queue; its message is on stderr",
+            ))
         }
     }
 
@@ -161,12 +160,16 @@ impl PyQueue {
     )]
     fn order(
         &mut self,
-        keys: Vec<String>,
+        keys: &Bound<'_, PyAny>,
         offer_to: Int,
         rank_group: Int,
         seed: Int,
         reserve_after_ns: Int,
     ) -> PyResult<u32> {
+        let keys: Vec<String> = keys
+            .try_iter()?
+            .map(|key| key?.extract())
+            .collect::<PyResult<_>>()?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         self.run(|queue| queue.order(&keys, offer_to.0, rank_group.0, seed.0, reserve_after_ns.0))
     }

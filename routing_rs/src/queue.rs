@@ -45,7 +45,7 @@ pub(crate) struct Card {
 #[derive(Clone, Copy, Default)]
 struct Held {
     card: Card,
-    /// The one agent who has it, NO_AGENT, or SEVERAL.
+    /// The one agent who has it, `NO_AGENT`, or SEVERAL.
     holder: u32,
 }
 

@@ -114,13 +114,12 @@ impl<K: Ord + Copy> Ranked<K> {
         };
         block.items.remove(place);
         self.len -= 1;
-        match block.items.back() {
-            Some(last) => block.last = *last,
-            None => {
-                self.blocks.remove(at);
-                self.release();
-                return true;
-            }
+        if let Some(last) = block.items.back() {
+            block.last = *last;
+        } else {
+            self.blocks.remove(at);
+            self.release();
+            return true;
         }
         self.merge(at);
         true
@@ -176,5 +175,38 @@ impl<K: Ord + Copy> Ranked<K> {
             .map(|block| block.items.capacity() * size_of::<K>())
             .sum();
         items + self.blocks.capacity() * size_of::<Block<K>>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_sequence_agrees_with_a_set(steps in prop::collection::vec((0_i32..1_500, 0_u8..8), 1..3_000)) {
+            let (mut ranked, mut set) = (Ranked::default(), BTreeSet::new());
+            for (key, what) in steps {
+                match what {
+                    0..=4 => {
+                        if set.insert(key) {
+                            ranked.insert(key);
+                        }
+                    }
+                    5 => prop_assert_eq!(ranked.pop_first(), set.pop_first()),
+                    _ => prop_assert_eq!(ranked.remove(key), set.remove(&key)),
+                }
+                prop_assert_eq!(ranked.first(), set.first().copied());
+                prop_assert_eq!(ranked.last(), set.last().copied());
+                prop_assert_eq!(ranked.len(), set.len());
+                prop_assert_eq!(ranked.rank(key), set.range(..key).count());
+                prop_assert_eq!(ranked.after(key), set.range(key + 1..).next().copied());
+            }
+            prop_assert_eq!(ranked.iter().collect::<Vec<_>>(), set.into_iter().collect::<Vec<_>>());
+        }
     }
 }

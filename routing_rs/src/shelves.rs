@@ -39,17 +39,24 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// The shelves of those with these skills that have something on them, with the glance of their first.
-    pub(crate) fn shelves_for(&self, skills: &Skills) -> impl Iterator<Item = (u64, u32)> + '_ {
+    /// Calls `visit` with each shelf, not empty, that someone with these skills should read, and the glance
+    /// of the first on it.
+    #[inline]
+    pub(crate) fn shelves_for(&self, skills: &Skills, mut visit: impl FnMut(u64, u32)) {
         let own: SmallVec<[u32; 24]> = skills.iter().map(|(skill, _)| skill % SHELVED_SKILLS).collect();
-        let pairs = (0..own.len()).flat_map(move |high| {
-            let own = own.clone();
-            (0..=high).map(move |low| shelf_of(own[low], own[high]))
-        });
-        let slots = std::iter::once(0)
-            .chain(pairs)
-            .filter_map(|slot| self.slots.get(slot as usize));
-        slots.filter(|(glance, _)| *glance != NO_GLANCE).copied()
+        let mut look = |slot: u32| {
+            if let Some((glance, shelf)) = self.slots.get(slot as usize)
+                && *glance != NO_GLANCE
+            {
+                visit(*glance, *shelf);
+            }
+        };
+        look(0);
+        for (at, high) in own.iter().enumerate() {
+            for low in &own[..=at] {
+                look(shelf_of(*low, *high));
+            }
+        }
     }
 
     pub(crate) fn shelf(&self, shelf: u32) -> &Ranked<Shelved> {

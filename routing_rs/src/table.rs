@@ -147,9 +147,8 @@ impl<V: Copy + Default> Table<V> {
         }
         shard.remove_at(at);
         self.len -= 1;
-        if shard.len == 0 {
-            shard.slots = Box::default();
-        } else if shard.slots.len() > SLOTS_MIN && shard.len * 3 < shard.slots.len() {
+        // The smallest shard stays: a table of few would otherwise allocate at every turn.
+        if shard.slots.len() > SLOTS_MIN && shard.len * 3 < shard.slots.len() {
             let slots_n = (shard.len * 3 / 2 + 1).max(SLOTS_MIN);
             shard.rebuild(slots_n);
         }
@@ -159,5 +158,49 @@ impl<V: Copy + Default> Table<V> {
     pub(crate) fn bytes(&self) -> usize {
         let slots: usize = self.shards.iter().map(|shard| shard.slots.len()).sum();
         slots * size_of::<Slot<V>>() + size_of_val(&*self.shards)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_table_agrees_with_a_map(steps in prop::collection::vec((0_u64..2_000, any::<u32>(), 0_u8..3), 1..3_000)) {
+            let (mut table, mut map) = (Table::<u32>::default(), HashMap::new());
+            for (key, value, what) in steps {
+                // Multiples of a large step fall into few shards, which then grow, shrink and wrap.
+                let key = key << 40;
+                if what < 2 {
+                    prop_assert_eq!(table.set(key, value), map.insert(key, value).is_none());
+                } else {
+                    prop_assert_eq!(table.remove(key), map.remove(&key));
+                }
+                prop_assert_eq!(table.get(key), map.get(&key).copied());
+                prop_assert_eq!(table.len(), map.len());
+            }
+            for (key, value) in map {
+                prop_assert_eq!(table.get(key), Some(value));
+            }
+        }
+    }
+
+    #[test]
+    fn an_emptied_table_gives_its_memory_back() {
+        let mut table = Table::<u64>::default();
+        let small = table.bytes();
+        for key in 0..200_000 {
+            table.set(key, key);
+        }
+        let peak = table.bytes();
+        for key in 0..200_000 {
+            assert_eq!(table.remove(key), Some(key));
+        }
+        assert!(table.bytes() - small < peak / 20);
     }
 }

@@ -880,7 +880,10 @@ def _time(name: str, value: int, least: int = -TIME_LIMIT_NS + 1) -> int:
 
 
 def _rows(rows: Buffer, columns: int) -> Iterable[tuple[int, ...]]:
-    numbers = memoryview(rows).cast("B").cast("q")
+    octets = memoryview(rows).cast("B")
+    if len(octets) % 8:
+        raise ValueError(f"rows hold {len(octets)} bytes, not whole numbers")
+    numbers = octets.cast("q")
     if len(numbers) % columns:
         raise ValueError(f"rows hold {len(numbers)} numbers; a row has {columns}")
     return zip(*[iter(numbers)] * columns, strict=True)
