@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue clean
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue theory clean
 
 setup: $(VENV)/.members
 
@@ -79,6 +79,11 @@ bench-engine: setup
 
 bench-queue: setup
 	@$(BIN)/python benchmarks/bench_queue.py
+
+# The engine against exact queueing answers, ten times as long as in the tests; THEORY=1 is as long as there.
+THEORY ?= 10
+theory: setup
+	@PYTHONPATH=tests $(BIN)/python -m theory.long $(THEORY)
 
 clean:
 	rm -rf $(VENV) target core/centralita/_routing*.so

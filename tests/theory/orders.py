@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.theory.erlang import erlang_c
+from .erlang import erlang_c
 
 
 def priorities(rates: Sequence[float], mu: float, n: int) -> list[float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.theory import published
-from tests.theory.erlang import (
+from . import published
+from .erlang import (
     Impatient,
     Limited,
     Served,
@@ -16,9 +16,9 @@ from tests.theory.erlang import (
     lognormal_patience,
     service_levels,
 )
-from tests.theory.loss import overflow_loss
-from tests.theory.orders import accumulating, conserved, priorities
-from tests.theory.product_form import solve
+from .loss import overflow_loss
+from .orders import accumulating, conserved, priorities
+from .product_form import solve
 
 WHITT_EXACT = [
     ("patience exponential, mean 1", exponential_patience(1), 1.0),
