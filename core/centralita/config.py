@@ -25,8 +25,11 @@ from centralita.structs import Frozen
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Level = Annotated[int, Meta(ge=1, le=10)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
-Units = Annotated[int, Meta(ge=0, le=1_000_000)]
 Priority = Annotated[int, Meta(ge=-1000, le=1000)]
+
+COUNT_MAX: Final = 1_000_000
+"""No count of contacts, offers or units is larger: the matching queue's and the journal's integers end."""
+Units = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 
 AgentOrderKey = Literal[
     "longest_idle",
@@ -58,7 +61,7 @@ class Medium(Part):
     """What one kind of contact takes of an agent. `may_interrupt` names media whose units it ignores."""
 
     units: Units = 100
-    max_per_agent: Annotated[int, Meta(ge=1)] | None = None
+    max_per_agent: Annotated[int, Meta(ge=1, le=COUNT_MAX)] | None = None
     may_interrupt: tuple[str, ...] = ()
     live: bool = True
 
@@ -110,11 +113,11 @@ class Queue(Part):
     credit_s: Annotated[float, Meta(ge=-31_536_000, le=31_536_000)] = 0
     rate: Annotated[float, Meta(ge=0.001, le=1000)] = 1
     agent_order: tuple[AgentOrderKey, ...] = ("longest_idle",)
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0, le=(1 << 62) - 1)] = 0
     offer_to: Annotated[int, Meta(ge=1, le=100)] = 1
     offer_s: Annotated[float, Meta(gt=0, le=86_400)] = 20
     no_answer: Literal["stay", "unavailable"] = "unavailable"
-    no_answer_limit: Annotated[int, Meta(ge=1)] = 1
+    no_answer_limit: Annotated[int, Meta(ge=1, le=COUNT_MAX)] = 1
     connect_s: Annotated[float, Meta(gt=0, le=86_400)] = 30
     rings: tuple[Ring, ...] = ()
     prefer_for_s: Seconds = 0
@@ -123,7 +126,7 @@ class Queue(Part):
     answer_target_s: Seconds = 20
     short_abandon_s: Seconds = 5
     hours: str = ""
-    max_waiting: Annotated[int, Meta(ge=0)] | None = None
+    max_waiting: Annotated[int, Meta(ge=0, le=COUNT_MAX)] | None = None
     max_wait_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
     when_full: Overflow = Overflow(do="refuse")
     when_waited: Overflow = Overflow(do="refuse")
@@ -144,9 +147,9 @@ class Agent(Part):
 
     title: str = ""
     skills: dict[str, Level] = {}
-    capacity: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
-    limits: dict[str, Annotated[int, Meta(ge=0)]] = {}
-    ranks: dict[str, Annotated[int, Meta(ge=1, le=1_000_000)]] = {}
+    capacity: Annotated[int, Meta(ge=1, le=COUNT_MAX)] = 100
+    limits: dict[str, Annotated[int, Meta(ge=0, le=COUNT_MAX)]] = {}
+    ranks: dict[str, Annotated[int, Meta(ge=1, le=COUNT_MAX)]] = {}
     team: str = ""
 
 
