@@ -69,27 +69,32 @@ class Engine:
 
         A refusal changes nothing and is not to be journalled. Raises only for bugs.
         """
-        self.now_ns = max(self.now_ns, now_ns)
-        self._events, self._asks = [], []
+        if now_ns > self.now_ns:  # noqa: PLR1730  # max() is a call more, on every command
+            self.now_ns = now_ns
+        events: list[AnyEvent] = []
+        asks: list[AnyAsk] = []
+        self._events, self._asks = events, asks
         answer = DECIDE[type(command)](self, command)
-        if self.lines.leaving:
+        lines = self.lines
+        if lines.leaving:
             attend.settle(self)
-        if self.lines.changed:
+        if lines.changed:
             match.run(self)
-        refusal, contact = (None, answer) if answer.__class__ is int else (answer, 0)
-        if self._events:
-            self.seq += 1
-            return Step(self._events, self._asks, refusal, contact, self.seq)  # type: ignore[arg-type]
-        return Step(self._events, self._asks, refusal, contact, 0)  # type: ignore[arg-type]
+        refusal, contact = (None, answer) if type(answer) is int else (answer, 0)
+        if events:
+            self.seq = seq = self.seq + 1
+            return Step(events, asks, refusal, contact, seq)  # type: ignore[arg-type]
+        return Step(events, asks, refusal, contact, 0)  # type: ignore[arg-type]
 
     def emit(self, event: AnyEvent) -> None:
         """For stages: make an event true, now."""
-        ask, apply, follow = _EFFECTS[event.__class__]
+        ask, apply, follow = _EFFECTS[type(event)]
+        state, now_ns = self.state, self.now_ns
         if ask is not None:
-            ask(self.state, event, self._asks)
-        apply(self.state, event, self.now_ns)
+            ask(state, event, self._asks)
+        apply(state, event, now_ns)
         if follow is not None:
-            follow(self.lines, event, self.now_ns)
+            follow(self.lines, event, now_ns)
         self._events.append(event)
 
     def next_id(self) -> int:
@@ -98,7 +103,9 @@ class Engine:
 
     def next_deadline_ns(self) -> int:
         """When a Tick has something to do; NEVER_NS when nothing is due ever."""
-        return min(self.lines.queue.next_deadline_ns(), self.lines.timers.next_deadline_ns())
+        rings_ns = self.lines.queue.next_deadline_ns()
+        timers_ns = self.lines.timers.next_deadline_ns()
+        return rings_ns if rings_ns < timers_ns else timers_ns
 
     def open_asks(self) -> list[AnyAsk]:
         """What must be asked again after a recovery."""

@@ -116,11 +116,14 @@ def _offered(lines: Lines, event: ContactOffered, now_ns: int) -> None:
 
 
 def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
-    number = lines.state.agents[event.agent].number
-    lines.queue.accept(event.contact, number, now_ns=now_ns)
-    lines.timers.schedule(WORK, event.contact, event.connect_by_ns)
-    lines.timers.cancel(STAGE, event.contact)
-    lines.timers.cancel(ANNOUNCE, event.contact)
+    number, timers = event.contact, lines.timers
+    lines.queue.accept(number, lines.state.agents[event.agent].number, now_ns=now_ns)
+    timers.schedule(WORK, number, event.connect_by_ns)
+    contact = lines.state.contacts[number]
+    if contact.deadline_ns:
+        timers.cancel(STAGE, number)
+    if contact.announce_at_ns:
+        timers.cancel(ANNOUNCE, number)
 
 
 def _given_back(lines: Lines, event: Any, now_ns: int) -> None:
@@ -143,11 +146,15 @@ def _placed(lines: Lines, event: ContactPlaced, now_ns: int) -> None:
 
 
 def _connected(lines: Lines, event: ContactConnected, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
-    if contact.queue and lines.state.rules(contact.queue).rings:
-        lines.queue.change(contact.id, ladder=-1)
-    lines.timers.schedule(STAGE, contact.id, contact.deadline_ns)
-    set_deadline(lines.timers, WORK, contact.id, earliest_work_ns(contact))
+    number, timers = event.contact, lines.timers
+    contact = lines.state.contacts[number]
+    if contact.queue and lines.terms[contact.queue].has_rings:
+        lines.queue.change(number, ladder=-1)
+    timers.schedule(STAGE, number, contact.deadline_ns)
+    if len(contact.works) == 1:
+        timers.cancel(WORK, number)  # the only work in it is the one that has just begun
+    else:
+        set_deadline(timers, WORK, number, earliest_work_ns(contact))
 
 
 def _let_go(lines: Lines, contact: Contact, agent: str, now_ns: int) -> None:
@@ -189,8 +196,10 @@ def _service_ended(lines: Lines, event: ServiceEnded, now_ns: int) -> None:
     lines.timers.cancel(STAGE, event.contact)
     lines.timers.cancel(ANNOUNCE, event.contact)
     contact = lines.state.contacts[event.contact]
-    if not any(not work.hold for work in contact.works.values()):
-        lines.forget(contact.id, now_ns=now_ns)
+    for work in contact.works.values():
+        if not work.hold:
+            return
+    lines.forget(contact.id, now_ns=now_ns)
 
 
 def _wrap_up_started(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:

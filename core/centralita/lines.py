@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+import msgspec
+
 from centralita.config import Agent as AgentRules
 from centralita.config import EngineConfig, ns
 from centralita.config import Queue as QueueRules
@@ -39,6 +41,20 @@ TAKEN: Final = "taken"
 Core = Literal["native", "naive"]
 
 
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """A queue's rules as integers, for what every contact asks of them."""
+
+    order: int
+    rate_thousandths: int
+    credit_ns: int
+    offer_ns: int
+    connect_ns: int
+    max_wait_ns: int
+    announce_every_ns: int
+    wrap_up_ns: int
+    has_rings: bool
+
+
 class Lines:
     """The matching queue and the timers of one engine."""
 
@@ -60,7 +76,7 @@ class Lines:
         self._group = {name: index for index, name in enumerate(config.queues)}
         self._places: dict[tuple[str, str, tuple[tuple[str, int], ...]], tuple[int, int]] = {}
         self._shared: dict[tuple[str, str], tuple[dict[str, int], int, int]] = {}
-        self._orders = {name: self._order(name, rules) for name, rules in config.queues.items()}
+        self.terms = {name: self._terms(name, rules) for name, rules in config.queues.items()}
         self._profiles: dict[str, int] = {}
         queue.set_interrupts(
             (self._medium[name], self._medium[over])
@@ -68,13 +84,24 @@ class Lines:
             for over in medium.may_interrupt
         )
 
-    def _order(self, name: str, rules: QueueRules) -> int:
-        return self.queue.order(
+    def _terms(self, name: str, rules: QueueRules) -> Terms:
+        order = self.queue.order(
             rules.agent_order,
             offer_to=rules.offer_to,
             rank_group=self._group[name],
             seed=rules.seed,
             reserve_after_ns=NEVER_NS if rules.reserve_after_s is None else ns(rules.reserve_after_s),
+        )
+        return Terms(
+            order,
+            round(rules.rate * 1000),
+            ns(rules.credit_s),
+            ns(rules.offer_s),
+            ns(rules.connect_s),
+            ns(rules.max_wait_s or 0),
+            ns(rules.announce_every_s),
+            ns(rules.wrap_up_s),
+            bool(rules.rings),
         )
 
     def profile(self, name: str, rules: AgentRules) -> int:
@@ -224,14 +251,28 @@ class Lines:
         """Put a contact into the queue at its own place, as the state has it."""
         if contact.queue:
             requirement, ladder = self.place(contact.queue, contact.medium, contact.skills)
-            order = self._orders[contact.queue]
+            order = self.terms[contact.queue].order
         else:
             requirement, ladder = self.requirement({}, contact.medium), -1
             order = self.queue.order(("longest_idle",))
-        if contact.rung:
+        number, rung = contact.id, contact.rung
+        self.known.add(number)
+        self.changed = True
+        if waiting and not (rung or contact.excluded or contact.prefer_agent):
+            self.queue.enqueue(
+                number,
+                requirement,
+                order,
+                queued_ns=contact.queued_ns,
+                credit_ns=contact.credit_ns,
+                priority=contact.priority,
+                rate=contact.rate_thousandths,
+                ladder=ladder,
+            )
+            return
+        if rung:
             ring = rings_of(self.state.rules(contact.queue), contact.skills)[contact.rung - 1]
             requirement = self.requirement(ring[1], contact.medium)
-        rung = contact.rung
         if contact.answered and not waiting:
             ladder, rung = -1, 0  # rings are over with the wait
         excluded: tuple[int, ...] = ()
@@ -242,7 +283,7 @@ class Lines:
         if contact.prefer_agent in self.state.agents:
             preferred = self.state.agents[contact.prefer_agent].number
         self.queue.enqueue(
-            contact.id,
+            number,
             requirement,
             order,
             queued_ns=contact.queued_ns,
@@ -256,8 +297,6 @@ class Lines:
             excluded=excluded,
             waiting=waiting,
         )
-        self.known.add(contact.id)
-        self.changed = True
 
     def _raised(self, contact: Contact) -> int:
         """How much the rings passed so far have raised the priority."""

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from centralita.engine import Engine, Step
 from centralita.lines import Core
-from centralita.messages import AnyCommand, AnyEvent, Ask, Event, Tick
+from centralita.matching import NEVER_NS
+from centralita.messages import AnyCommand, Ask, Event, Tick
 
 _AskT = TypeVar("_AskT", bound=Ask)
 _EventT = TypeVar("_EventT", bound=Event)
@@ -39,7 +40,9 @@ class Drive:
 
     def at(self, at_ns: int, action: Action) -> None:
         """Enter something to be done at a time; at the present time or in the past means next."""
-        heapq.heappush(self._calendar, (max(at_ns, self.now_ns), next(self._entered), action))
+        if at_ns < self.now_ns:  # noqa: PLR1730  # max() is a call more, for every customer and agent
+            at_ns = self.now_ns
+        heapq.heappush(self._calendar, (at_ns, next(self._entered), action))
 
     def plays(self, kind: type[_AskT], edge: Callable[[_AskT], object]) -> None:
         """Let `edge` do what the engine asks of this kind; at most one each."""
@@ -57,32 +60,36 @@ class Drive:
         """Give the engine a command now, and let the edges and the watchers have what comes of it."""
         self.commands_n += 1
         step = self.engine.handle(command, now_ns=self.now_ns)
-        if step.events:
-            for watcher in self._everything:
-                watcher(step, command)
-            self._tell(step.events)
-            for ask in step.asks:
-                edge = self._edges.get(type(ask))
-                if edge is not None:
-                    edge(ask)
-        return step
-
-    def _tell(self, events: list[AnyEvent]) -> None:
+        events = step.events
+        if not events:
+            return step
+        for follower in self._everything:
+            follower(step, command)
         watchers = self._watchers
         for event in events:
-            for watcher in watchers.get(type(event), ()):
-                watcher(event)
+            if type(event) in watchers:
+                for watcher in watchers[type(event)]:
+                    watcher(event)
+        edges = self._edges
+        for ask in step.asks:
+            if type(ask) in edges:
+                edges[type(ask)](ask)
+        return step
 
     def run(self, until_ns: int | None = None) -> None:
         """Go on until the calendar is empty or until a time; the engine's own deadlines alone don't
         keep it going, since a queue that announces does so for ever."""
-        calendar = self._calendar
-        while calendar and (until_ns is None or calendar[0][0] <= until_ns):
+        calendar, next_deadline_ns, heappop = self._calendar, self.engine.next_deadline_ns, heapq.heappop
+        last_ns = NEVER_NS if until_ns is None else until_ns
+        while calendar:
             at_ns = calendar[0][0]
-            self._tick_until(at_ns)
-            if calendar[0][0] < at_ns:  # a Tick has entered something earlier
-                continue
-            _, _, action = heapq.heappop(calendar)
+            if at_ns > last_ns:
+                break
+            if next_deadline_ns() <= at_ns:
+                self._tick_until(at_ns)
+                if calendar[0][0] < at_ns:  # a Tick has entered something earlier
+                    continue
+            _, _, action = heappop(calendar)
             self.now_ns = at_ns
             action()
         if until_ns is not None:

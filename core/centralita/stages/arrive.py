@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from centralita.config import ns
 from centralita.messages import (
     AdmitContact,
@@ -42,31 +44,33 @@ def admit(engine: Engine, command: AdmitContact) -> Refusal | int:
     queue = command.queue or channel.queue
     if queue and queue not in state.queues:
         return no_queue(engine, queue)
-    refusal = bad_skills(engine, command.skills) or bad_priority(command.priority)
-    if refusal is not None:
-        return refusal
-    number = engine.next_id()
-    engine.emit(
-        ContactAdmitted(
-            contact=number,
-            conversation=command.conversation or number,
-            channel=command.channel,
-            medium=channel.medium,
-            provider_id=command.provider_id,
-            direction="inbound",
-            handle=command.handle,
-            to=command.to,
-            subject=command.subject,
-            customer_name=command.customer_name,
-            language=command.language,
-            queue=queue,
-            skills=command.skills,
-            priority=command.priority,
-            credit_ns=None if command.credit_s is None else ns(command.credit_s),
-            preferred_agent=command.preferred_agent,
-            attributes=command.attributes,
-        )
+    if command.skills or command.priority:
+        refusal = bad_skills(engine, command.skills) or bad_priority(command.priority)
+        if refusal is not None:
+            return refusal
+    number = state.last_id + 1
+    # Python calls with more than fifteen keywords through a dictionary, four times as slowly.
+    admitted = ContactAdmitted(
+        contact=number,
+        conversation=command.conversation or number,
+        channel=command.channel,
+        medium=channel.medium,
+        provider_id=command.provider_id,
+        direction="inbound",
+        handle=command.handle,
+        language=command.language,
+        queue=queue,
+        skills=command.skills,
+        priority=command.priority,
+        credit_ns=None if command.credit_s is None else ns(command.credit_s),
+        preferred_agent=command.preferred_agent,
+        attributes=command.attributes,
     )
+    if command.to or command.subject or command.customer_name:
+        admitted = replace(
+            admitted, to=command.to, subject=command.subject, customer_name=command.customer_name
+        )
+    engine.emit(admitted)
     if command.text:
         engine.emit(MessagePosted(contact=number, number=1, author="customer", text=command.text))
     go_on(engine, state.contacts[number])

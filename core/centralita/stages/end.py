@@ -107,15 +107,20 @@ def close(engine: Engine, contact: Contact, outcome: Outcome, *, by: str, reason
 
 def stop_serving(engine: Engine, contact: Contact, *, by: str, reason: str = "") -> None:
     """The conversation is over; every agent in it goes to the after-work."""
-    end_consultation(engine, contact)
+    if contact.consultation:
+        end_consultation(engine, contact)
     if contact.parent:
         _final(engine, contact, "consulted", by, reason)
         return
     engine.emit(ServiceEnded(contact=contact.id, by=by, reason=reason))
-    for name, work in list(contact.works.items()):
-        if work.state != "wrapping":
-            wrap_up(engine, contact, name, stays=True)
-    if not any(work.state == "wrapping" for work in contact.works.values()):
+    if contact.queue and engine.lines.terms[contact.queue].wrap_up_ns:
+        for name, work in list(contact.works.items()):
+            if work.state != "wrapping":
+                wrap_up(engine, contact, name, stays=True)
+    for work in contact.works.values():
+        if work.state == "wrapping":
+            break
+    else:
         _final(engine, contact, "served", by, reason)
         return
     for name, work in list(contact.works.items()):
@@ -238,6 +243,10 @@ def close_consultation(
 
 
 def _final(engine: Engine, contact: Contact, outcome: Outcome, by: str, reason: str) -> None:
+    """End a contact. All the time spent waiting for an agent counts, that of a present wait included."""
+    waited_ns = contact.waited_ns
+    if contact.wait_from_ns and contact.phase in ("waiting", "offered", "connecting"):
+        waited_ns += engine.now_ns - contact.wait_from_ns
     engine.emit(
         ContactEnded(
             contact=contact.id,
@@ -249,7 +258,7 @@ def _final(engine: Engine, contact: Contact, outcome: Outcome, by: str, reason: 
             reason=reason,
             direction=contact.direction,
             arrived_ns=contact.arrived_ns,
-            waited_ns=_waited_ns(engine, contact),
+            waited_ns=waited_ns,
             talk_ns=contact.talk_ns,
             hold_ns=contact.hold_ns,
             wrap_up_ns=contact.wrap_up_ns,
@@ -259,13 +268,6 @@ def _final(engine: Engine, contact: Contact, outcome: Outcome, by: str, reason: 
         parent = engine.state.contacts.get(contact.parent)
         if parent is not None and parent.consultation == contact.id:
             engine.emit(ConsultationEnded(contact=parent.id, consultation=contact.id, how="failed"))
-
-
-def _waited_ns(engine: Engine, contact: Contact) -> int:
-    """All the time spent waiting for an agent, the present wait included if there is one."""
-    if contact.phase in ("waiting", "offered", "connecting") and contact.wait_from_ns:
-        return contact.waited_ns + engine.now_ns - contact.wait_from_ns
-    return contact.waited_ns
 
 
 def rate(engine: Engine, command: RateContact) -> Refusal | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from centralita.config import ns
 from centralita.messages import ContactOffered, RingPassed
 
 if TYPE_CHECKING:
@@ -32,13 +31,14 @@ def pass_rings(engine: Engine) -> None:
 
 def offer_to(engine: Engine, number: int, agent: str) -> None:
     """Offer a contact that the queue has put into an agent's hands."""
-    contact = engine.state.contacts[number]
+    state, now_ns = engine.state, engine.now_ns
+    contact = state.contacts[number]
     engine.emit(
         ContactOffered(
             contact=number,
             agent=agent,
-            offer=engine.next_id(),
-            expires_ns=engine.now_ns + ns(engine.state.rules(contact.queue).offer_s),
-            waited_ns=engine.now_ns - contact.wait_from_ns,
+            offer=state.last_id + 1,
+            expires_ns=now_ns + engine.lines.terms[contact.queue].offer_ns,
+            waited_ns=now_ns - contact.wait_from_ns,
         )
     )

@@ -67,12 +67,12 @@ def find_work(engine: Engine, contact: int, agent: str) -> tuple[Contact, Work] 
     found = engine.state.contacts.get(contact)
     if found is None:
         return no_contact(contact)
+    work = found.works.get(agent)
+    if work is not None:
+        return found, work
     if agent not in engine.state.agents:
         return no_agent(agent)
-    work = found.works.get(agent)
-    if work is None:
-        return Refusal(code="not_yours", message=f"agent {agent!r} does not have contact {contact}")
-    return found, work
+    return Refusal(code="not_yours", message=f"agent {agent!r} does not have contact {contact}")
 
 
 def find_connected(engine: Engine, contact: int, agent: str) -> Contact | Refusal:

@@ -59,14 +59,14 @@ def join(
     only one it is for while that agent is signed in (a transfer to somebody). A contact that was
     answered before counts all the time since it came as waited: its place is near the front."""
     now_ns = engine.now_ns
-    rules = engine.state.rules(queue)
-    credit_ns = ns(rules.credit_s) if contact.own_credit_ns is None else contact.own_credit_ns
+    rules, terms = engine.state.config.queues[queue], engine.lines.terms[queue]
+    credit_ns = terms.credit_ns if contact.own_credit_ns is None else contact.own_credit_ns
     if contact.answered:
         credit_ns += now_ns - contact.arrived_ns
     elif contact.wait_from_ns:
         credit_ns += now_ns - contact.wait_from_ns
     on_the_line = contact.answered or not contact.callback_handle
-    announces = on_the_line and rules.announce_every_s > 0
+    announces = on_the_line and terms.announce_every_ns > 0
     preferred, until_ns = agent, 0
     if agent:
         until_ns = FOREVER_NS
@@ -79,13 +79,13 @@ def join(
             queue=queue,
             skills=required(rules.skills, contact.own_skills) if skills is None else skills,
             priority=rules.priority + contact.own_priority,
-            rate_thousandths=round(rules.rate * 1000),
+            rate_thousandths=terms.rate_thousandths,
             credit_ns=credit_ns,
             queued_ns=now_ns,
             preferred_agent=preferred,
             preferred_until_ns=until_ns,
-            max_wait_until_ns=now_ns + ns(rules.max_wait_s) if on_the_line and rules.max_wait_s else 0,
-            announce_at_ns=now_ns + ns(rules.announce_every_s) if announces else 0,
+            max_wait_until_ns=now_ns + terms.max_wait_ns if on_the_line and terms.max_wait_ns else 0,
+            announce_at_ns=now_ns + terms.announce_every_ns if announces else 0,
             due_ns=contact.due_ns,
             reason=reason,
             hops=contact.hops + 1,
