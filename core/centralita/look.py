@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from centralita import estimate
-from centralita.state import Agent, Contact, Message, Work, agent_state, units_used
+from centralita.state import Agent, Contact, Message, Work, agent_state, has_room, units_used
 from centralita.views import AgentView, ContactView, MessageView, QueueView, WorkView
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def queue_view(engine: Engine, name: str) -> QueueView | None:
     for contact in map(engine.state.contacts.__getitem__, in_hand):
         if contact.queue == name and contact.phase in phases:
             phases[contact.phase] += 1
-    present, available = capable(engine, name)
+    present, free = staff(engine, name)
     oldest_ns = min((engine.state.contacts[number].wait_from_ns for number in standing.waiting), default=0)
     return QueueView(
         name=name,
@@ -148,15 +148,24 @@ def queue_view(engine: Engine, name: str) -> QueueView | None:
         connected=phases["connected"] + phases["on_hold"],
         wrapping=phases["wrapping"],
         agents_present=present,
-        agents_available=available,
+        agents_available=free,
         answer_target_s=rules.answer_target_s,
         estimate=estimate.expected_wait(engine, name, len(standing.waiting) + 1),
     )
 
 
-def capable(engine: Engine, queue: str) -> tuple[int, int]:
-    """(agents present, agents available) who have the skills a queue requires."""
-    requirement = engine.lines.requirement(
-        engine.state.rules(queue).skills, next(iter(engine.state.config.media))
-    )
-    return engine.lines.queue.capable_n(requirement)
+def staff(engine: Engine, queue: str) -> tuple[int, int]:
+    """(agents present, agents free) who have the skills a queue requires; free is who could be asked now
+    about a contact on the medium that leads to the queue."""
+    state = engine.state
+    config, wanted = state.config, state.rules(queue).skills
+    channels = config.channels.values()
+    leading = (rule.medium for rule in channels if (rule.queue or config.default_queue) == queue)
+    medium = next(leading, next(iter(config.media)))
+    present = [
+        agent
+        for agent in state.agents.values()
+        if agent.present
+        and all(config.agents[agent.name].skills.get(skill, 0) >= level for skill, level in wanted.items())
+    ]
+    return len(present), sum(agent.receiving and has_room(state, agent, medium) for agent in present)

@@ -374,3 +374,16 @@ def units_used(state: State, agent: Agent) -> int:
     """The units of capacity that an agent's works take, over all media."""
     media = state.config.media
     return sum(media[state.contacts[contact].medium].units for contact in agent.contacts)
+
+
+def has_room(state: State, agent: Agent, medium: str) -> bool:
+    """Whether an agent's limit and capacity leave room for one more contact on a medium: the rule that the
+    matching queue holds offers to, for those who only look."""
+    config = state.config
+    rules, wanted = config.agents[agent.name], config.media[medium]
+    held = [state.contacts[contact].medium for contact in agent.contacts]
+    limit = rules.limits.get(medium, wanted.max_per_agent)
+    if limit is not None and held.count(medium) >= limit:
+        return False
+    in_the_way = sum(config.media[other].units for other in held if other not in wanted.may_interrupt)
+    return rules.capacity - in_the_way >= wanted.units

@@ -112,7 +112,8 @@ class AgentView(View):
 
 
 class QueueView(View):
-    """A queue as it stands."""
+    """A queue as it stands. Of the agents signed in who have its skills (`agents_present`),
+    `agents_available` could be asked right now."""
 
     name: str
     title: str

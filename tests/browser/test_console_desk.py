@@ -561,3 +561,31 @@ def test_dark_and_spanish(house: House, pages: Open) -> None:
     page.get_by_role("menuitemradio", name="Inglés").click()
     expect(page.locator(".head .pill")).to_have_text("Connected")
     assert page.locator("html").get_attribute("data-theme") == "light"
+
+
+def test_asker_and_colleague_speak_in_the_consultation(house: House, pages: Open) -> None:
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="A hard question", **MARTA)
+    take(ana)
+    carla = desk(pages, house, "carla")
+    ana.keyboard.press("Alt+q")
+    ana.get_by_role("option", name="Carla Ruiz").click()
+    ana.get_by_role("dialog").get_by_role("button", name="Ask").click()
+    take(carla)
+    expect(ana.locator(".strip")).to_contain_text("You are asking Carla Ruiz")
+    ana.get_by_role("button", name="Open").click()
+    expect(ana.locator(".head-who")).to_have_text("Carla Ruiz")
+    write(ana, "May I refund it?")
+    expect(carla.locator(".transcript")).to_contain_text("May I refund it?")
+    write(carla, "Yes, you may.")
+    expect(ana.locator(".transcript")).to_contain_text("Yes, you may.")
+    expect(ana.locator(".message.sending")).to_have_count(0)
+    shot(ana, "desk-consult-talk")
+    ana.reload()
+    expect(ana.locator(".talk")).to_have_count(2)
+    talk(ana, "Marta Iglesias")
+    ana.get_by_role("button", name="Stop asking").click()
+    expect(ana.locator(".talk")).to_have_count(1)
+    expect(carla.locator(".wrap, .empty").first).to_be_visible()
+    assert Line.lines["web"].sent == []
+    assert house.texts(contact) == ["A hard question"]

@@ -315,3 +315,22 @@ def test_every_offer_has_its_own_number_and_time_limit() -> None:
     offers = [e for record in floor.records for e in record.events if isinstance(e, ContactOffered)]
     assert len({offer.offer for offer in offers}) == 2
     assert {offer.expires_ns - floor.now_ns for offer in offers} == {15 * 10**9}
+
+
+def test_an_agent_counts_as_free_only_while_one_more_contact_fits() -> None:
+    floor = Floor("wrap_up_s = 5")
+    floor.sign_in("ana", "bob")
+
+    def staff() -> tuple[int, int]:
+        view = queue_view(floor.engine, "sales")
+        assert view is not None
+        return view.agents_present, view.agents_available
+
+    assert staff() == (2, 2)
+    floor.admit()
+    assert staff() == (2, 2)  # two more chats fit beside one
+    floor.admit("phone")
+    assert staff() == (2, 1)
+    floor.do(SetStatus(agent="ana", status="break"))
+    floor.do(SetStatus(agent="bob", status="break"))
+    assert staff() == (2, 0)

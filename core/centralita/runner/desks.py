@@ -172,6 +172,9 @@ class Desks:
         """Have every agent told who is concerned by these durable records."""
         if self._ports:
             for record in records:
+                # Whoever gave the command is told, even when no event names them (a callback postponed).
+                if record.events and (agent := getattr(record.command, "agent", "")):
+                    self._changed(agent, getattr(record.command, "contact", 0))
                 for event in record.events:
                     self._show(event)
 
@@ -195,6 +198,7 @@ class Desks:
             self._changed(agent, contact)
         if contact:
             self._everybody_in(contact, contact)
+            self._around(contact)
         match event:
             case ContactTransferred():
                 self._changed(event.from_agent, contact)
@@ -209,6 +213,15 @@ class Desks:
             case _:
                 pass
 
+    def _around(self, contact: int) -> None:
+        """A consultation concerns whoever asked for it, who has no part in it; and whoever is asked reads
+        along what is said in the contact that it is about."""
+        live = self._engine.state.contacts.get(contact)
+        if live is not None and live.parent:
+            self._everybody_in(live.parent, contact)
+        if live is not None and live.consultation:
+            self._everybody_in(live.consultation, live.consultation)
+
     def _everybody_in(self, contact: int, changed: int) -> None:
         live = self._engine.state.contacts.get(contact)
         if live is not None:
@@ -218,6 +231,7 @@ class Desks:
     def _changed(self, agent: str, contact: int) -> None:
         port = self._port(agent)
         if port is None:
-            port = self._last_desk.get(agent)
+            port = self._last_desk.get(agent)  # signed out just now: that is to be told, too
         if port is not None:
+            self._last_desk[agent] = port
             port.changed(agent, contact)

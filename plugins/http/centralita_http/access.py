@@ -199,6 +199,14 @@ def works_in(switchboard: Switchboard, contact: int, agent: str) -> bool:
     return view is not None and any(work.agent == agent for work in view.works)
 
 
+def may_speak(switchboard: Switchboard, contact: int, agent: str) -> bool:
+    """Whether the agent may write in the contact: it is in their hands, or the consultation they asked for."""
+    if works_in(switchboard, contact, agent):
+        return True
+    view = switchboard.contact(contact, messages=False)
+    return view is not None and view.parent != 0 and works_in(switchboard, view.parent, agent)
+
+
 def may_see(switchboard: Switchboard, contact: int, agent: str) -> bool:
     """Whether the agent may read the contact: it is in their hands, or they are consulted about it."""
     if works_in(switchboard, contact, agent):

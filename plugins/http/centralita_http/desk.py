@@ -68,9 +68,11 @@ class WebSocketDesk:
                 nursery.start_soon(self._watch)
                 nursery.start_soon(self._show_colleagues)
                 task_status.started()
-                await trio.sleep_forever()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self._running = None  # before the nursery closes: a window may go at this moment
         finally:
-            self._running = None
             self._present.clear()
             for window in self._open_windows():
                 window.close(GOING_AWAY, "the desk restarts")
@@ -234,7 +236,10 @@ class WebSocketDesk:
     def _hello(self, agent: str) -> dict[str, Any]:
         board = self._switchboard
         engine = board.configuration().engine
-        full = [board.contact(view.id) or view for view in board.contacts(agent=agent)]
+        mine = board.contacts(agent=agent)
+        asked = [view.consultation for view in mine if view.consultation]
+        found = (board.contact(number) for number in [view.id for view in mine] + asked)
+        full = list({view.id: view for view in found if view is not None}.values())
         return {
             "type": "hello",
             "now_ns": board.now_ns(),

@@ -18,7 +18,7 @@ from litestar.exceptions import WebSocketDisconnect
 
 from centralita.errors import EngineStopped
 from centralita.protocols import Inbox, Signal, Switchboard
-from centralita_http.access import Caller, Gate, may_see, works_in
+from centralita_http.access import Caller, Gate, may_see, may_speak
 from centralita_http.answers import SUBMIT_S
 from centralita_http.desk_words import Misspoken, Said, understand
 from centralita_http.limits import Buckets
@@ -170,7 +170,7 @@ class Window:
             self._reply(said.id, contact=said.contact, result=past)
 
     def _may(self, said: Said) -> bool:
-        check = may_see if said.ask else works_in
+        check = may_see if said.ask else may_speak
         return check(self._switchboard, said.own, self.agent)
 
     def _reply(
