@@ -13,7 +13,7 @@ A key is the contact's number less its priority in the high bits, so that compar
 
 from __future__ import annotations
 
-import resource
+import tracemalloc
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
@@ -41,8 +41,10 @@ CONTACT: Final = (1 << PRIORITY_SHIFT) - 1
 CREWS_TABLE_MAX: Final = 10_000
 """Up to so many distinct profiles, each requirement keeps the list of those that meet it."""
 GETTERS_MAX: Final = 20_000
-"""So many profiles keep their lanes; past it the memory is given back and filled anew."""
+"""So many profiles keep their lanes, found when first needed; past it the memory is given back and filled anew."""
 WALK_MIN: Final = 8
+TRACED_MAX: Final = 200_000
+"""Past so many waiting, tracing what they allocate takes too long."""
 
 
 class PythonQueue:
@@ -78,7 +80,9 @@ class PythonQueue:
     def _learn_crews(self, profiles: int) -> None:
         crews: list[list[int]] = [[] for _ in self._requirements]
         for profile in range(profiles):
-            for lane in self._lanes(profile):
+            lanes = self._lanes(profile)
+            self._getters[profile] = itemgetter(*lanes, -1, -1)
+            for lane in lanes:
                 crews[lane].append(profile)
         self._walk_max = [WALK_MIN + 2 * profiles // (len(found) + 1) for found in crews]
         self._crews_of = [itemgetter(*found, -1, -1) for found in crews]
@@ -271,10 +275,15 @@ class BestPython:
         self.queue = PythonQueue(snapshot)
         for agent in snapshot.idle:
             self.queue.rest(agent)
-        before = _resident_bytes()
+        self._waiting_bytes: int | None = None
+        traced = len(snapshot.waiting) <= TRACED_MAX
+        if traced:
+            tracemalloc.start()
         for contact, lane, priority in snapshot.waiting:
             self.queue.wait(contact, lane, priority)
-        self._waiting_bytes = _resident_bytes() - before
+        if traced:
+            self._waiting_bytes, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
 
     def play(self, events: Sequence[Event]) -> list[Pair]:
         queue = self.queue
@@ -300,13 +309,8 @@ class BestPython:
         return made
 
     def waiting_bytes(self) -> int | None:
-        """Growth of the process while they were put in; the ints of the contacts themselves not counted."""
+        """What putting them in has allocated; the ints of the contacts themselves, 32 bytes each, not counted."""
         return self._waiting_bytes
 
     def close(self) -> None:
         del self.queue
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()

@@ -1,9 +1,13 @@
-"""Two peers in SQLite, in memory and without a journal: the kindest setting it has.
+"""Three peers in SQLite, in memory and without a journal: the kindest setting it has.
 
-`SqliteOrderBy` decides as FreeSWITCH's mod_callcenter lets its database decide: for each match one statement
-joins those who wait, the tiers and the agents, computes everybody's score and sorts by it. Ours to its favour: one
-statement a match where the module asks once more for each waiting member, tiers by profile instead of by agent,
-indexes on whatever the join needs. The score is computed as the module computes it, so no index can hold it.
+`SqlitePass` decides as FreeSWITCH's mod_callcenter lets its database decide: the members are sorted by a score
+computed from the time (so that no index can hold it), and for one after another the agents of their queue are asked
+for, sorted by the strategy, until somebody is there to take one. It makes the pass for each match; the module
+makes it ten times a second and so serves several agents with one sort, at the price of their waiting for it.
+
+`SqliteOrderBy` is the kinder reading, by which our ratio is told: one statement a match joins those who wait, the tiers
+and the agents and sorts by the score, with indexes on whatever the join needs, which the module does not
+have. In both, tiers are kept by profile instead of by agent, which makes them fewer.
 
 `SqliteLaneHeads` is what the same database can do when asked well: waiting contacts clustered by requirement
 and place, so that a match is one index seek a lane.
@@ -38,21 +42,21 @@ class _Sqlite:
         self.db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + self.schema)
         self.db.execute("BEGIN")
         self.db.executemany("INSERT INTO tier VALUES (?, ?)", snapshot.tiers())
+        pages = self._one("PRAGMA page_count")
         self._fill(snapshot)
+        self._waiting_bytes = (self._one("PRAGMA page_count") - pages) * self._one("PRAGMA page_size")
         self.db.execute("COMMIT")
         self.db.execute("ANALYZE")
-        pages, size = self._one("PRAGMA page_count")[0], self._one("PRAGMA page_size")[0]
-        self._waiting_bytes = pages * size
 
     def _fill(self, snapshot: Snapshot) -> None:
         raise NotImplementedError
 
-    def _one(self, statement: str, *values: int) -> tuple[int, ...]:
-        row: tuple[int, ...] | None = self.db.execute(statement, values).fetchone()
-        return row or ()
+    def _one(self, statement: str) -> int:
+        return int(self.db.execute(statement).fetchone()[0])
 
     def waiting_bytes(self) -> int | None:
-        return None
+        """With what the agents take, who are a tenth as many."""
+        return self._waiting_bytes
 
     def close(self) -> None:
         self.db.close()
@@ -61,7 +65,7 @@ class _Sqlite:
 class SqliteOrderBy(_Sqlite):
     """One ORDER BY over members, tiers and agents a match."""
 
-    name = "SQLite, one ORDER BY a match (as mod_callcenter)"
+    name = "SQLite, one ORDER BY a match (mod_callcenter, kindly)"
     schema = """
         CREATE TABLE tier (requirement INTEGER, profile INTEGER, PRIMARY KEY (profile, requirement)) WITHOUT ROWID;
         CREATE INDEX tier_requirement ON tier (requirement);
@@ -110,10 +114,7 @@ class SqliteOrderBy(_Sqlite):
             if kind == FINISH:
                 do("DELETE FROM member WHERE id = ?", (contact,))
                 do("UPDATE agent SET state = 'Waiting', idle_since_ns = ? WHERE id = ?", (now_ns, other))
-                row = do(self.for_agent, (other, now_ns)).fetchone()
-                if row is not None:
-                    self._connect(row[0], other)
-                    made.append((row[0], other))
+                made += self._employ(other, now_ns)
             elif kind in (ARRIVE, ARRIVE_WITH_RING):
                 do("INSERT INTO member VALUES (?, ?, 0, ?, 'Waiting', NULL)", (contact, other, now_ns))
                 made += self._serve(contact, other)
@@ -128,6 +129,13 @@ class SqliteOrderBy(_Sqlite):
                 made += self._serve(contact, other) if changed.rowcount else []
         return made
 
+    def _employ(self, agent: int, now_ns: int) -> list[Pair]:
+        row = self.db.execute(self.for_agent, (agent, now_ns)).fetchone()
+        if row is None:
+            return []
+        self._connect(row[0], agent)
+        return [(row[0], agent)]
+
     def _serve(self, contact: int, requirement: int) -> list[Pair]:
         row = self.db.execute(self.for_member, (requirement,)).fetchone()
         if row is None:
@@ -138,6 +146,24 @@ class SqliteOrderBy(_Sqlite):
     def _connect(self, contact: int, agent: int) -> None:
         self.db.execute("UPDATE member SET state = 'Answered', agent = ? WHERE id = ?", (agent, contact))
         self.db.execute("UPDATE agent SET state = 'In a call' WHERE id = ?", (agent,))
+
+
+class SqlitePass(SqliteOrderBy):
+    """All members by score, and for each the agents of its queue, until one is found."""
+
+    name = "SQLite, mod_callcenter's own pass a match"
+    by_score = """
+        SELECT id, requirement, ? - joined_ns + base_score AS score FROM member
+        WHERE state = 'Waiting' ORDER BY score DESC, id
+    """
+
+    def _employ(self, agent: int, now_ns: int) -> list[Pair]:
+        members = self.db.cursor()
+        for contact, requirement, _ in members.execute(self.by_score, (now_ns,)):
+            if made := self._serve(contact, requirement):
+                members.close()
+                return made
+        return []
 
 
 class SqliteLaneHeads(_Sqlite):

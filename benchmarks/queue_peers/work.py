@@ -28,6 +28,8 @@ SKILLS_N: Final = 100
 STEP_NS: Final = 1_000
 RING_AFTER_NS: Final = 3_000_000
 LADDERS_MAX: Final = 1_000
+UNIQUE_FROM: Final = 100_000
+"""From so many on, requirements of up to three skills at all levels are drawn: fewer would not be distinct."""
 WARM_UP_MAX: Final = 200_000
 DRAWS_MAX: Final = 8
 """So many draws look for a contact that still waits before an abandon is left out."""
@@ -43,7 +45,7 @@ class Size(NamedTuple):
     distinct: int
 
     def __str__(self) -> str:
-        unique = ", all unique" if self.distinct >= self.agents else ""
+        unique = ", all unique" if self.distinct >= UNIQUE_FROM else ""
         return (
             f"{self.waiting:,} waiting, {self.agents:,} agents, {self.distinct:,} × {self.distinct:,}{unique}"
         )
@@ -113,7 +115,7 @@ class Centre:
             self.queue.skill(f"skill {number}")
         self.medium = self.queue.medium("voice")
         self.order = self.queue.order(["longest_idle"])
-        unique = size.distinct > 10_000
+        unique = size.distinct >= UNIQUE_FROM
         self.profiles = self._profiles(size.distinct)
         self.requirements = self._requirements(size.distinct, *((3, 10) if unique else (2, 5)))
         intern(self.queue, self.requirements, self.profiles)
