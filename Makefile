@@ -77,8 +77,13 @@ bench: bench-queue bench-engine
 bench-engine: setup
 	@$(BIN)/python benchmarks/bench_engine.py
 
-bench-queue: setup
-	@$(BIN)/python benchmarks/bench_queue.py
+# BENCH_ARGS: --quick, --full, --write (tables and plots into benchmarks/).
+bench-queue: setup $(VENV)/.bench
+	@$(BIN)/python benchmarks/bench_queue.py $(BENCH_ARGS)
+
+$(VENV)/.bench: $(VENV)/.tools
+	$(INSTALL) --group bench
+	@touch $@
 
 # The engine against exact queueing answers, ten times as long as in the tests; THEORY=1 is as long as there.
 THEORY ?= 10
