@@ -136,6 +136,7 @@ class Queue(Part):
     announce_position: bool = True
     announce_wait: bool = True
     callback_attempts: Annotated[int, Meta(ge=1, le=100)] = 3
+    callback_s: Annotated[float, Meta(gt=0, le=86_400)] = 300
     callback_retry_s: Annotated[float, Meta(gt=0, le=31_536_000)] = 900
     reserve_after_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
     keep_deferred: bool = True

@@ -201,8 +201,9 @@ class Channel(Component, Protocol):
         ...
 
     async def announce(self, announcement: Announcement) -> None: ...
-    async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool:
-        """Bring customer and agent together; False when the customer can't be reached.
+    async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool | None:
+        """Bring customer and agent together; False when the customer can't be reached. None when the
+        agent reaches them by other means and will say how it went (within the queue's `callback_s`).
 
         For a callback or a placed contact `callback_handle` is whom to reach. Raising means a fault
         on our side: the contact goes back to its place.

@@ -69,14 +69,14 @@ class House:
                     return found
                 await trio.sleep(0.01)
 
-    async def accept(self, contact: int | None = None) -> int:
-        """Have the agent who is asked take the contact, and wait until they are connected."""
+    async def accept(self, contact: int | None = None, *, phase: str = "connected") -> int:
+        """Have the agent who is asked take the contact, and wait until it is in a phase."""
         number = contact or await self.offered()
         view = self.switchboard.contact(number)
         assert view is not None
         (work,) = [work for work in view.works if work.state == "offered"]
         await self.submit(AnswerOffer(contact=number, agent=work.agent, offer=work.offer, accept=True))
-        await self.until(lambda: self.phase(number) == "connected")
+        await self.until(lambda: self.phase(number) == phase)
         return number
 
     def phase(self, contact: int) -> str:

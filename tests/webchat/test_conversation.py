@@ -11,6 +11,7 @@ from centralita.messages import (
     AnswerOffer,
     HoldContact,
     PlaceContact,
+    ReportConnection,
     ResumeContact,
     SignIn,
     Target,
@@ -119,12 +120,30 @@ async def test_callback_is_not_abandoned_and_is_told_when_its_turn_comes(tmp_pat
             assert (await page.wait_for("state", callback=True))["phase"] == "waiting"
         await trio.sleep(1.5)  # the housekeeper has looked
         await house.sign_in()
-        contact = await house.accept()  # the page is gone; the agent dials by hand
+        contact = await house.accept(phase="connecting")  # the page is gone; the agent dials by hand
         view = house.switchboard.contact(contact)
         assert view is not None
-        assert view.callback_handle == "+34 600 111 222"
+        assert (view.phase, view.callback_handle) == ("connecting", "+34 600 111 222")
+        await house.submit(ReportConnection(contact=contact, agent="ana", made=True))
         async with page.open():
             await page.wait_for("state", phase="connected")
+
+
+async def test_callback_that_the_agent_could_not_reach_by_hand_is_tried_again_later(tmp_path: Path) -> None:
+    async with open_house(tmp_path, grace_s=0, queue={"callback_retry_s": 3600}) as house:
+        page = Page(house.base)
+        async with page.open():
+            await page.send("m1", "hello")
+            await page.wait_for("received")
+            await page.put(type="callback", handle="+34 600 111 222")
+            await page.wait_for("state", callback=True)
+        await house.sign_in()
+        contact = await house.accept(phase="connecting")
+        await house.submit(ReportConnection(contact=contact, agent="ana", made=False, customer_gone=True))
+        view = house.switchboard.contact(contact)
+        assert view is not None
+        assert (view.phase, view.callback_attempts, view.works) == ("waiting", 1, ())
+        assert view.due_ns > house.switchboard.now_ns()
 
 
 async def test_callback_to_a_page_that_is_gone_can_not_be_reached(tmp_path: Path) -> None:

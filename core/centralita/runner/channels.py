@@ -155,7 +155,8 @@ class ChannelPort:
         view = self._engine.view(ask.contact)
         if contact is None or view is None or work is None or work.state != "connecting":
             return
-        limit_s = self._engine.state.config.queues[contact.queue].connect_s if contact.queue else CONNECT_S
+        rules = self._engine.state.config.queues.get(contact.queue)
+        limit_s = rules.connect_s if rules is not None else CONNECT_S
         scope = self._connecting[ask.contact] = trio.CancelScope()
         try:
             made = await self.supervised.call(
@@ -166,6 +167,8 @@ class ChannelPort:
                 limit_s=limit_s,
                 scope=scope,
             )
+            if made is None:
+                return  # the agent reaches them by hand, and says how it went
             report = self._report(ask, made)
         except CallFailed as failure:
             # Interrupted by the goodbye it is of no interest any more, and the engine says so.
@@ -177,7 +180,7 @@ class ChannelPort:
 
     def _report(self, ask: ConnectContact, made: object) -> ReportConnection:
         if not isinstance(made, bool):
-            raise CallFailed(f"connect returned a {type(made).__name__}; must be True or False")
+            raise CallFailed(f"connect returned a {type(made).__name__}; must be True, False or None")
         return ReportConnection(contact=ask.contact, agent=ask.agent, made=made, customer_gone=not made)
 
     def _outgoing(self, ask: DeliverMessage) -> Outgoing:

@@ -57,6 +57,8 @@ def _over(command: AnswerOffer) -> Refusal:
 
 def _accept(engine: Engine, contact: Contact, command: AnswerOffer) -> None:
     connect_by_ns = engine.now_ns + engine.lines.terms[contact.queue].connect_ns
+    if contact.callback_handle:
+        connect_by_ns = engine.now_ns + ns(engine.state.rules(contact.queue).callback_s)
     engine.emit(
         OfferAccepted(
             contact=contact.id, agent=command.agent, offer=command.offer, connect_by_ns=connect_by_ns

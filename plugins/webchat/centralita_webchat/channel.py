@@ -125,16 +125,17 @@ class WebChat:
         """Show the place in line and the expected wait."""
         self.conversations.announce(announcement)
 
-    async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool:
-        """Tell the customer that an agent is here; False when they can't be reached."""
+    async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool | None:
+        """Tell the customer that an agent is here; False when they can't be reached, None when the agent
+        is to reach them on the number or address that they left, since their page is closed."""
         session = self.conversations.find(contact.provider_id)
         if session is None and contact.direction == "outbound":
             session = await self.conversations.adopt(contact)
         chat = session.open_chat if session is not None else None
         if session is None or chat is None:
             return False
-        if callback_handle and not session.sockets and callback_handle == web_handle(session.row.id):
-            return False
+        if callback_handle and not session.sockets:
+            return False if callback_handle == web_handle(session.row.id) else None
         await self.conversations.connected(session, chat, agent)
         return True
 

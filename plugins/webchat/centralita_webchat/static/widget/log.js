@@ -9,7 +9,12 @@ class Log {
     this.day = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
     this.box = el("div", { className: "log", role: "log", tabIndex: 0, "aria-live": "polite" });
     this.stuck = true; // to the end, unless the customer has scrolled back
-    this.box.addEventListener("scroll", () => { this.stuck = this.atEnd; });
+    this.top = 0;
+    this.box.addEventListener("scroll", () => {
+      // News of our own scrolling may come when a form below has taken room already: only going back counts.
+      this.stuck = this.atEnd || (this.stuck && this.box.scrollTop >= this.top);
+      this.top = this.box.scrollTop;
+    });
     new ResizeObserver(() => this.follow()).observe(this.box);
     this.mine = new Map(); // message_id → element, of the customer's own
     this.lastOf = new Map(); // conversation → its last message's sequence

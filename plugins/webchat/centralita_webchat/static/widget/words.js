@@ -49,7 +49,7 @@ const WORDS = {
     arrived: (name) => (name ? `${name} ya le atiende` : "Ya le atendemos"),
     held: "Un momento, por favor, enseguida volvemos",
     typing: "está escribiendo…",
-    callback_offer: "Prefiero que me llamen", callback_title: "¿Le llamamos nosotros?",
+    callback_offer: "Que me llamen", callback_title: "¿Le llamamos nosotros?",
     callback_text: "Conserva su puesto en la cola y puede cerrar esta página.",
     callback_handle: "Teléfono o correo electrónico", callback_do: "Que me llamen", cancel: "Cancelar",
     callback_bad: "Escriba un número de teléfono o un correo electrónico.",
