@@ -8,6 +8,8 @@ live match has already put the contact into the agent's hands, so that only a re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final, Literal
 
 import msgspec
@@ -32,8 +34,9 @@ ASK_AGAIN: Final = 4
 """The earliest end of an exclusion."""
 GRACE: Final = 5
 
-AHEAD_MAX: Final = 1_000
-"""How far `Lines.ahead` counts in a queue that nobody serves."""
+AHEAD_MAX: Final = 200
+"""How far `Lines.ahead` counts in a queue that nobody serves; every announcement there counts so far."""
+AHEAD_PIECE: Final = 50
 
 TAKEN: Final = "taken"
 """The reason of an OfferWithdrawn when another agent won: the queue has freed the agent already."""
@@ -225,11 +228,21 @@ class Lines:
         if self.queue.capable_n(requirement)[0]:
             return 0
         before = 0
-        for number in self.queue.in_order(now_ns=now_ns, limit=AHEAD_MAX):
+        for number in islice(self.in_order(now_ns=now_ns, at_first=AHEAD_PIECE), AHEAD_MAX):
             if number == contact.id:
                 break
             before += self.state.contacts[number].queue == contact.queue
         return before
+
+    def in_order(self, *, now_ns: int, at_first: int) -> Iterator[int]:
+        """Waiting contacts in the order of service, asked for in growing pieces: most looks end early."""
+        seen, asked = 0, max(at_first, 1)
+        while True:
+            numbers = self.queue.in_order(now_ns=now_ns, limit=asked)
+            yield from numbers[seen:]
+            if len(numbers) < asked:
+                return
+            seen, asked = len(numbers), asked * 4
 
     def store_keys(self) -> None:
         """Write into the state, before a snapshot, what only the queue knows of the agents."""

@@ -39,3 +39,18 @@ async def test_contact_is_offered_connected_spoken_with_and_ended(
         assert figures["total"]["admitted"] == 1
         agents = [agent.state for agent, _ in desk.of("update")]
         assert {"connected", "idle"} <= set(agents)
+
+
+async def test_queue_is_seen_as_it_stands_after_every_command(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House()
+    async with house.open(tmp_path) as switchboard:
+        channel = house["channels.shop"]
+        for number in range(1, 4):
+            await channel.inbox.submit(AdmitContact(channel="shop", provider_id=f"p{number}"))
+            view = switchboard.queue("help")
+            assert view is not None
+            assert view.waiting == number
+            assert switchboard.queues() == [view]
+        assert switchboard.queue("nowhere") is None

@@ -80,6 +80,8 @@ class LiveSwitchboard:
 
     def __init__(self) -> None:
         self._house: House | None = None
+        self._queues: dict[str, QueueView] = {}
+        self._queues_seq = -1
 
     def open(self, house: House) -> None:
         """Begin to answer."""
@@ -118,7 +120,9 @@ class LiveSwitchboard:
             known = state.agents.get(agent)
             numbers: Iterable[int] = tuple(known.contacts) if known is not None else ()
         else:
-            numbers = chain(_in_order(house.engine, limit), _not_in_line(house.engine))
+            engine = house.engine
+            in_line = engine.lines.in_order(now_ns=engine.now_ns, at_first=limit)
+            numbers = chain(in_line, _not_in_line(engine))
         for number in numbers:
             if len(found) >= limit:
                 break
@@ -139,13 +143,18 @@ class LiveSwitchboard:
         return [view for name in engine.state.config.agents if (view := agent_view(engine, name)) is not None]
 
     def queue(self, name: str) -> QueueView | None:
-        """A queue as it stands."""
-        return queue_view(self._open.engine, name)
+        """A queue as it stands. Its view is made once a record: a page of every waiting customer asks for it."""
+        engine = self._open.engine
+        if self._queues_seq != engine.seq:
+            self._queues, self._queues_seq = {}, engine.seq
+        if name not in self._queues and (view := queue_view(engine, name)) is not None:
+            self._queues[name] = view
+        return self._queues.get(name)
 
     def queues(self) -> list[QueueView]:
         """All queues, in the configuration's order."""
         engine = self._open.engine
-        return [view for name in engine.state.config.queues if (view := queue_view(engine, name)) is not None]
+        return [view for name in engine.state.config.queues if (view := self.queue(name)) is not None]
 
     def explain_contact(self, contact: int, *, limit: int = 100) -> ContactExplanation | None:
         """Why a contact waits, or why it is where it is."""
@@ -242,17 +251,6 @@ class LiveSwitchboard:
         feed = self._open.feed
         async with aclosing(_batches(feed, feed.last_seq if after_seq is None else after_seq)) as batches:
             yield batches
-
-
-def _in_order(engine: Engine, at_first: int) -> Iterator[int]:
-    """Waiting contacts in the order of service, asked for in growing pieces: most looks end early."""
-    seen, asked = 0, max(at_first, 1)
-    while True:
-        numbers = engine.lines.queue.in_order(now_ns=engine.now_ns, limit=asked)
-        yield from numbers[seen:]
-        if len(numbers) < asked:
-            return
-        seen, asked = len(numbers), asked * 4
 
 
 def _not_in_line(engine: Engine) -> Iterator[int]:
