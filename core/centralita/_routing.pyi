@@ -114,6 +114,9 @@ class MatchingQueue:
     def memory(self) -> dict[str, int]:
         """What waiting contacts and agents take, for whoever measures, in bytes."""
 
+    def release_memory(self) -> None:
+        """Give what a drained peak left on the heap back to the system; `advance` does so once by itself."""
+
     def disperse(self) -> None:
         """Turn now to the structure for very many distinct requirements, as happens by itself."""
 

@@ -25,6 +25,25 @@ create_exception!(
 /// From so many rows or operations a call releases the GIL.
 const LONG: usize = 32;
 
+/// A peak of so many waiting is worth the milliseconds of giving its memory back.
+const PEAK: usize = 250_000;
+
+/// glibc keeps what lies below the last thing in use on its heap until told otherwise.
+#[cfg(target_env = "gnu")]
+fn trim_heap() {
+    unsafe extern "C" {
+        fn malloc_trim(pad: usize) -> i32;
+    }
+    // SAFETY: malloc_trim takes no pointer and locks the arenas itself; without it a drained million leaves
+    // 45 of its 63 MB resident.
+    unsafe {
+        malloc_trim(0);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn trim_heap() {}
+
 /// A Python int; one that no 64 bits hold stands at their end, where every range check refuses it.
 #[derive(Clone, Copy)]
 struct Int(i64);
@@ -90,6 +109,8 @@ fn rows(given: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
 struct PyQueue {
     queue: Queue,
     broken: bool,
+    /// The most that waited, as far as `advance` saw, since memory was given back.
+    peak_n: usize,
 }
 
 impl PyQueue {
@@ -125,6 +146,7 @@ impl PyQueue {
         Self {
             queue: Queue::new(),
             broken: false,
+            peak_n: 0,
         }
     }
 
@@ -321,6 +343,10 @@ impl PyQueue {
 
     #[pyo3(signature = (*, now_ns))]
     fn advance(&mut self, py: Python<'_>, now_ns: Int) -> PyResult<Vec<(u64, u32)>> {
+        self.peak_n = self.peak_n.max(self.queue.waiting_n());
+        if self.peak_n > PEAK && self.queue.waiting_n() < self.peak_n / 8 {
+            self.release_memory(py);
+        }
         if self.queue.next_deadline_ns() > now_ns.0 {
             return self.run(|queue| queue.advance(now_ns.0));
         }
@@ -493,6 +519,12 @@ impl PyQueue {
         told.set_item("waiting", waiting)?;
         told.set_item("agents", agents)?;
         Ok(told)
+    }
+
+    /// Gives what a drained peak left on the heap back to the system. `advance` does so by itself once.
+    fn release_memory(&mut self, py: Python<'_>) {
+        self.peak_n = self.queue.waiting_n();
+        py.detach(trim_heap);
     }
 
     /// Turns now to the structure for very many distinct requirements, as happens by itself.
