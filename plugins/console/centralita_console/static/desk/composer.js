@@ -7,7 +7,7 @@ import { Refused } from "../shared/session.js";
 import { t } from "../shared/words.js";
 import { say, typing } from "./actions.js";
 import { FILES_MAX, upload } from "./files.js";
-import { can, changed, isLive, model, nameOf, writes } from "./model.js";
+import { can, changed, isConsulted, isLive, model, nameOf, writes } from "./model.js";
 
 const LENGTH_MAX = 20_000;
 const HEIGHT_PX_MAX = 220;
@@ -146,7 +146,9 @@ export function makeComposer() {
         "placeholder",
         inside
           ? t("composer.to_colleagues")
-          : t("composer.to_customer", { who: nameOf(now) || t("customer.unknown") }),
+          : isConsulted(now)
+            ? t("composer.to_asker")
+            : t("composer.to_customer", { who: nameOf(now) || t("customer.unknown") }),
       );
       setText(hint, isLive(now) ? t("composer.hint_live") : t("composer.hint_deferred"));
       send.disabled = draft.files.some((entry) => entry.attachment === null);

@@ -103,6 +103,9 @@ export function writes(contact) {
   return !["voice", "video"].includes(medium) && !dialsByHand(contact);
 }
 
+/** Whether a colleague asks this agent about a contact: what is written goes to the colleague. */
+export const isConsulted = (contact) => contact.direction === "consultation" && !contact.asked;
+
 /** Whether the customer is there now; e-mail and the like are read later. */
 export const isLive = (contact) =>
   contact.direction === "consultation" || model.channels[contact.channel]?.live !== false;

@@ -84,6 +84,7 @@ function makeCustomer() {
         contact.language,
         contact.conversation,
         contact.callback_channel,
+        contact.works.map((work) => [work.agent, work.state]),
       ]);
       if (drawn === now) return;
       drawn = now;

@@ -192,6 +192,7 @@ export const STRINGS = {
 
   "composer.label": ["Message", "Mensaje"],
   "composer.to_customer": ["Write to {who}", "Escribe a {who}"],
+  "composer.to_asker": ["Write to the colleague who asks you", "Escribe a quien te consulta"],
   "composer.to_colleagues": ["A note that only colleagues see", "Una nota que solo ven tus compañeros"],
   "composer.internal": ["Colleagues only", "Solo compañeros"],
   "composer.quick": ["Ready-made texts", "Textos preparados"],
