@@ -87,8 +87,11 @@ from centralita.state import (
     provider_key,
 )
 
-GAP_WEIGHT: Final = 0.1
-"""Weight of the newest sample in the moving means that estimates are made from: about the last 20."""
+GAP_WEIGHT: Final = 0.02
+"""Weight of the newest sample in the moving means that estimates are made from: about the last hundred.
+A shorter memory moves with the line's own luck: it promises most just when the line is short."""
+LINE_WEIGHT: Final = 0.005
+"""The same for who gives up, which is rarer: about the last four hundred."""
 
 
 def apply(state: State, event: AnyEvent, at_ns: int) -> None:
@@ -334,6 +337,15 @@ def _connected(state: State, event: ContactConnected, at_ns: int) -> None:
             queue.gaps_n += 1
         queue.last_start_ns = at_ns
         queue.backlog_at_last_start = bool(queue.waiting)
+        if event.waited_ns:
+            _left_line(queue, event.waited_ns, gave_up=False)
+
+
+def _left_line(queue: Queue, waited_ns: int, *, gave_up: bool) -> None:
+    queue.line_n += 1
+    weight = max(LINE_WEIGHT, 1 / queue.line_n)
+    queue.line_ns += (waited_ns - queue.line_ns) * weight
+    queue.gave_up += (gave_up - queue.gave_up) * weight
 
 
 def _connection_failed(state: State, event: ConnectionFailed, at_ns: int) -> None:
@@ -457,6 +469,8 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
         handling_ns = contact.talk_ns + contact.hold_ns + contact.wrap_up_ns
         queue.handled_n += 1
         queue.handling_ns += (handling_ns - queue.handling_ns) * max(GAP_WEIGHT, 1 / queue.handled_n)
+    elif event.outcome == "abandoned" and event.waited_ns and contact.queue in state.queues:
+        _left_line(state.queues[contact.queue], event.waited_ns, gave_up=True)
     state.ended_n += 1
     if contact.customer is not None:
         _forget_customer(state, contact)
