@@ -13,7 +13,16 @@ from centralita import MemoryJournal, SqliteJournal, open_engine, serve
 from centralita.config import loads
 from centralita.errors import EngineStopped, JournalError
 from centralita.journal import Batch, Encoder
-from centralita.messages import AdmitContact, EndContact, PostMessage
+from centralita.messages import (
+    AdmitContact,
+    AnnounceWait,
+    EndContact,
+    PostMessage,
+    QueueClosed,
+    Record,
+    SendOffer,
+    Tick,
+)
 from centralita.runner.switchboard import LiveSwitchboard
 from tests.runner.house import CONFIG, START_NS, House, sign_in
 
@@ -141,6 +150,23 @@ async def test_draining_has_a_limit_and_the_rest_stays_for_the_next_start(
     assert 60 <= trio.current_time() < 62
     async with House().open(tmp_path, journal=journal, start_ns=START_NS + 10**11) as switchboard:
         assert [view.id for view in switchboard.contacts()] == [contact]
+
+
+async def test_record_that_is_durable_only_after_the_ports_have_ended_stops_in_order_too(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House()
+    async with house.open(tmp_path) as switchboard:
+        await sign_in(switchboard, "ana")
+        (contact,) = await admit(switchboard, "a")
+        inside = switchboard._open
+    ask = AnnounceWait(contact=contact, channel="shop", provider_id="a", position=1, low_s=-1, high_s=-1)
+    inside.channels["shop"].put(ask)
+    assert inside.desks is not None
+    record = Record(seq=9, at_ns=0, command=Tick(), events=[QueueClosed(queue="help", reason="")])
+    inside.desks.show([record])
+    inside.desks.put(SendOffer(contact=contact, agent="ana", offer=9, expires_ns=0))
+    assert not house["channels.shop"].of("announce")
 
 
 async def test_stop_keeps_a_snapshot_so_that_the_next_start_reads_no_record(

@@ -98,6 +98,14 @@ class AskRunner:
         for lanes in (self._identify, self._classify, self._turns):
             lanes.resume()
 
+    def close(self) -> None:
+        """Begin nothing more. What is asked from now on the next start asks again, from the state."""
+        for lanes in (self._identify, self._classify, self._turns, self._answers):
+            lanes.pause()
+        for port in self._channels.values():
+            port.lanes.pause()
+        self._desks.close()
+
     @property
     def open_n(self) -> int:
         """Asks that are not carried out yet."""

@@ -168,6 +168,11 @@ class Desks:
         if port is not None:
             port.put(ask)
 
+    def close(self) -> None:
+        """Tell the desks nothing more."""
+        for port in self._ports.values():
+            port.lanes.pause()
+
     def show(self, records: Sequence[Record]) -> None:
         """Have every agent told who is concerned by these durable records."""
         if self._ports:

@@ -383,6 +383,8 @@ class Service:
                 await self._asks.wait_idle()
         ways_in = [one for one in house.supervised if not one.follows]
         await self._end(parts.edge, ways_in)
+        # Records still on their way to the disk bring asks when nobody is left to carry them out.
+        self._asks.close()
         await self._end(parts.ports, ())
         pump.stop()
         await pump.stopped.wait()
