@@ -10,9 +10,11 @@ import pytest
 
 from centralita.engine import Engine
 from centralita.messages import AnyCommand, Record
-from centralita.simulate.anonbank import COLUMNS, RecordingError, read_anonbank
+from centralita.simulate.anonbank import COLUMNS, read_anonbank
 from centralita.simulate.drive import Drive
-from centralita.simulate.replay import presences, replay
+from centralita.simulate.recorded import RecordingError
+from centralita.simulate.replay import replay
+from centralita.simulate.replay_floor import presences
 from centralita.state import agent_state
 
 MONTH = Path(__file__).parents[3] / "shared" / "data" / "anonbank_october1999.tsv.gz"
@@ -49,8 +51,8 @@ def test_both_cores_replay_the_same(tmp_path: Path) -> None:
 
 def test_an_agent_is_taken_to_be_there_from_first_to_last_service(tmp_path: Path) -> None:
     contacts = read_anonbank(_written(tmp_path / "small.tsv", SMALL)).contacts
-    ((agent, start_ns, end_ns),) = presences(contacts, 1800 * 10**9)
-    assert (agent, (end_ns - start_ns) // 10**9) == ("eva", 210)
+    (there,) = presences(contacts, 1800 * 10**9)
+    assert (there.agent, (there.until_ns - there.from_ns) // 10**9) == ("eva", 210)
 
 
 def test_a_compressed_recording_reads_as_the_plain_one(tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from centralita.errors import CentralitaError
-from centralita.simulate.recorded import Recorded, RecordedOutcome, Recording
+from centralita.simulate.recorded import Recorded, RecordedOutcome, Recording, RecordingError
 
 COLUMNS: Final = (
     "vru+line", "call_id", "customer_id", "priority", "type", "date", "vru_entry", "vru_exit", "vru_time",
@@ -27,10 +26,6 @@ PRIORITY_CREDIT_S: Final = 90.0
 _NS: Final = 1_000_000_000
 _DAY_S: Final = 86_400
 _NEVER: Final = "0:00:00"
-
-
-class RecordingError(CentralitaError):
-    """A recording that can't be read; says in which line."""
 
 
 def read_anonbank(path: Path) -> Recording:

@@ -1,0 +1,197 @@
+"""Reads Asterisk's queue log: `time|call|queue|agent|event|parameters`, one event a line.
+
+The events and their parameters are those of Asterisk's documentation ("Queue Logs",
+docs.asterisk.org/Operation/Logging/Queue-Logs). A contact is a call's stay in one queue: from ENTERQUEUE to
+CONNECT or to leaving, and from CONNECT to COMPLETECALLER, COMPLETEAGENT or a transfer. Who was there is read
+off ADDMEMBER, REMOVEMEMBER, PAUSE and UNPAUSE (and the ALL forms, and agents' log-ins) when the log has
+them, else it is left open. Times are by the log's own clock; a fraction of a second is kept.
+
+What leaves the queue otherwise than by an agent or by the caller (a time limit, a key, an empty queue) is
+turned away: its patience was at least that long. What never entered, or was still there when the log ended, is
+counted as left out. Events that say nothing about waits are passed over; an unknown one is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from centralita.simulate.recorded import Presence, Recorded, RecordedOutcome, Recording, RecordingError
+
+COLUMNS: Final = ("time", "call", "queue", "agent", "event")
+LINES_MAX: Final = 20_000_000
+_NS: Final = 1_000_000_000
+_NONE: Final = ("NONE", "")
+
+_PASSED_OVER: Final = frozenset(
+    {
+        "AGENTCALLBACKLOGIN", "AGENTCALLBACKLOGOFF", "AGENTDUMP", "AUTOPAUSE", "CALLSTATUS", "CONFIGRELOAD", "DID",
+        "HOLD", "INFO", "PAUSEREASON", "PENALTY", "QUEUESTART", "QUEUESTOP", "RINGNOANSWER", "RINGCANCELED", "SYSCOMPAT",
+        "UNHOLD", "UNPAUSEREASON",
+    }
+)  # fmt: skip
+_LEFT: Final = (
+    "EXITWITHTIMEOUT",
+    "EXITWITHKEY",
+    "EXITEMPTY",
+    "JOINEMPTY",
+    "JOINUNAVAIL",
+    "LEAVEEMPTY",
+    "FULL",
+)
+_OVER: Final = ("COMPLETECALLER", "COMPLETEAGENT", "TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER")
+_HERE: Final = {"ADDMEMBER": True, "UNPAUSE": True, "UNPAUSEALL": True, "AGENTLOGIN": True}
+_GONE: Final = {"REMOVEMEMBER", "PAUSE", "PAUSEALL", "AGENTLOGOFF"}
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call's stay in one queue, as far as the log has told."""
+
+    line: int
+    queue: str
+    caller: str
+    queued_ns: int
+    connected_ns: int = 0
+    waited_ns: int = 0
+    agent: str = ""
+    rang_ns: int = 0
+
+
+@dataclass(slots=True)
+class _Read:
+    contacts: list[tuple[int, Recorded]] = field(default_factory=list)
+    calls: dict[str, _Call] = field(default_factory=dict)
+    here: dict[str, int] = field(default_factory=dict)
+    presences: list[Presence] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
+    last_ns: int = 0
+
+    def leave_out(self, what: str) -> None:
+        self.unread[what] = self.unread.get(what, 0) + 1
+
+
+def read_queue_log(path: Path) -> Recording:
+    """Read a whole log. Raises RecordingError with the line and the column of what can't be read."""
+    read = _Read()
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, text in enumerate(lines, 1):
+                if number > LINES_MAX:
+                    raise RecordingError(f"{path}: more than {LINES_MAX:,} lines; split the log")
+                if text.strip():
+                    _event(read, number, text.rstrip("\r\n").split("|"))
+    except OSError as error:
+        raise RecordingError(f"{path}: can't be read: {error}") from error
+    except ValueError as error:
+        raise RecordingError(f"{path}:{error}") from error
+    for _ in read.calls:
+        read.leave_out("still there at the end")
+    known_from_start = any(read.presences) or bool(read.here)
+    for agent, since_ns in read.here.items():
+        read.presences.append(Presence(agent=agent, from_ns=since_ns, until_ns=read.last_ns))
+    return Recording(
+        contacts=tuple(contact for _, contact in sorted(read.contacts, key=lambda found: found[0])),
+        source=path.name,
+        presences=tuple(sorted(read.presences, key=lambda one: (one.from_ns, one.agent)))
+        if known_from_start
+        else None,
+        unread=tuple(sorted(read.unread.items())),
+    )
+
+
+def _event(read: _Read, line: int, cells: list[str]) -> None:
+    if len(cells) < len(COLUMNS):
+        raise ValueError(f"{line}: has {len(cells)} columns; expected at least {', '.join(COLUMNS)}")
+    at, call_id, queue, agent, event, *rest = cells
+    at_ns = _time_ns(line, at)
+    read.last_ns = max(read.last_ns, at_ns)
+    call = read.calls.get(call_id)
+    if event == "ENTERQUEUE":
+        if call is not None:  # it went on to another queue without a word: the old stay is over
+            _keep(read, call, call_id, at_ns - call.queued_ns, 0, "turned_away")
+        caller = rest[1] if len(rest) > 1 else ""
+        read.calls[call_id] = _Call(line, queue, caller, at_ns)
+    elif event == "CONNECT":
+        if call is None:
+            read.leave_out("connected, but never entered")
+            return
+        call.waited_ns = _duration_ns(line, rest, 0, "holdtime", event)
+        call.rang_ns = _duration_ns(line, rest, 2, "ringtime", event) if len(rest) > 2 else 0
+        call.connected_ns, call.agent = at_ns, agent
+        # The holdtime is whole seconds; the log's times, where they have fractions, say it better.
+        if abs((at_ns - call.queued_ns) - call.waited_ns) <= _NS:
+            call.waited_ns = at_ns - call.queued_ns
+    elif event in _OVER:
+        _over(read, line, call_id, call, at_ns, event, rest)
+    elif event == "ABANDON":
+        if call is None:
+            read.leave_out("abandoned, but never entered")
+            return
+        _duration_ns(line, rest, 2, "waittime", event)
+        del read.calls[call_id]
+        _keep(read, call, call_id, at_ns - call.queued_ns, 0, "abandoned")
+    elif event in _LEFT:
+        if call is None:
+            read.leave_out(event)
+            return
+        del read.calls[call_id]
+        _keep(read, call, call_id, at_ns - call.queued_ns, 0, "turned_away")
+    elif event in _HERE:
+        if agent not in _NONE:
+            read.here.setdefault(agent, at_ns)
+    elif event in _GONE:
+        since_ns = read.here.pop(agent, None)
+        if since_ns is not None:
+            read.presences.append(Presence(agent=agent, from_ns=since_ns, until_ns=at_ns))
+    elif event not in _PASSED_OVER:
+        known = sorted({*_PASSED_OVER, *_LEFT, *_OVER, *_HERE, *_GONE, "ENTERQUEUE", "CONNECT", "ABANDON"})
+        raise ValueError(f"{line}: event was {event!r}; known: {', '.join(known)}")
+
+
+def _over(
+    read: _Read, line: int, call_id: str, call: _Call | None, at_ns: int, event: str, rest: list[str]
+) -> None:
+    if call is None or not call.agent:
+        read.leave_out(f"{event} without CONNECT")
+        return
+    if event.startswith("COMPLETE"):
+        _duration_ns(line, rest, 1, "calltime", event)
+    del read.calls[call_id]
+    _keep(read, call, call_id, call.waited_ns, at_ns - call.connected_ns, "served")
+
+
+def _keep(
+    read: _Read, call: _Call, call_id: str, waited_ns: int, handling_ns: int, outcome: RecordedOutcome
+) -> None:
+    if min(waited_ns, handling_ns) < 0:
+        raise ValueError(f"{call.line}: time: call {call_id!r} goes back in time")
+    contact = Recorded(
+        id=f"{call_id}/{call.line}",
+        kind=call.queue,
+        customer=call.caller,
+        credit_s=None,
+        arrived_ns=call.queued_ns,
+        queued_ns=call.queued_ns,
+        waited_ns=waited_ns,
+        handling_ns=handling_ns,
+        agent=call.agent,
+        outcome=outcome,
+        answer_ns=min(call.rang_ns, waited_ns),
+    )
+    read.contacts.append((call.line, contact))
+
+
+def _time_ns(line: int, text: str) -> int:
+    whole, _, fraction = text.partition(".")
+    if not (whole.isascii() and whole.isdigit()) or (fraction and not fraction.isdigit()):
+        raise ValueError(f"{line}: time was {text!r}; expected seconds since 1970")
+    return int(whole) * _NS + int((fraction + "000000000")[:9])
+
+
+def _duration_ns(line: int, rest: list[str], index: int, name: str, event: str) -> int:
+    text = rest[index] if index < len(rest) else ""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{line}: {event}'s {name} was {text!r}; expected whole seconds")
+    return int(text) * _NS
