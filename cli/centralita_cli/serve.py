@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -20,6 +21,11 @@ from centralita_cli import logs
 from centralita_cli.client import front_door
 from centralita_cli.exits import Broken, Refused, unusable
 from centralita_cli.options import config_option, existing_config, loaded
+
+DISK_FAULTS: Final = frozenset(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EEXIST", "ENOTDIR", "EROFS", "ENOSPC", "EDQUOT", "EIO")
+)
 
 
 @click.command()
@@ -71,8 +77,10 @@ def starting(where: str) -> Iterator[Any]:
         raise Refused(str(error)) from error
     except CentralitaError as error:
         raise Broken(str(error)) from error
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+    except OSError as error:
         # A data folder that can't be made or written; any other OSError is a bug and shown whole.
+        if error.errno not in DISK_FAULTS:
+            raise
         raise Broken(f"{error.filename or where}: {error.strerror}") from error
     finally:
         sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,27 @@ class Failing(MemoryJournal):
 
 class FailingLater(Failing):
     blocking = True
+
+
+async def test_sink_that_fails_on_its_way_out_does_not_hide_why_the_engine_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def save_at_the_end(_: Any) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError(28, "No space left on device")
+
+    house = House({"kpi_sinks.board": lambda sink: sink.script.update(run=save_at_the_end)})
+    journal = Failing()
+    sink = '[kpi_sinks.board]\ntype = "scripted"\n'
+    with trio.fail_after(10), pytest.raises(JournalError, match="can't be written"):  # noqa: PT012 - out of the block
+        async with house.open(tmp_path, sink, journal=journal) as switchboard:
+            journal.full_after = journal.last_seq
+            with suppress(EngineStopped, JournalError):
+                await admit(switchboard, "a")
+            await trio.sleep_forever()
+    assert "component_failed_at_its_end" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", [Failing, FailingLater])

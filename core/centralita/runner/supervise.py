@@ -226,6 +226,13 @@ class Supervised:
             return Crashed(self._hung)
         except Exception as error:  # noqa: BLE001 - a plugin's life, supervised
             return Crashed(describe(error))
+        except BaseExceptionGroup as group:
+            # It was cancelled and failed on its way out. That is told, and holds up nobody's orderly end.
+            faults, others = group.split(Exception)
+            if faults is None or others is None:
+                raise
+            self.log.warning("component_failed_at_its_end", error=describe(faults))
+            raise others from None
         finally:
             self._life = None
 
