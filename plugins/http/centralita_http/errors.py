@@ -15,7 +15,9 @@ from typing import Any, Final, cast
 import msgspec
 import structlog
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import HTTPRouteHandler
 
 from centralita.errors import CentralitaError, EngineStopped
 from centralita.messages import Refusal
@@ -46,6 +48,8 @@ _CODE_OF_STATUS: Final = {
 
 
 TRACE_FRAMES: Final = 8
+PATH_SHOWN: Final = 100
+"""Characters of a path that an answer repeats."""
 
 REFUSED: Final = "centralita_refused"
 """Where an ASGI scope keeps the (status, ErrorBody) of a WebSocket that is not to be."""
@@ -110,9 +114,12 @@ def answer_stopped(_: Request[Any, Any, Any], error: EngineStopped) -> Response[
     )
 
 
-def answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
+def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
     """The handler of what Litestar finds: no such path, wrong method, undecodable input."""
-    return _answer(error.status_code, body_of(error), dict(error.headers or {}))
+    body = body_of(error)
+    if place := _place(error, cast("dict[str, Any]", request.scope)):
+        body = msgspec.structs.replace(body, message=f"{place}: {body.message}")
+    return _answer(error.status_code, body, dict(error.headers or {}))
 
 
 class Unexpected:
@@ -174,6 +181,18 @@ def body_of(error: HTTPException) -> ErrorBody:
     """What Litestar found, in our shape."""
     message = _fields(error) if isinstance(error, ValidationException) else error.detail
     return ErrorBody(code=_CODE_OF_STATUS.get(error.status_code, "bad_request"), message=message)
+
+
+def _place(error: HTTPException, scope: dict[str, Any]) -> str:
+    """Where it was wrong, and what is allowed, when Litestar's words don't say."""
+    handler = scope.get("route_handler")
+    if isinstance(error.__cause__, SerializationException) and not isinstance(error, ValidationException):
+        return "body"
+    if isinstance(error, RequestEntityTooLarge) and isinstance(handler, HTTPRouteHandler):
+        return f"body, of which at most {handler.resolve_request_max_body_size()} bytes are allowed"
+    if error.status_code in {404, 405}:
+        return f"{scope['method']} {scope['path'][:PATH_SHOWN]!r}"
+    return ""
 
 
 def _answer(status: int, body: ErrorBody, headers: dict[str, str]) -> Response[ErrorBody]:
