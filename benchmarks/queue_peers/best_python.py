@@ -4,8 +4,8 @@ Interned ints throughout. A lane is a requirement: a deque of those who came in 
 did not (a changed priority, a ring), its oldest key kept in one list of heads. Whoever is freed takes the
 least head of the lanes their profile meets: one `itemgetter` and one `min`, both in C, faster here than a heap
 of heads with lazy repair, since every take makes the head of that lane stale for all its crews. Removal
-is lazy. An arrival looks for idle agents in two ways and takes the cheaper: along the idle in the order of their
-idleness while a hit is likely soon, else the least head of the crews that meet the requirement. Where nearly all
+is lazy. An arrival looks for idle agents in two ways and takes the cheaper: the least head of the crews that meet
+the requirement, or, where the idle are few or the crews many, along the idle in the order of their idleness. Where nearly all
 sets are distinct the table of crews would have thousands of millions of entries; there the idle are also kept by skill.
 
 A key is the contact's number less its priority in the high bits, so that comparing is one int comparison.
@@ -17,7 +17,7 @@ import tracemalloc
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from itertools import combinations
+from itertools import combinations, islice
 from operator import itemgetter
 from typing import Final
 
@@ -43,6 +43,10 @@ CREWS_TABLE_MAX: Final = 10_000
 GETTERS_MAX: Final = 20_000
 """So many profiles keep their lanes, found when first needed; past it the memory is given back and filled anew."""
 WALK_MIN: Final = 8
+STEPS_WORTH_A_HEAD: Final = 4
+"""Looking at one idle agent takes as long as this many heads of crews."""
+MIN_WORTH: Final = 200
+"""With more crews than this, a walk along the idle is tried before their least head is sought."""
 TRACED_MAX: Final = 200_000
 """Past so many waiting, tracing what they allocate takes too long."""
 
@@ -70,7 +74,7 @@ class PythonQueue:
         self._crew: list[deque[int]] = [deque() for _ in snapshot.profiles]
         self._crew_head = [NONE] * (len(snapshot.profiles) + 1)
         self._crews_of: list[Callable[[list[int]], tuple[int, ...]]] | None = None
-        self._walk_max: list[int] = []
+        self._crews_n = [1] * len(snapshot.requirements)
         self._by_skill: list[OrderedDict[int, int]] | None = None
         if len(snapshot.profiles) <= CREWS_TABLE_MAX:
             self._learn_crews(len(snapshot.profiles))
@@ -84,7 +88,7 @@ class PythonQueue:
             self._getters[profile] = itemgetter(*lanes, -1, -1)
             for lane in lanes:
                 crews[lane].append(profile)
-        self._walk_max = [WALK_MIN + 2 * profiles // (len(found) + 1) for found in crews]
+        self._crews_n = [len(found) or 1 for found in crews]
         self._crews_of = [itemgetter(*found, -1, -1) for found in crews]
 
     def _lanes(self, profile: int) -> list[int]:
@@ -133,6 +137,9 @@ class PythonQueue:
 
     def finish(self, agent: int) -> int:
         """The contact that a freed agent gets, or NOBODY: then they are idle."""
+        if not self._lane_of and not self._moved:
+            self.rest(agent)
+            return NOBODY
         profile = self._profile_of[agent]
         lanes = self._getters.get(profile) or self._getter(profile)
         key = min(lanes(self._head))
@@ -204,24 +211,28 @@ class PythonQueue:
             self._crew_head[profile] = stamp
 
     def _idle_for(self, lane: int) -> int:
+        crews_n = self._crews_n[lane]
+        walk_max = len(self._idle)
+        if self._crews_of is not None:
+            if crews_n <= STEPS_WORTH_A_HEAD * walk_max and crews_n <= MIN_WORTH:
+                return self._idle_by_crew(lane)
+            walk_max = min(walk_max, WALK_MIN + 2 * len(self._crew) // crews_n)
+        elif walk_max > WALK_MIN:
+            return self._idle_by_skill(self._requirements[lane])
         needed, levels, profile_of = self._requirements[lane], self._levels, self._profile_of
-        left = self._walk_max[lane] if self._crews_of is not None else 2 * WALK_MIN
-        for stamp, agent in self._idle.items():
+        for stamp, agent in islice(self._idle.items(), walk_max):
             had = levels[profile_of[agent]]
             for skill, level in needed:
                 if had[skill] < level:
                     break
             else:
                 return self._rouse(stamp)
-            left -= 1
-            if not left:
-                break
-        else:
-            return NOBODY
-        if self._crews_of is not None:
-            stamp = min(self._crews_of[lane](self._crew_head))
-            return NOBODY if stamp == NONE else self._rouse(stamp)
-        return self._idle_by_skill(needed)
+        return NOBODY if walk_max == len(self._idle) else self._idle_by_crew(lane)
+
+    def _idle_by_crew(self, lane: int) -> int:
+        assert self._crews_of is not None
+        stamp = min(self._crews_of[lane](self._crew_head))
+        return NOBODY if stamp == NONE else self._rouse(stamp)
 
     def _idle_by_skill(self, needed: tuple[tuple[int, int], ...]) -> int:
         assert self._by_skill is not None
