@@ -367,6 +367,31 @@ def test_unanswered_callback_goes_back_to_wait(house: House, pages: Open) -> Non
     expect(page.locator(".dialling")).to_be_hidden()
 
 
+def test_web_customer_who_closed_the_page_is_called_back_by_hand_until_reached(
+    house: House, pages: Open
+) -> None:
+    customer = pages(f"{house.address}/chat/shop?lang=en")
+    customer.locator("textarea").fill("My invoice is wrong")
+    customer.keyboard.press("Enter")
+    customer.get_by_role("button", name="Call me back").click()
+    customer.get_by_label("Telephone or e-mail").fill("+34 600 111 222")
+    customer.get_by_role("button", name="Call me back").last.click()
+    expect(customer.get_by_text("You may close this page.")).to_be_visible()
+    customer.close()
+    page = desk(pages, house, "ana")
+    for answered in (False, True):
+        expect(page.locator(".offer")).to_contain_text("Wants to be called back")
+        page.keyboard.press("Alt+a")
+        expect(page.locator(".dial-number")).to_have_text("+34 600 111 222")
+        name = "Reached" if answered else "Not reached"
+        page.get_by_role("button", name=name, exact=True).click()
+        if not answered:
+            expect(page.locator(".dialling")).to_be_hidden()
+    expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
+    write(page, "As I said on the telephone: it is mended.")
+    expect(page.locator(".message.mine")).to_contain_text("it is mended")
+
+
 def test_contact_is_begun_where_a_channel_can(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana")
     page.keyboard.press("Alt+p")

@@ -151,6 +151,7 @@ def configuration(folder: Path, *, port: int = 0) -> dict[str, Any]:
                 "offer_s": 40,
                 "wrap_up_s": 60,
                 "answer_target_s": 30,
+                "callback_retry_s": 1,
             },
             "sales": {"title": "Sales", "skills": {"english": 3}, "offer_s": 40, "wrap_up_s": 60},
             "atencion": {"title": "Atención al cliente", "skills": {"spanish": 5}, "offer_s": 40},

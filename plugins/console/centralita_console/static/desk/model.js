@@ -92,15 +92,21 @@ export function handleToReach(contact) {
   return isPhone(handle) || handle.includes("@") ? handle : "";
 }
 
-/** Whether the agent has to reach them, because the channel can't begin a contact. */
-export const dialsByHand = (contact) =>
-  handleToReach(contact) !== "" && model.channels[contact.callback_channel || contact.channel]?.dial !== true;
+const channelToReach = (contact) => model.channels[contact.callback_channel || contact.channel];
+
+/** Whether the agent has to reach them, because the channel can't: a chat begins on its own page and rings
+ *  no telephone. Where the page is still open the chat has connected them before anybody dials. */
+export const dialsByHand = (contact) => {
+  const channel = channelToReach(contact);
+  return handleToReach(contact) !== "" && (channel?.dial !== true || channel.medium === "chat");
+};
 
 /** Whether written words reach the other side: on a call, dialled by whomever, they would not. */
 export function writes(contact) {
   if (contact.direction === "consultation") return true;
-  const medium = model.channels[contact.callback_channel || contact.channel]?.medium ?? contact.medium;
-  return !["voice", "video"].includes(medium) && !dialsByHand(contact);
+  const channel = channelToReach(contact);
+  if (["voice", "video"].includes(channel?.medium ?? contact.medium)) return false;
+  return channel?.dial === true || handleToReach(contact) === "";
 }
 
 /** Whether a colleague asks this agent about a contact: what is written goes to the colleague. */
