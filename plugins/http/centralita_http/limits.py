@@ -79,6 +79,8 @@ class Limited:
         self._app = app
         self._limits = settings.limits
         self._proxies = frozenset(str(ip_address(proxy)) for proxy in settings.proxies)
+        self.websockets_n = 0
+        """WebSockets that are served now."""
         self._headers = dict(SECURITY_HEADERS)
         if tls:
             self._headers[b"strict-transport-security"] = b"max-age=31536000"
@@ -127,7 +129,11 @@ class Limited:
                 await send(message)
             opening = False
 
-        await self._app(scope, receive, send_or_refuse)
+        self.websockets_n += 1
+        try:
+            await self._app(scope, receive, send_or_refuse)
+        finally:
+            self.websockets_n -= 1
 
     def _address(self, scope: Scope) -> str:
         """Who asks: the peer, or whom a proxy of ours says it asks for (the last hop it saw)."""

@@ -34,7 +34,7 @@ from hypercorn.typing import ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from centralita_http.errors import traced
-from centralita_http.limits import App
+from centralita_http.limits import Limited
 from centralita_http.settings import DoorLimits
 
 BACKLOG: Final = 1024
@@ -45,6 +45,9 @@ BUSY: Final = (
 """Said to a connection beyond the limits, whatever it asked."""
 
 TURN_AWAY_S: Final = 0.1
+GOODBYE_S: Final = 1.0
+"""How long open WebSockets may take at stop, when their components close them with a reason."""
+GOODBYE_LOOK_S: Final = 0.01
 PING_S: Final = 10.0
 
 Stream = trio.abc.HalfCloseableStream
@@ -143,14 +146,18 @@ async def listen(
 
 
 async def serve(
-    app: App,
+    app: Limited,
     listeners: list[CountedListener],
     limits: DoorLimits,
     *,
     tls: ssl.SSLContext | None,
     log: structlog.stdlib.BoundLogger,
 ) -> None:
-    """Serve until cancelled. What goes wrong in one connection is logged and ends that one."""
+    """Serve until cancelled. What goes wrong in one connection is logged and ends that one.
+
+    Cancelled, nobody new is let in, and for `GOODBYE_S` at most the connections outlive the door: the
+    components behind the WebSockets stop at the same time, and have their windows closed with a reason.
+    """
     config = _hypercorn(limits, log)
     context = WorkerContext(None)
     wrapped = wrap_app(cast(ASGIFramework, app), config.wsgi_max_body_size, "asgi")
@@ -173,10 +180,24 @@ async def serve(
     doors: list[trio.abc.Listener[Any]] = list(listeners)
     if tls is not None:
         doors = [trio.SSLListener(listener, tls, https_compatible=True) for listener in listeners]
-    try:
-        await trio.serve_listeners(connection, doors)
-    finally:
-        await context.terminated.set()
+    async with trio.open_nursery() as nursery:
+        connections: trio.Nursery = await nursery.start(_keep_open)
+        try:
+            await trio.serve_listeners(connection, doors, handler_nursery=connections)
+        finally:
+            with trio.move_on_after(GOODBYE_S, shield=True):
+                while app.websockets_n:
+                    await trio.sleep(GOODBYE_LOOK_S)
+            connections.cancel_scope.cancel()
+            await context.terminated.set()
+
+
+async def _keep_open(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    """A nursery for the connections, which ends when it is cancelled itself, and not before."""
+    with trio.CancelScope(shield=True):
+        async with trio.open_nursery() as nursery:
+            task_status.started(nursery)
+            await trio.sleep_forever()
 
 
 class _Connection(TCPServer):

@@ -170,6 +170,8 @@ async def _serve(chat: WebChat, socket: AnySocket) -> None:
             await chat.sessions.leave(session, page)
         if not session.sockets:
             chat.conversations.typing(session, on=False)
+    if ending is None and page.over:
+        ending = (CLOSE_TRY_LATER, "come again")
     if ending is not None:
         with trio.move_on_after(CLOSE_S_MAX):
             await socket.close(*ending)
