@@ -138,9 +138,9 @@ class Run:
         sizes = [
             ("waiting", HEADLINE._replace(waiting=waiting)) for waiting in WAITING_AXIS if mode != "slack"
         ]
+        sizes += [("distinct", UNIQUE._replace(waiting=HEADLINE.waiting))]
         sizes += [("agents", HEADLINE._replace(agents=agents)) for agents in AGENTS_AXIS]
         sizes += [("distinct", HEADLINE._replace(distinct=distinct)) for distinct in DISTINCT_AXIS]
-        sizes += [("distinct", UNIQUE._replace(waiting=HEADLINE.waiting))]
         done: dict[Size, list[Result]] = {}
         for axis, size in sizes:
             if not self.plan.great and size.waiting > HEADLINE.waiting:
@@ -194,11 +194,8 @@ def growth(measured: Measured, axis: str) -> float | None:
 
 def summary(measured: Measured) -> dict[str, float | None]:
     """The last line: null where this run has not measured it."""
-    rates = {
-        make.name: measured.rate(HEADLINE, "saturated", make.name)
-        for make in (Fused, BestPython, SqliteOrderBy)
-    }
-    ours, python, sqlite = rates.values()
+    compared = (Fused, BestPython, SqlitePass)
+    ours, python, sqlite = (measured.rate(HEADLINE, "saturated", make.name) for make in compared)
     mixed, unique = measured.rust_run("mixed"), measured.rust_run("unique")
 
     def over(left: float | None, right: float | None) -> float | None:

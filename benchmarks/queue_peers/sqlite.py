@@ -5,7 +5,7 @@ computed from the time (so that no index can hold it), and for one after another
 for, sorted by the strategy, until somebody is there to take one. It makes the pass for each match; the module
 makes it ten times a second and so serves several agents with one sort, at the price of their waiting for it.
 
-`SqliteOrderBy` is the kinder reading, by which our ratio is told: one statement a match joins those who wait, the tiers
+`SqliteOrderBy` is the kinder reading: one statement a match joins those who wait, the tiers
 and the agents and sorts by the score, with indexes on whatever the join needs, which the module does not
 have. In both, tiers are kept by profile instead of by agent, which makes them fewer.
 
