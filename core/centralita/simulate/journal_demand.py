@@ -5,7 +5,7 @@ CRMs and classifiers had answered by then. How long an agent was busy is what Co
 known when the agent ended it, not when a timer did. Whoever gave up tells their patience; everybody else only
 that it was longer. Agents were there while they had chosen to be available.
 
-Left out, and counted: contacts that agents placed, consultations (they are no demand), and what had not ended when the
+Contacts refused because their queue was closed are ignored. Left out, and counted: contacts that agents placed, consultations (they are no demand), and what had not ended when the
 journal did. A contact that became a callback is one that was turned away when it asked for it.
 """
 
@@ -167,7 +167,9 @@ class Demand:
         if life is None:
             return
         outcome = _OUTCOMES.get(event.outcome, "turned_away")
-        if life.queued_ns is None:
+        if event.outcome == "refused" and event.reason == "closed":
+            outcome = "ignored"  # it came when nobody was to be there, under any rule
+        elif life.queued_ns is None:
             outcome = "left_in_self_service"
         elif life.turned_away or (outcome == "abandoned" and life.agent):
             # Who left after a first answer had the patience for that one; the wait for it is what counts.
