@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def why(contact: str, config_path: Path | None, url: str | None, token: str | No
 
 def _explain_contact(found: dict[str, Any]) -> None:
     facts = [("queue", found["queue"] or tables.NOTHING), ("requires", tables.skills(found["skills"]))]
+    if found["rung"]:
+        facts.append(("rings passed", str(found["rung"])))
+    if found["next_ring_ns"]:
+        left_s = max(0, found["next_ring_ns"] - time.time_ns()) / tables.NS_PER_S
+        facts.append(("next ring", f"in {tables.duration(left_s)}"))
     if found["position"]:
         facts += [
             ("position", str(found["position"])),

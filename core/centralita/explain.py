@@ -6,6 +6,7 @@ their names back, and words. Nothing is computed that the queue does not decide 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from centralita import estimate
@@ -102,7 +103,32 @@ def _chosen_by(engine: Engine, contact: Contact) -> tuple[tuple[str, str], ...]:
     keys = engine.state.rules(contact.queue).agent_order
     number = engine.state.agents[offered[0]].number
     (values,) = engine.lines.queue.explain_choice(contact.id, [number], now_ns=engine.now_ns)
-    return tuple((key, str(value)) for key, value in zip((*keys, "agent"), values, strict=False))
+    return tuple(_choice_in_words(keys, iter(values)))
+
+
+def _choice_in_words(keys: Sequence[str], values: Iterator[int]) -> Iterator[tuple[str, str]]:
+    """What was compared. The queue has counted the offer already: how long the agent had been free, and
+    whose turn it was, are gone with it, so that these keys have words and no number."""
+    for key in keys:
+        value = next(values)
+        match key:
+            case "longest_idle":
+                next(values)  # it takes two: whether work is in hand, and since when
+                yield key, "free for the longest"
+            case "least_loaded":
+                yield key, f"{value / 100:g} % of the capacity with this contact"
+            case "most_skilled":
+                yield key, f"levels of {-value} in all"
+            case "least_flexible":
+                yield key, f"{value} skills"
+            case "rank":
+                yield key, f"tier {value}"
+            case "fewest_contacts":
+                yield key, f"{max(0, value - 1)} contacts before this one"
+            case "round_robin":
+                yield key, "not asked for the longest"
+            case _:
+                yield key, "drawn by lot"
 
 
 def _words(engine: Engine, contact: Contact, ahead: int, rows: list[Barred]) -> str:

@@ -278,14 +278,31 @@ def test_why_names_the_first_rule_that_bars_each_agent_with_its_numbers() -> Non
 
 
 def test_why_tells_by_which_keys_an_agent_was_chosen() -> None:
-    floor = Floor("agent_order = ['most_skilled', 'longest_idle']\nskills = {en = 1}")
-    floor.sign_in("bob", "ana")
+    keys = [
+        "rank",
+        "longest_idle",
+        "least_loaded",
+        "most_skilled",
+        "least_flexible",
+        "fewest_contacts",
+        "round_robin",
+        "random",
+    ]
+    floor = Floor(f"agent_order = {keys}\nskills = {{en = 1}}")
+    floor.sign_in("ana")
     why = explain_contact(floor.engine, floor.admit())
     assert why is not None
-    assert [key for key, _ in why.chosen_by] == ["most_skilled", "longest_idle", "agent"][
-        : len(why.chosen_by)
-    ]
     assert floor.asked(why.contact) == ["ana"]
+    assert why.chosen_by == (
+        ("rank", "tier 1"),
+        ("longest_idle", "free for the longest"),
+        ("least_loaded", "33 % of the capacity with this contact"),
+        ("most_skilled", "levels of 5 in all"),
+        ("least_flexible", "2 skills"),
+        ("fewest_contacts", "0 contacts before this one"),
+        ("round_robin", "not asked for the longest"),
+        ("random", "drawn by lot"),
+    )
 
 
 def test_a_configuration_is_applied_whole_or_not_at_all() -> None:
