@@ -62,7 +62,8 @@ class Mean(Frozen):
 
 
 class Summary(Frozen):
-    """One run. `hours` counts hours from the start; contacts belong to the hour they arrived in.
+    """One run. `hours` counts hours (or other intervals asked for) from the start; contacts belong to the
+    one they arrived in.
 
     `wait_percentiles` has the 0th to the 100th percentile, in seconds, of the waits of those served.
     """
@@ -93,7 +94,7 @@ class Together(Frozen):
     commands: int
 
 
-def summarise(run: Run, scenario: Scenario) -> Summary:
+def summarise(run: Run, scenario: Scenario, *, interval_ns: int = HOUR_NS) -> Summary:
     """The figures of one run, each service level by the answer target of the contact's queue."""
     targets_ns = {
         name: round(rules.answer_target_s / _S) for name, rules in scenario.config.queues.items()
@@ -104,7 +105,7 @@ def summarise(run: Run, scenario: Scenario) -> Summary:
     by_hour: dict[int, list[Row]] = defaultdict(list)
     by_queue_hour: dict[str, dict[int, list[Row]]] = {name: defaultdict(list) for name in run.queues}
     for row in everything:
-        hour = (row.arrived_ns - run.start_ns) // HOUR_NS
+        hour = (row.arrived_ns - run.start_ns) // interval_ns
         by_customers[row.customers].append(row)
         by_hour[hour].append(row)
         if row.queue:

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-from centralita.simulate.figures import Summary, summarise
+from centralita.simulate.figures import HOUR_NS, Summary, summarise
 from centralita.simulate.scenario import Scenario
 from centralita.simulate.world import run
 
@@ -24,9 +24,9 @@ def workers_n() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def summary(scenario: Scenario, seed: int, replication: int) -> Summary:
+def summary(scenario: Scenario, seed: int, replication: int, interval_ns: int = HOUR_NS) -> Summary:
     """Run once and keep the figures."""
-    return summarise(run(scenario, seed, replication=replication), scenario)
+    return summarise(run(scenario, seed, replication=replication), scenario, interval_ns=interval_ns)
 
 
 class Pool:
@@ -42,10 +42,13 @@ class Pool:
         seed: int,
         replications: int,
         first: int = 0,
+        interval_ns: int = HOUR_NS,
         done: Done | None = None,
     ) -> list[list[Summary]]:
         """For each scenario its replications, in order; `done()` is called after each run."""
-        jobs = [(one, seed, first + number) for one in scenarios for number in range(replications)]
+        jobs = [
+            (one, seed, first + number, interval_ns) for one in scenarios for number in range(replications)
+        ]
         made = []
         if self._executor is None:
             results: Iterator[Summary] = (summary(*job) for job in jobs)

@@ -204,7 +204,7 @@ def assemble(world: World, live: Configuration, *, name: str = "") -> Scenario:
         channels={channel: replace(rule, bot="") for channel, rule in channels.items()},
         crms=(),
         classifiers=(),
-        agents={**engine.agents, **_made(world.crews)},
+        agents={**engine.agents, **agents_made(world.crews)},
     )
     if not problems:
         problems = problems_of(engine)
@@ -235,7 +235,8 @@ def agents_of(name: str, crew: Crew) -> tuple[str, ...]:
     return (*crew.members, *(f"{name}-{number}" for number in range(1, crew.agents + 1)))
 
 
-def _made(crews: dict[str, Crew]) -> dict[str, Agent]:
+def agents_made(crews: dict[str, Crew]) -> dict[str, Agent]:
+    """The agents that crews bring along besides their members, as configured agents."""
     made: dict[str, Agent] = {}
     for name, crew in crews.items():
         agent = Agent(
