@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue theory clean
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue bench-sim theory clean
 
 setup: $(VENV)/.members
 
@@ -80,6 +80,9 @@ bench-engine: setup
 # BENCH_ARGS: --quick, --full, --write (tables and plots into benchmarks/).
 bench-queue: setup $(VENV)/.bench
 	@$(BIN)/python benchmarks/bench_queue.py $(BENCH_ARGS)
+
+bench-sim: setup $(VENV)/.bench
+	@$(BIN)/python benchmarks/bench_sim.py
 
 $(VENV)/.bench: $(VENV)/.tools
 	$(INSTALL) --group bench
