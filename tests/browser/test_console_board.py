@@ -163,6 +163,20 @@ def test_board_fits_the_screen_and_its_figures_are_large(
     shot(page, f"board-{size['width']}-es")
 
 
+def test_a_long_line_is_counted_whole_and_its_number_fits(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    for _ in range(1_005):
+        house.admit(text="Hi")
+    waiting = row(page, "Support").locator(".c-waiting")
+    expect(waiting).to_have_text("1,005")
+    page.keyboard.press("w")
+    expect(page.get_by_role("tab", name="Waiting")).to_have_text("Waiting1,005")
+    expect(page.locator(".waiter")).to_have_count(100)
+    expect(page.get_by_text("The first 100 of 1,005.")).to_be_visible()
+    assert waiting.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+    shot(page, "board-long-line")
+
+
 def test_agents_token_does_not_open_the_board(house: House, pages: Open) -> None:
     page = pages(f"{house.address}/board/#token={house.token('agent', 'ana')}")
     expect(page.get_by_role("alert")).to_contain_text("/console/")

@@ -6,9 +6,9 @@ import { flipTheme, lookItems } from "../shared/look.js";
 import { openDialog, openMenu } from "../shared/dialog.js";
 import { api, sessionIsOver, signOut, signedIn } from "../shared/session.js";
 import { now, setNow, startTicking } from "../shared/time.js";
-import { clock, day, t } from "../shared/words.js";
+import { clock, day, t, whole } from "../shared/words.js";
 import { alarmsOf, goals } from "./judge.js";
-import { changed, model, onChange, take, waiting } from "./model.js";
+import { changed, model, onChange, take, waitingN } from "./model.js";
 import { makePeople, makeRibbon } from "./people.js";
 import { makeWaiting } from "./waiting.js";
 import { makeWall } from "./wall.js";
@@ -240,7 +240,7 @@ function makeDrawer() {
     update() {
       show(el, model.drawer !== "");
       document.body.classList.toggle("has-drawer", model.drawer !== "");
-      setText(n, waiting().length || "");
+      setText(n, waitingN() ? whole(waitingN()) : "");
       TABS.forEach((name, index) => {
         set(tabs[index], "aria-selected", String(model.drawer === name));
         show(panels[index], model.drawer === name);

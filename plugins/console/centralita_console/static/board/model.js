@@ -40,6 +40,13 @@ export function take(board) {
 export const waiting = () =>
   model.board.contacts.filter((contact) => contact.phase === "waiting" || contact.phase === "offered");
 
+/** How many wait or are offered, of one queue or of all with "": a picture holds only the first of them. */
+export const waitingN = (queue = "") =>
+  model.board.queues
+    .filter((one) => !queue || one.name === queue)
+    .reduce((sum, one) => sum + one.waiting, 0) +
+  waiting().filter((contact) => contact.phase === "offered" && (!queue || contact.queue === queue)).length;
+
 /** A column of the last `n` minutes of a queue, or of all with ""; null before the figures begin. */
 export function minutes(column, queue = "", n = 60) {
   const trend = model.trends?.minutes;

@@ -6,7 +6,7 @@ import { icon, mediumIcon } from "../shared/icons.js";
 import { Refused, api } from "../shared/session.js";
 import { ms } from "../shared/time.js";
 import { duration, hundredths, readable, t, whole, word } from "../shared/words.js";
-import { agentTitle, changed, model, queueTitle, waiting } from "./model.js";
+import { agentTitle, changed, model, queueTitle, waiting, waitingN } from "./model.js";
 import { STATES, post } from "./people.js";
 
 const WHY_AGAIN_MS = 2000;
@@ -18,13 +18,14 @@ export function makeWaiting() {
   const gate = makeGate();
   const list = h("ol", { class: "waiters" });
   const none = h("p", { class: "nothing" }, icon("check"), t("waiting.nobody"));
+  const more = h("p", { class: "nothing" });
   let known = "";
   pick.addEventListener("change", () => {
     model.queue = pick.value;
     changed();
   });
   return {
-    el: h("div", { class: "waiting" }, h("div", { class: "drawer-bar" }, pick, gate.el), list, none),
+    el: h("div", { class: "waiting" }, h("div", { class: "drawer-bar" }, pick, gate.el), list, more, none),
     update() {
       const { queues } = model.board;
       const names = queues.map((queue) => `${queue.name}/${queue.title}`).join("|");
@@ -38,7 +39,10 @@ export function makeWaiting() {
       pick.value = model.queue;
       gate.update(queues.find((queue) => queue.name === model.queue));
       const all = waiting().filter((contact) => !model.queue || contact.queue === model.queue);
-      show(none, all.length === 0);
+      const n = waitingN(model.queue);
+      show(none, all.length === 0 && n === 0);
+      show(more, n > all.length);
+      setText(more, t("waiting.first", { n: whole(all.length), all: whole(n) }));
       reconcile(
         list,
         all.map((contact, index) => ({ contact, index })),

@@ -11,6 +11,8 @@ import { makeSpark } from "./spark.js";
 const NOTHING = "–";
 /** More queues than these get one line each. */
 const TWO_LINES_MAX = 8;
+/** A number with more signs than these is set smaller: the largest type leaves no room for it. */
+const LONG_TEXT = 3;
 const SIGNS = { bad: "▲", warn: "◆", good: "", "": "" };
 
 /** The wall, as a part. `open(queue)` is called when a queue is chosen. */
@@ -47,6 +49,7 @@ function makeTile(name, { spark = false } = {}) {
     update({ text, of = "", judged = "", saying = "", since = null, trend = null }) {
       setData(value, "since", since);
       if (since === null) setText(value, text);
+      setData(value, "long", text.length > LONG_TEXT ? "yes" : null);
       setText(unit, of);
       setText(words, saying);
       judge(el, sign, judged);
@@ -206,6 +209,7 @@ function makeRow(name, open) {
       setText(title, queue.title || queue.name);
       paintState(state, el, queue);
       say(figures.waiting, whole(queue.waiting));
+      setData(figures.waiting, "long", whole(queue.waiting).length > LONG_TEXT ? "yes" : null);
       setData(el, "quiet", queue.waiting === 0 ? "yes" : null);
       const waits = queue.waiting > 0 && queue.longest_wait_since_ns > 0;
       setData(figures.longest, "since", waits ? ms(queue.longest_wait_since_ns) : null);

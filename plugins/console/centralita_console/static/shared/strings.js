@@ -364,6 +364,7 @@ export const STRINGS = {
   "drawer.agents": ["Agents", "Agentes"],
   "waiting.queue": ["Queue", "Cola"],
   "waiting.all": ["All queues", "Todas las colas"],
+  "waiting.first": ["The first {n} of {all}.", "Los {n} primeros de {all}."],
   "waiting.nobody": ["Nobody is waiting.", "No espera nadie."],
   "waiting.priority": ["priority {n}", "prioridad {n}"],
   "waiting.rung": ["ring {n}", "anillo {n}"],
