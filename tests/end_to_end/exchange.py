@@ -46,7 +46,7 @@ def company(*, agents_n: int, port: int, offer_s: float = 600, wrap_up_s: float 
         f'[agents.agent{number:02}]\ntitle = "Agent {number}"\nskills = {{ english = 5 }}\n'
         for number in range(agents_n)
     )
-    queue = f"offer_s = {offer_s}\nwrap_up_s = {wrap_up_s}\nwrap_up_max_s = {wrap_up_s}\nconnect_s = 120\n"
+    queue = f"offer_s = {offer_s}\nwrap_up_s = {wrap_up_s}\nwrap_up_max_s = {wrap_up_s}\nconnect_s = 120\nask_again_s = 2\n"
     return f"""
 skills = ["english"]
 dispositions = ["resolved", "handed on"]

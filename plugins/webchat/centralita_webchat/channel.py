@@ -128,6 +128,9 @@ class WebChat:
     async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool | None:
         """Tell the customer that an agent is here; False when they can't be reached, None when the agent
         is to reach them on the number or address that they left, since their page is closed."""
+        if not self.up:
+            # Stopping, we have forgotten everybody: that is our fault, and must not end their conversation.
+            raise Turned("unavailable", "the chat is restarting")
         session = self.conversations.find(contact.provider_id)
         if session is None and contact.direction == "outbound":
             session = await self.conversations.adopt(contact)
