@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 from rich.progress import Progress
 from rich.text import Text
 
@@ -60,6 +60,13 @@ COLUMNS = (
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"For --format {TABLE}: the TOML file that says which column is what.",
 )
+@click.option(
+    "--queue",
+    "renamed",
+    multiple=True,
+    metavar="THEIRS=OURS",
+    help="Which queue here a queue of the recording is; one of the same name, but for capitals, when not said.",
+)
 @click.option("--replications", type=click.IntRange(2, 10_000), default=20, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes; one a core when not given.")
@@ -71,6 +78,7 @@ def whatif(
     present_path: Path | None,
     format_name: str,
     columns: Path | None,
+    renamed: tuple[str, ...],
     replications: int,
     seed: int,
     workers: int | None,
@@ -86,6 +94,7 @@ def whatif(
     proposed = loaded(proposed_path)
     present = None if present_path is None else loaded(present_path).engine
     recording, last, times = _read(file, format_name, columns, proposed)
+    recording = _renamed(recording, renamed, proposed.engine)
     try:
         with Progress(transient=True, disable=as_json) as progress:
             task = progress.add_task("replications", total=replications)
@@ -103,7 +112,7 @@ def whatif(
     except ConfigurationError as error:
         raise unusable(error, f"{proposed_path} with {file}") from error
     if as_json:
-        tables.write_json(_as_json(found))
+        tables.write_json(msgspec.to_builtins(found))
     else:
         _print(found, hours_by_queue=hours_by_queue)
 
@@ -127,8 +136,26 @@ def _read(
     return recording, demand.config, times.finish()
 
 
-def _as_json(found: WhatIf) -> Any:
-    return msgspec.to_builtins(found)
+def _renamed(recording: Recording, renamed: tuple[str, ...], proposed: EngineConfig) -> Recording:
+    """The recording with our queues' names."""
+    names: dict[str, str] = {}
+    for pair in renamed:
+        theirs, separator, ours = pair.partition("=")
+        if not separator or ours not in proposed.queues:
+            known = ", ".join(sorted(proposed.queues)) or "none"
+            raise Unusable(f"--queue was {pair!r}; expected THEIRS=OURS, ours one of: {known}")
+        names[theirs] = ours
+    for kind in {contact.kind for contact in recording.contacts} - set(names) - set(proposed.queues):
+        if kind.lower() in proposed.queues:
+            names[kind] = kind.lower()
+    if not names:
+        return recording
+    return replace(
+        recording,
+        contacts=tuple(
+            replace(contact, kind=names.get(contact.kind, contact.kind)) for contact in recording.contacts
+        ),
+    )
 
 
 def _print(found: WhatIf, *, hours_by_queue: bool) -> None:

@@ -16,7 +16,7 @@ from .erlang import (
     lognormal_patience,
     service_levels,
 )
-from .loss import overflow_loss
+from .loss import overflow_loss, six_pools
 from .orders import accumulating, conserved, priorities
 from .product_form import solve
 
@@ -137,3 +137,17 @@ def test_the_product_form_of_one_skill_is_erlang_c() -> None:
 def test_the_chain_of_pools_gives_the_known_loss() -> None:
     assert overflow_loss(7, 4, 6) == pytest.approx(published.OVERFLOW_LOSS, abs=1e-9)
     assert overflow_loss(7, 0, 6) == pytest.approx(erlang_b(7, 6), abs=1e-9)
+
+
+def test_the_chain_of_six_pools_plays_as_it_was_recorded() -> None:
+    blocked, wait, p_wait = six_pools(1, 30_000)
+    recorded, _, recorded_wait, _, recorded_p_wait, _ = published.SIX_POOLS
+    # A fifteenth of one of the twelve runs: loose, but another chain would show.
+    assert blocked == pytest.approx(recorded, abs=0.015)
+    assert wait == pytest.approx(recorded_wait, rel=0.15)
+    assert p_wait == pytest.approx(recorded_p_wait, rel=0.05)
+    # With a line for everybody, six pools are six M/M/15.
+    _, free_wait, free_p_wait = six_pools(2, 60_000, agents=20, lines=10_000)
+    alone = Served(20, 1.4, 0.1)
+    assert free_wait == pytest.approx(alone.wait, rel=0.15)
+    assert free_p_wait == pytest.approx(alone.p_wait, rel=0.1)

@@ -102,12 +102,14 @@ class World:
         drive.watches(WrapUpStarted, self._wrap_up)
         drive.watches(ContactEnded, self._ended)
         drive.watches(AgentStatusChanged, self._taken_out)
-        for contact in contacts:
-            self._enter(contact)
+        # In the same moment agents come and go first: whoever is taken to be away while a customer waits is
+        # away from that customer's first moment on.
         for presence in presences:
             if presence.agent in config.agents:
                 drive.at(presence.from_ns, partial(self._come, presence.agent))
                 drive.at(presence.until_ns, partial(self._go, presence.agent))
+        for contact in contacts:
+            self._enter(contact)
 
     def run(self) -> World:
         """Configure the engine and play it all."""
@@ -207,8 +209,7 @@ class World:
         if not standing.present:
             self.drive.do(SignIn(agent=agent, desk="replay"))
         elif standing.leaving:
-            self.drive.do(SignOut(agent=agent))
-            self.drive.do(SignIn(agent=agent, desk="replay"))
+            self.drive.do(SetStatus(agent=agent, status="available"))
 
     def _go(self, agent: str) -> None:
         self._due_back[agent] -= 1
