@@ -32,3 +32,7 @@ def init(file: Path, force: bool) -> None:
     click.echo(f"  centralita check{option.removeprefix(' -c') and ' ' + str(file)}")
     click.echo(f"  centralita serve{option}")
     click.echo(f"  centralita token create{option} --role agent --agent ana 'Ana at her desk'")
+    click.echo("and in a browser:")
+    click.echo("  http://127.0.0.1:8470/chat/help   a customer's page")
+    click.echo("  http://127.0.0.1:8470/console/    the desk, with that token")
+    click.echo("  http://127.0.0.1:8470/board/      the wall board, with a token of --role supervisor")
