@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::bits::BySkill;
 use crate::catalogue::{Catalogue, OrderKey};
 use crate::lanes::NOWHERE;
-use crate::loads::Loads;
+use crate::loads::{IDLE, Loads};
 use crate::ranked::Ranked;
 
 /// A contact in an agent's hands.
@@ -82,6 +82,19 @@ pub(crate) struct Crews {
     of_order: Vec<usize>,
     /// By medium: the fewest units any requirement on it takes.
     units_min: Vec<i64>,
+    /// By profile: nobody filed has been idle for longer. One word a crew decides most of a search.
+    glances: Vec<i64>,
+    /// The projection that sorts by idleness alone.
+    by_since: Option<usize>,
+}
+
+/// The glance at a crew with nobody filed.
+const NOBODY_FILED: i64 = i64::MAX;
+
+/// Orders agents by idleness: those with work in hand after all without, whatever their times.
+#[inline]
+pub(crate) fn glance(load: u32, since_ns: i64) -> i64 {
+    since_ns + if load == IDLE { 0 } else { 1 << 62 }
 }
 
 fn traits_of(keys: &[OrderKey]) -> Vec<Trait> {
@@ -118,6 +131,10 @@ impl Crews {
         if known.is_none() {
             self.projections.push(traits);
         }
+        self.by_since = self
+            .projections
+            .iter()
+            .position(|projection| projection[..] == [Trait::Since]);
         self.of_order.push(known.unwrap_or(self.projections.len() - 1));
     }
 
@@ -141,7 +158,26 @@ impl Crews {
     pub(crate) fn learn_profile(&mut self, profile: u32) {
         while self.crews.len() <= profile as usize {
             self.crews.push(Crew::default());
+            self.glances.push(NOBODY_FILED);
         }
+    }
+
+    /// At most the least `glance` of those filed in a crew.
+    #[inline]
+    pub(crate) fn glance_at(&self, profile: u32) -> i64 {
+        self.glances[profile as usize]
+    }
+
+    fn glance_anew(&self, profile: u32) -> i64 {
+        let crew = &self.crews[profile as usize];
+        let Some(by_since) = self.by_since else {
+            return if crew.filed_n == 0 { NOBODY_FILED } else { i64::MIN };
+        };
+        let firsts = crew.squads.iter().filter_map(|squad| {
+            let first = squad.rankings[by_since].first()?;
+            Some(glance(squad.load, first.traits[0]))
+        });
+        firsts.min().unwrap_or(NOBODY_FILED)
     }
 
     fn ranking(&self, projection: usize, agent: &Agent, at: u32) -> Ranking {
@@ -191,6 +227,8 @@ impl Crews {
         }
         crew.filed_n += 1;
         self.filed_n += 1;
+        let glanced = &mut self.glances[agent.profile as usize];
+        *glanced = glance(agent.load, agent.since_ns).min(*glanced);
         if crew.filed_n == 1 {
             let skills = &catalogue.profile_at(agent.profile).skills;
             self.open
@@ -216,6 +254,9 @@ impl Crews {
             self.open
                 .set(agent.profile, skills.iter().map(|(skill, _)| skill), false);
         }
+        if self.glances[agent.profile as usize] >= glance(agent.load, agent.since_ns) {
+            self.glances[agent.profile as usize] = self.glance_anew(agent.profile);
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -230,7 +271,7 @@ impl Crews {
             .map(|crew| crew.squads.capacity() * size_of::<Squad>())
             .sum();
         let sets = self.present.bytes() + self.open.bytes();
-        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.capacity() * size_of::<Crew>()
+        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.capacity() * size_of::<Crew>() + self.glances.capacity() * 8
     }
 
     /// Counts an agent into its crew, or out of it.

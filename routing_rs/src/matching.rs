@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use smallvec::SmallVec;
 
 use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, time};
-use crate::crews::{Agent, Ranking, Rooms, fits};
+use crate::crews::{Agent, Ranking, Rooms, fits, glance};
 use crate::hash::lot;
 use crate::lanes::{NO_GLANCE, NOWHERE};
 use crate::order::Place;
@@ -600,13 +600,16 @@ impl Queue {
     /// `best_agent` for the commonest order, nobody excluded or reserved: no choice is spelt out.
     fn longest_idle(&self, required: &Requirement, projection: usize) -> Option<u32> {
         let mut best: Option<(bool, Ranking)> = None;
+        let mut best_glance = i64::MAX;
         if self.crews.filed_n == 0 {
             return None;
         }
         self.crews
             .open
             .with(required.skills.iter().map(|(skill, _)| skill), |profile| {
-                if !self.catalogue.profile_at(profile).skills.meet(&required.skills) {
+                if self.crews.glance_at(profile) > best_glance
+                    || !self.catalogue.profile_at(profile).skills.meet(&required.skills)
+                {
                     return;
                 }
                 for squad in &self.crews.crews[profile as usize].squads {
@@ -625,6 +628,7 @@ impl Queue {
                         )
                     {
                         best = Some(candidate);
+                        best_glance = glance(squad.load, first.traits[0]);
                     }
                 }
             });
