@@ -271,7 +271,11 @@ impl Crews {
             .map(|crew| crew.squads.capacity() * size_of::<Squad>())
             .sum();
         let sets = self.present.bytes() + self.open.bytes();
-        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.capacity() * size_of::<Crew>() + self.glances.capacity() * 8
+        rankings.map(Ranked::bytes).sum::<usize>()
+            + squads
+            + sets
+            + self.crews.capacity() * size_of::<Crew>()
+            + self.glances.capacity() * 8
     }
 
     /// Counts an agent into its crew, or out of it.
