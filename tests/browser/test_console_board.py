@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import Locator, Page, expect
 
-from centralita.messages import AbandonContact
+from centralita.messages import AbandonContact, EndContact, RateContact
 from tests.console import browsing
 from tests.console.browsing import LAPTOP, WALL, Open, board, desk, shot, take
 from tests.console.house import House, Line, open_house
@@ -33,7 +33,7 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     page = board(pages, house, size=WALL)
     support = row(page, "Support")
     expect(support.locator(".c-waiting")).to_have_text("0")
-    house.admit(text="Hi", customer_name="Marta Iglesias")
+    answered = house.admit(text="Hi", customer_name="Marta Iglesias")
     lost = house.admit(text="Hello")
     expect(support.locator(".c-waiting")).to_have_text("2")
     expect(support.locator(".c-longest .figure")).to_have_text(re.compile(r"^0:0[1-9]$"))  # it ticks
@@ -50,6 +50,9 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     expect(support.locator(".c-level .sign")).to_have_attribute("aria-label", "beyond the limit")
     expect(page.locator(".alarm")).to_be_hidden()
     expect(page.locator(".person", has_text="Ana García")).to_contain_text("In conversation")
+    house.submit(EndContact(contact=answered, by="ana"))
+    house.submit(RateContact(contact=answered, score=4))
+    expect(tile(page, "Answered")).to_contain_text("of 2 offered · rated 4")
     assert "Marta" not in page.locator("body").inner_text()  # no customer's name on a wall
     shot(page, "board-wall")
 

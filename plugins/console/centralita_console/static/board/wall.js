@@ -3,7 +3,7 @@
 import { h, reconcile, replace, set, setData, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { ms } from "../shared/time.js";
-import { duration, hundredths, t, whole } from "../shared/words.js";
+import { duration, hundredths, t, tenths, whole } from "../shared/words.js";
 import { goals, judgeLevel, judgeWait, pressure } from "./judge.js";
 import { minutes, model } from "./model.js";
 import { makeSpark } from "./spark.js";
@@ -115,7 +115,12 @@ function makeTiles() {
       });
       tiles.answered.update({
         text: whole(total.answered),
-        saying: t("tile.offered", { n: whole(total.offered) }),
+        saying: [
+          t("tile.offered", { n: whole(total.offered) }),
+          total.csat_count ? t("tile.rated", { score: tenths(total.csat_mean) }) : "",
+        ]
+          .filter(Boolean)
+          .join(" · "),
         trend: trend("answered", 4),
       });
     },

@@ -326,6 +326,7 @@ export const STRINGS = {
   "tile.goal": ["goal {goal} %", "objetivo {goal} %"],
   "tile.of_offered": ["{share} % of all", "{share} % del total"],
   "tile.offered": ["of {n} offered", "de {n} recibidos"],
+  "tile.rated": ["rated {score}", "valorados {score}"],
   "judged.good": ["good", "bien"],
   "judged.warn": ["close to the limit", "cerca del límite"],
   "judged.bad": ["beyond the limit", "fuera del límite"],

@@ -62,6 +62,7 @@ export const day = (ms) => dayFormat.format(ms);
 export const moment = (ms) =>
   new Date(ms).toDateString() === new Date().toDateString() ? clock(ms) : dateFormat.format(ms);
 export const whole = (n) => wholeFormat.format(n);
+export const tenths = (n) => unitFormat.format(n);
 /** A share between 0 and 1 as a whole percentage, without the sign. */
 export const hundredths = (share) => wholeFormat.format(Math.round(share * 100));
 
