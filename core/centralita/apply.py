@@ -91,7 +91,9 @@ GAP_WEIGHT: Final = 0.02
 """Weight of the newest sample in the moving means that estimates are made from: about the last hundred.
 A shorter memory moves with the line's own luck: it promises most just when the line is short."""
 LINE_WEIGHT: Final = 0.005
-"""The same for who gives up, which is rarer: about the last four hundred."""
+"""The same for who gives up, which is rarer, and for how uneven gaps are: about the last four hundred."""
+UNEVENNESS_MAX: Final = 100.0
+"""As much may one gap say of it: ten means more than the mean."""
 
 
 def apply(state: State, event: AnyEvent, at_ns: int) -> None:
@@ -333,6 +335,9 @@ def _connected(state: State, event: ContactConnected, at_ns: int) -> None:
         if queue.backlog_at_last_start:
             gap_ns = at_ns - queue.last_start_ns
             weight = max(GAP_WEIGHT, 1 / (queue.gaps_n + 1))
+            if queue.gap_ns > 0:
+                off = (gap_ns / queue.gap_ns - 1) ** 2
+                queue.gap_unevenness += (min(off, UNEVENNESS_MAX) - queue.gap_unevenness) * LINE_WEIGHT
             queue.gap_ns += (gap_ns - queue.gap_ns) * weight
             queue.gaps_n += 1
         queue.last_start_ns = at_ns

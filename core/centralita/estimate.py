@@ -6,7 +6,10 @@ which people of this queue do: so with j still ahead the line moves at 1/r + jθ
 is a sum of k exponential steps (Whitt 1999, "Predicting queueing delays", section 4). That sum is taken
 as gamma distributed with its mean and variance; its quantiles come from the cube-root approximation of
 Wilson and Hilferty (1931), good to a few per cent even for one step at the quantiles used here. That r is
-itself a mean of few gaps widens the interval: its relative variance, one over their number, is added.
+itself a mean of few gaps widens the interval: its relative variance, one over their number, is added. Where
+others are served in between (another queue of higher priority, with the same agents) gaps come in clumps: all
+variance is multiplied by how uneven they have been. Pace and place are the queue's own, so that it does
+not matter with whom it shares its agents.
 
 With no such history the mean handling time over the agents who could serve stands in; with neither, the
 wait is unknown, and says so. `simulate.calibration` holds intervals against what came: docs/simulate.md.
@@ -14,6 +17,7 @@ wait is unknown, and says so. `simulate.calibration` holds intervals against wha
 
 from __future__ import annotations
 
+from itertools import islice
 from math import log, sqrt
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +26,7 @@ from centralita.views import EstimateView
 
 if TYPE_CHECKING:
     from centralita.engine import Engine
-    from centralita.state import Queue
+    from centralita.state import Contact, Queue
 
 CONFIDENCE: Final = 0.8
 """The probability with which the interval is meant to hold: from the 10 % to the 90 % quantile."""
@@ -32,6 +36,8 @@ GAPS_MIN: Final = 5
 """Fewer gaps than this say too little."""
 SAMPLES_MAX: Final = (2 - GAP_WEIGHT) / GAP_WEIGHT
 """As many independent samples has a moving mean in effect, at most."""
+BEFORE_MAX: Final = 2_000
+"""How many of a queue are looked at to find somebody's place in it."""
 STEPS_SUMMED: Final = 8
 """The steps nearest to the front are summed one by one, the others by their integral."""
 _NS_PER_S: Final = 1_000_000_000
@@ -48,7 +54,14 @@ def expected_wait(engine: Engine, queue: str, position: int) -> EstimateView:
     if standing.gaps_n >= GAPS_MIN:
         gap_s = standing.gap_ns / _NS_PER_S
         basis = f"a start of service every {gap_s:.1f} s while others waited, {standing.gaps_n} seen"
-        return interval(position, gap_s, basis, leaving_per_s=leaving, samples=standing.gaps_n)
+        return interval(
+            position,
+            gap_s,
+            basis,
+            leaving_per_s=leaving,
+            samples=standing.gaps_n,
+            unevenness=standing.gap_unevenness,
+        )
     if standing.handled_n == 0:
         return UNKNOWN
     rules = engine.state.rules(queue)
@@ -68,20 +81,48 @@ def expected_wait(engine: Engine, queue: str, position: int) -> EstimateView:
     return interval(position, handling_s / agents, basis, leaving_per_s=leaving, samples=standing.handled_n)
 
 
+def wait_of(engine: Engine, contact: Contact) -> EstimateView:
+    """The wait still to come of a contact that waits.
+
+    Its place is counted in its own queue: the pace is that queue's own too, whoever else its agents serve in between.
+    """
+    return expected_wait(engine, contact.queue, 1 + before_in_queue(engine, contact))
+
+
+def before_in_queue(engine: Engine, contact: Contact) -> int:
+    """How many of a waiting contact's own queue are served before it, by the order of contacts."""
+    now_ns, contacts, raised = engine.now_ns, engine.state.contacts, engine.lines.raised
+
+    def place(one: Contact) -> tuple[int, int, int]:
+        urgency = one.rate_thousandths * (now_ns - one.queued_ns + one.credit_ns)
+        return -one.priority - raised(one), -urgency, one.id
+
+    mine = place(contact)
+    waiting = islice(engine.state.queues[contact.queue].waiting, BEFORE_MAX)
+    others = (contacts[number] for number in waiting if number != contact.id)
+    return sum(not one.due_ns and place(one) < mine for one in others)
+
+
 def leaving_per_s(standing: Queue) -> float:
     """The rate at which one who waits in this queue gives up: those who did over all the time waited."""
     return standing.gave_up / (standing.line_ns / _NS_PER_S) if standing.line_ns > 0 else 0.0
 
 
 def interval(
-    position: int, gap_s: float, basis: str, *, leaving_per_s: float = 0.0, samples: float = SAMPLES_MAX
+    position: int,
+    gap_s: float,
+    basis: str,
+    *,
+    leaving_per_s: float = 0.0,
+    samples: float = SAMPLES_MAX,
+    unevenness: float = 1.0,
 ) -> EstimateView:
-    """The wait for `position` starts of service of mean `gap_s`, when each who is ahead gives up at a rate
-    and the mean was made from so many samples: its mean, and the 10 % and 90 % quantiles."""
+    """The wait for `position` starts of service of mean `gap_s`, when each who is ahead gives up at a rate,
+    gaps are so uneven, and the mean was made from so many samples: its mean, and its 10 % and 90 % quantiles."""
     expected_s, variance = steps(position, gap_s, leaving_per_s)
-    spread = 1 / min(samples, SAMPLES_MAX)
+    spread = unevenness / min(samples, SAMPLES_MAX)
     if expected_s > 0:
-        spread += variance / (expected_s * expected_s)
+        spread += unevenness * variance / (expected_s * expected_s)
     share = spread / 9  # Wilson and Hilferty with the shape 1/spread
     low, high = (max(0.0, 1 - share + sign * _Z * sqrt(share)) ** 3 for sign in (-1, 1))
     return EstimateView(

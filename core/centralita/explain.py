@@ -48,7 +48,7 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
         ahead=ahead,
         capable=present,
         available=available,
-        estimate=(estimate.expected_wait(engine, contact.queue, ahead + 1) if waits else estimate.UNKNOWN),
+        estimate=(estimate.wait_of(engine, contact) if waits else estimate.UNKNOWN),
         agents=tuple(_barred_view(engine, row) for row in rows),
         chosen_by=_chosen_by(engine, contact),
     )

@@ -301,7 +301,7 @@ class Lines:
             order,
             queued_ns=contact.queued_ns,
             credit_ns=contact.credit_ns,
-            priority=contact.priority + self._raised(contact),
+            priority=contact.priority + self.raised(contact),
             rate=contact.rate_thousandths,
             ladder=ladder,
             rung=rung,
@@ -311,7 +311,7 @@ class Lines:
             waiting=waiting,
         )
 
-    def _raised(self, contact: Contact) -> int:
+    def raised(self, contact: Contact) -> int:
         """How much the rings passed so far have raised the priority."""
         if not contact.rung:
             return 0

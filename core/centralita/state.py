@@ -292,8 +292,9 @@ class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
 
 class Queue(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """A queue as it stands, and what its expected wait is estimated from: moving means of the gap between
-    starts of service while others waited, of handling, and, of those who waited at all, of their time in
-    line and of the share who gave up."""
+    starts of service while others waited and of its squared deviation in units of itself (`gap_unevenness`,
+    1 when gaps are exponential), of handling, and, of those who waited at all, of their time in line
+    and of the share who gave up."""
 
     name: str
     open: bool = True
@@ -307,6 +308,7 @@ class Queue(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     line_n: int = 0
     line_ns: float = 0.0
     gave_up: float = 0.0
+    gap_unevenness: float = 1.0
 
 
 class Ended(msgspec.Struct, array_like=True, gc=False):

@@ -85,8 +85,8 @@ class Probe:
         if contact.phase != "waiting":  # an agent was free: nobody who had stayed would still wait
             self._turn(event.queue, event.contact)
             return
-        position = engine.lines.ahead(contact, now_ns=now_ns) + 1
-        said = estimate.expected_wait(engine, event.queue, position)
+        position = estimate.before_in_queue(engine, contact) + 1
+        said = estimate.wait_of(engine, contact)
         if now_ns < self._from_ns:
             return
         if said.confidence == 0:

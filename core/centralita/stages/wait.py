@@ -219,7 +219,7 @@ def announce(engine: Engine, contact: Contact) -> None:
     position = engine.lines.ahead(contact, now_ns=engine.now_ns) + 1
     low_s = high_s = -1.0
     if rules.announce_wait:
-        expected = estimate.expected_wait(engine, contact.queue, position)
+        expected = estimate.wait_of(engine, contact)
         low_s, high_s = expected.low_s, expected.high_s
     engine.emit(
         WaitAnnounced(
