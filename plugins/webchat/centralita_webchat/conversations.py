@@ -143,7 +143,8 @@ class Conversations:
             refusal = await self._submit(
                 RateContact(contact=chat.contact, score=frame.score, comment=frame.comment)
             )
-            if refusal is not None:
+            # "already": it was taken in before a crash kept us from writing that down. The first one counts.
+            if refusal is not None and refusal.code != "already":
                 raise Turned("refused", refusal.message)
             chat.score = frame.score
             await self._keep(chat)
