@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -224,6 +226,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write RESULTS.md and the plots")
     parser.set_defaults(plan="default")
     given = parser.parse_args()
+    # The servers end with the run however it ends.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     measured = Run(PLANS[given.plan]).everything()
     figures = summary(measured)
     print(report.ending(measured, figures), flush=True)
