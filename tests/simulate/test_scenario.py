@@ -9,7 +9,7 @@ import pytest
 from centralita import simulate
 from centralita.config import ns
 from centralita.errors import ConfigurationError
-from centralita.messages import ContactQueued, OfferExpired
+from centralita.messages import CallbackRequested, ContactQueued, OfferExpired
 from centralita.simulate.drive import Drive
 from centralita.simulate.scenario import Scenario
 
@@ -228,3 +228,38 @@ def test_a_scenario_stands_over_a_live_configuration(tmp_path: Path) -> None:
         ("luis", 0, ns(25)),
         ("ana", ns(5), ns(25)),
     ]
+
+
+def test_a_queue_that_turns_long_waits_into_callbacks_loses_nobody() -> None:
+    rule = 'max_wait_s = 30\n[queues.calls.when_waited]\ndo = "callback"\n'
+    scenario = written(("wrap_up_s = 0", "wrap_up_s = 0\n" + rule), ("agents = 11", "agents = 9"))
+    callbacks: list[CallbackRequested] = []
+    found = simulate.run(scenario, watch=lambda drive: drive.watches(CallbackRequested, callbacks.append))
+    assert len(callbacks) > 50
+    rows = list(found.rows())
+    assert max(row.waited_ns for row in rows if row.outcome == "abandoned") <= ns(30)
+    assert max(row.waited_ns for row in rows if row.outcome == "served") > ns(60)
+
+
+def test_ring_all_with_slow_and_unwilling_agents_ends_every_contact() -> None:
+    scenario = written(
+        ("wrap_up_s = 0", 'wrap_up_s = 20\noffer_to = 3\nno_answer = "stay"\nask_again_s = 5'),
+        more='no_answer = 0.2\ndecline = 0.2\nanswer = { kind = "uniform", low_s = 1, high_s = 30 }\n',
+    )
+    found, naive = simulate.run(scenario), simulate.run(scenario, core="naive")
+    assert list(found.rows()) == list(naive.rows())
+    assert not found.unfinished
+    assert set(found.outcome_counts()) == {"served", "abandoned"}
+
+
+def test_agents_with_several_chats_at_once_are_busy_with_each() -> None:
+    scenario = simulate.loads(
+        CENTRE.replace(
+            "[simulate]", '[channels.shop]\ntype = "webchat"\nmedium = "chat"\nqueue = "calls"\n[simulate]'
+        )
+        .replace('queue = "calls"\narrivals', 'channel = "shop"\narrivals')
+        .replace("agents = 11", "agents = 4")
+    )
+    found = simulate.run(scenario)
+    shares = [busy / found.staffed_ns[agent] for agent, busy in found.busy_ns().items()]
+    assert all(1 < share <= 3 for share in shares)

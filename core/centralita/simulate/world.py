@@ -25,6 +25,7 @@ from centralita.messages import (
     AgentStatusChanged,
     AnswerOffer,
     ApplyConfiguration,
+    CallbackRequested,
     CloseQueue,
     ConnectContact,
     ContactEnded,
@@ -46,6 +47,8 @@ from centralita.simulate.shifts import openings, presences
 
 LATE_MAX_NS: Final = 30 * 86_400 * 1_000_000_000
 """How long after the end the last contacts may take; what is left then is unfinished."""
+HANDLE: Final = "customer"
+"""Where everybody can be called back."""
 _NS: Final = 1_000_000_000
 
 
@@ -173,6 +176,7 @@ class _World:
         drive.plays(SendOffer, self._ring)
         drive.plays(ConnectContact, self._connect)
         drive.watches(ContactEnded, self._ended)
+        drive.watches(CallbackRequested, self._called_back)
         drive.watches(AgentSignedIn, self._staffed)
         drive.watches(AgentStatusChanged, self._staffed)
         drive.watches(AgentSignedOut, self._staffed)
@@ -214,6 +218,7 @@ class _World:
             AdmitContact(
                 channel=group.channel,
                 provider_id=str(self.admitted),
+                handle=HANDLE,
                 queue=rules.queue,
                 skills=rules.skills or None,
                 priority=rules.priority,
@@ -234,8 +239,11 @@ class _World:
     def _ask(self, number: int, visitor: _Visitor) -> None:
         """Ask to be called back, unless an agent's telephone is ringing already."""
         if visitor.impatient and self.engine.state.contacts[number].phase == "waiting":
-            visitor.impatient = False
-            self.drive.do(RequestCallback(contact=number, handle="customer"))
+            self.drive.do(RequestCallback(contact=number))
+
+    def _called_back(self, event: CallbackRequested) -> None:
+        """Whoever is called back, asked for or by the queue's rules, waits on no line."""
+        self.inside[event.contact].impatient = False
 
     def _connect(self, ask: ConnectContact) -> None:
         number, agent = ask.contact, ask.agent
