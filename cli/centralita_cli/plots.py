@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMATS: Final = (".html", ".svg", ".png")
 AGENTS_SHOWN_MAX: Final = 60
 """More bars than this can't be told apart: then crews are shown."""
+ESTIMATES_SHOWN_MIN: Final = 50
+"""Of fewer estimates a share says nothing."""
 _SALT: Final = "centralita"
 """Names inside the drawing are hashed with it, so that the same figures give the same file."""
 
@@ -113,7 +115,11 @@ def _occupancy(axes: Axes, found: Together) -> None:
 
 def _calibration(axes: Axes, held: dict[str, dict[int, Coverage]]) -> None:
     for name, groups in held.items():
-        positions = [position for position in groups if position]
+        positions = [
+            position
+            for position, found in groups.items()
+            if position and found.estimates >= ESTIMATES_SHOWN_MIN
+        ]
         axes.plot(positions, [groups[position].held for position in positions], marker="o", label=name)
         axes.axhline(groups[0].claimed, linestyle="--", color="grey")
     axes.set(title="Estimated waits: how often the interval held", xlabel="position in line", ylim=(0, 1.02))
