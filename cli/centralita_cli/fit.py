@@ -40,7 +40,7 @@ def fit(
     replayed: bool,
     as_json: bool,
 ) -> None:
-    """Search the waiting time that preferred customers were given to begin with.
+    """Search the head start that preferred customers had in a recording.
 
     Preferred are the contacts to which the recording gives any credit. Counted are pairs of one kind who waited at
     the same time: how many were served against the order that a credit makes.

@@ -85,7 +85,7 @@ def whatif(
     hours_by_queue: bool,
     as_json: bool,
 ) -> None:
-    """Put the demand of a journal, or of another recording, through another configuration.
+    """Put a recorded day's demand through another configuration, side by side.
 
     FILE is a journal; the daemon may be running. Each figure stands as recorded, then under the configuration that
     was in force, then under the proposed one, then the change. Intervals (95 %) are over replications of what the
