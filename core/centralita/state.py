@@ -10,7 +10,7 @@ an agent can wrap up a contact which has long gone on to somebody else.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -88,19 +88,7 @@ ENDED_KEPT_MAX: Final = 20_000
 """The most ended contacts remembered, by their provider's id and for a rating (at least half as many
 are); the rest is history's."""
 
-_PHASES: Final[tuple[Phase, ...]] = (
-    "arrived",
-    "identifying",
-    "classifying",
-    "self_service",
-    "waiting",
-    "offered",
-    "connecting",
-    "connected",
-    "on_hold",
-    "transferring",
-    "wrapping",
-)
+_PHASES: Final[tuple[Phase, ...]] = tuple(phase for phase in get_args(Phase) if phase != "ended")
 
 
 def _stays(*phases: Phase) -> dict[Phase, Phase]:

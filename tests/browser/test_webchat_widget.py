@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
-import shutil
 import struct
 import threading
 import time
@@ -18,7 +16,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from centralita.messages import (
     AnswerOffer,
@@ -31,14 +29,15 @@ from centralita.messages import (
 )
 from centralita.protocols import Signal
 from centralita.runner.thread import EngineThread
+from tests.console import browsing
+from tests.console.browsing import Open
 from tests.webchat.house import PATIENCE_S, configuration
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or ""
-SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-LAPTOP = (1200, 800)
-PHONE = (390, 780)
+browser, pages = browsing.browser, browsing.pages
+shot = partial(browsing.shot, of="webchat")
+PHONE = {"width": 390, "height": 780}
 MALICE = (
     """<img src=x onerror="window.hurt=1"><script>window.hurt=1</script></p>"'`${1} javascript:alert(1)"""
 )
@@ -97,68 +96,6 @@ def open_company(folder: Path, *, port: int = 0, **settings: Any) -> Iterator[Co
 def company(tmp_path: Path) -> Iterator[Company]:
     with open_company(tmp_path, title="La Huerta", queue={"announce_every_s": 1}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
-        assert not os.environ.get("CI"), "chromium is not installed"
-        pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-Open = Callable[..., Page]
-expect.set_options(timeout=PATIENCE_S * 1000)
-
-
-@pytest.fixture
-def pages(browser: Browser) -> Iterator[Open]:
-    """Opens pages of one customer each; what their consoles complain of fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_page(
-        address: str,
-        *,
-        size: tuple[int, int] = LAPTOP,
-        dark: bool = False,
-        language: str = "en-GB",
-        allow: tuple[str, ...] = (),
-    ) -> Page:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if dark else "light",
-            locale=language,
-            reduced_motion="reduce",
-        )
-        context.set_default_timeout(PATIENCE_S * 1000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on(
-            "console",
-            lambda message: (
-                complaints.append(message.text)
-                if message.type == "error" and not any(part in message.text for part in allow)
-                else None
-            ),
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def shot(page: Page, name: str) -> None:
-    """Keep what the page looks like, for people; not in git."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"webchat-{name}.png")
 
 
 def write(page: Page, text: str) -> None:

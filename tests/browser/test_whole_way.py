@@ -5,11 +5,11 @@ A customer's chat, two agents' desks and the wall board; every step leaves a scr
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ import httpx
 import pytest
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from tests.cli.daemon import Daemon, running
 from tests.console import browsing
-from tests.console.browsing import CHROMIUM, SCREENSHOTS, WALL, Open, take, write
+from tests.console.browsing import WALL, Open, take, write
 
 pytestmark = pytest.mark.browser
-pages = browsing.pages
+browser, pages = browsing.browser, browsing.pages
+shot = partial(browsing.shot, of="whole-way")
 
 COMPANY = """
 skills = ["english", "spanish"]
@@ -86,17 +87,6 @@ type = "http"
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
-        assert not os.environ.get("CI"), "chromium is not installed"
-        pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 class Company:
     """The running daemon, and the pages people open at it."""
 
@@ -137,13 +127,6 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 def company(daemon: Daemon, pages: Open) -> Company:
     """In this order: the pages close before the daemon goes from under them."""
     return Company(daemon, pages)
-
-
-def shot(page: Page, name: str) -> None:
-    """Keep what a page looks like, for people; not in git."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.evaluate("document.fonts.ready")
-    page.screenshot(path=SCREENSHOTS / f"whole-way-{name}.png")
 
 
 def say(page: Page, text: str, *, box: str = "Write a message…") -> None:

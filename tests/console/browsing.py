@@ -6,6 +6,7 @@ test, whatever it was about.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM:
+        assert not os.environ.get("CI"), "chromium is not installed"
         pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -99,11 +101,11 @@ def board(pages: Open, house: House, **settings: Any) -> Page:
     return page
 
 
-def shot(page: Page, name: str) -> None:
+def shot(page: Page, name: str, *, of: str = "console") -> None:
     """Keep what the page looks like, for people; not in git."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.evaluate("document.fonts.ready")
-    page.screenshot(path=SCREENSHOTS / f"console-{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{of}-{name}.png")
 
 
 def write(page: Page, text: str) -> None:
