@@ -2,13 +2,17 @@
 
 The events and their parameters are those of Asterisk's documentation ("Queue Logs",
 docs.asterisk.org/Operation/Logging/Queue-Logs). A contact is a call's stay in one queue: from ENTERQUEUE to
-CONNECT or to leaving, and from CONNECT to COMPLETECALLER, COMPLETEAGENT or a transfer. Who was there is read
-off ADDMEMBER, REMOVEMEMBER, PAUSE and UNPAUSE (and the ALL forms, and agents' log-ins) when the log has
-them, else it is left open. Times are by the log's own clock; a fraction of a second is kept.
+CONNECT or to leaving, and from CONNECT to COMPLETECALLER, COMPLETEAGENT or a transfer. Times are by the log's own
+clock; a fraction of a second is kept.
+
+Who was there is read off ADDMEMBER, REMOVEMEMBER, PAUSE and UNPAUSE, the ALL forms and agents' log-ins: a member of
+a queue who is not paused in it. Whoever is first paused was a member since the log began; of members from
+`queues.conf`, of whom it says nothing at all, what they did is all there is to go by.
 
 What leaves the queue otherwise than by an agent or by the caller (a time limit, a key, an empty queue) is
 turned away: its patience was at least that long. What never entered, or was still there when the log ended, is
-counted as left out. Events that say nothing about waits are passed over; an unknown one is an error.
+counted as left out. Events that say nothing about waits are passed over; others, which `QueueLog()` lets anybody
+write, are counted.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from centralita.simulate.recorded import Presence, Recorded, RecordedOutcome, Recording, RecordingError
+from centralita.simulate.replay_floor import presences
 
 COLUMNS: Final = ("time", "call", "queue", "agent", "event")
 LINES_MAX: Final = 20_000_000
@@ -41,8 +46,38 @@ _LEFT: Final = (
     "FULL",
 )
 _OVER: Final = ("COMPLETECALLER", "COMPLETEAGENT", "TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER")
-_HERE: Final = {"ADDMEMBER": True, "UNPAUSE": True, "UNPAUSEALL": True, "AGENTLOGIN": True}
-_GONE: Final = {"REMOVEMEMBER", "PAUSE", "PAUSEALL", "AGENTLOGOFF"}
+_MEMBERS: Final = frozenset(
+    {
+        "ADDMEMBER", "AGENTLOGIN", "AGENTLOGOFF", "PAUSE", "PAUSEALL", "REMOVEMEMBER", "UNPAUSE", "UNPAUSEALL",
+    }
+)  # fmt: skip
+_AWAY_AFTER_NS: Final = 1800 * _NS
+"""Of whom the log says nothing: gaps between services longer than this are absences."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """An agent as the log has told: where a member, where paused, and since when taking calls."""
+
+    queues: set[str] = field(default_factory=set)
+    paused: set[str] = field(default_factory=set)
+    since_ns: int = -1
+
+    def change(self, event: str, queue: str) -> None:
+        if event in ("ADDMEMBER", "AGENTLOGIN", "UNPAUSE"):
+            self.queues.add(queue)
+            self.paused.discard(queue)
+        elif event == "REMOVEMEMBER":
+            self.queues.discard(queue)
+        elif event == "AGENTLOGOFF":
+            self.queues.clear()
+        elif event == "PAUSE":
+            self.queues.add(queue)
+            self.paused.add(queue)
+        elif event == "PAUSEALL":
+            self.paused |= self.queues
+        else:
+            self.paused.clear()
 
 
 @dataclass(slots=True)
@@ -63,9 +98,10 @@ class _Call:
 class _Read:
     contacts: list[tuple[int, Recorded]] = field(default_factory=list)
     calls: dict[str, _Call] = field(default_factory=dict)
-    here: dict[str, int] = field(default_factory=dict)
+    members: dict[str, _Member] = field(default_factory=dict)
     presences: list[Presence] = field(default_factory=list)
     unread: dict[str, int] = field(default_factory=dict)
+    first_ns: int = -1
     last_ns: int = 0
 
     def leave_out(self, what: str) -> None:
@@ -88,17 +124,44 @@ def read_queue_log(path: Path) -> Recording:
         raise RecordingError(f"{path}:{error}") from error
     for _ in read.calls:
         read.leave_out("still there at the end")
-    known_from_start = any(read.presences) or bool(read.here)
-    for agent, since_ns in read.here.items():
-        read.presences.append(Presence(agent=agent, from_ns=since_ns, until_ns=read.last_ns))
+    contacts = tuple(contact for _, contact in sorted(read.contacts, key=lambda found: found[0]))
     return Recording(
-        contacts=tuple(contact for _, contact in sorted(read.contacts, key=lambda found: found[0])),
+        contacts=contacts,
         source=path.name,
-        presences=tuple(sorted(read.presences, key=lambda one: (one.from_ns, one.agent)))
-        if known_from_start
-        else None,
+        presences=_presences(read, contacts),
         unread=tuple(sorted(read.unread.items())),
     )
+
+
+def _presences(read: _Read, contacts: tuple[Recorded, ...]) -> tuple[Presence, ...] | None:
+    """Who was there; None when the log says it of nobody."""
+    if not read.members:
+        return None
+    for agent, member in read.members.items():
+        _stop(read, agent, member, read.last_ns)
+    untold = [contact for contact in contacts if contact.agent and contact.agent not in read.members]
+    found = [*read.presences, *presences(untold, _AWAY_AFTER_NS)]
+    return tuple(sorted(found, key=lambda one: (one.from_ns, one.agent)))
+
+
+def _attend(read: _Read, agent: str, queue: str, event: str, at_ns: int) -> None:
+    member = read.members.get(agent)
+    if member is None:
+        member = read.members[agent] = _Member()
+        if event.startswith("PAUSE") or event in ("REMOVEMEMBER", "AGENTLOGOFF"):
+            member.since_ns = read.first_ns
+    member.change(event, queue)
+    there = bool(member.queues - member.paused)
+    if there and member.since_ns < 0:
+        member.since_ns = at_ns
+    elif not there:
+        _stop(read, agent, member, at_ns)
+
+
+def _stop(read: _Read, agent: str, member: _Member, at_ns: int) -> None:
+    if 0 <= member.since_ns < at_ns:
+        read.presences.append(Presence(agent=agent, from_ns=member.since_ns, until_ns=at_ns))
+    member.since_ns = -1
 
 
 def _event(read: _Read, line: int, cells: list[str]) -> None:
@@ -107,9 +170,13 @@ def _event(read: _Read, line: int, cells: list[str]) -> None:
     at, call_id, queue, agent, event, *rest = cells
     at_ns = _time_ns(line, at)
     read.last_ns = max(read.last_ns, at_ns)
+    if read.first_ns < 0:
+        read.first_ns = at_ns
     call = read.calls.get(call_id)
     if event == "ENTERQUEUE":
-        if call is not None:  # it went on to another queue without a word: the old stay is over
+        if call is not None and call.agent:
+            read.leave_out("connected, and no end told")
+        elif call is not None:  # it went on to another queue without a word: the old stay is over
             _keep(read, call, call_id, at_ns - call.queued_ns, 0, "turned_away")
         caller = rest[1] if len(rest) > 1 else ""
         read.calls[call_id] = _Call(line, queue, caller, at_ns)
@@ -138,16 +205,11 @@ def _event(read: _Read, line: int, cells: list[str]) -> None:
             return
         del read.calls[call_id]
         _keep(read, call, call_id, at_ns - call.queued_ns, 0, "turned_away")
-    elif event in _HERE:
+    elif event in _MEMBERS:
         if agent not in _NONE:
-            read.here.setdefault(agent, at_ns)
-    elif event in _GONE:
-        since_ns = read.here.pop(agent, None)
-        if since_ns is not None:
-            read.presences.append(Presence(agent=agent, from_ns=since_ns, until_ns=at_ns))
+            _attend(read, agent, queue, event, at_ns)
     elif event not in _PASSED_OVER:
-        known = sorted({*_PASSED_OVER, *_LEFT, *_OVER, *_HERE, *_GONE, "ENTERQUEUE", "CONNECT", "ABANDON"})
-        raise ValueError(f"{line}: event was {event!r}; known: {', '.join(known)}")
+        read.leave_out(f"unknown event {event}")
 
 
 def _over(

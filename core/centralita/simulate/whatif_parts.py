@@ -85,11 +85,6 @@ class Parts:
             {} if any(contact.wrap_up_ns is not None for contact in served) else after_call(contacts)
         )
 
-    @property
-    def unknown_n(self) -> int:
-        """How many contacts have something drawn: all but those who gave up lack their patience."""
-        return sum(contact.outcome in ("served", "turned_away", "abandoned") for contact in self._contacts)
-
     def draw(self, seed: int, replication: int) -> dict[str, Part]:
         """The parts of one replication; the same numbers give the same parts."""
         patience_rng = stream(seed, replication, "patience")
