@@ -13,7 +13,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 
-from .cases import CASES, Found
+from .cases import CASES
+from .estimates import Found
 from .test_engine import Z_MAX
 
 

@@ -12,7 +12,8 @@ from typing import Final
 
 import pytest
 
-from .cases import CASES, Found
+from .cases import CASES
+from .estimates import Found
 
 Z_MAX: Final = 4.0
 
