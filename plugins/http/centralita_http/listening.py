@@ -45,7 +45,7 @@ BUSY: Final = (
 """Said to a connection beyond the limits, whatever it asked."""
 
 TURN_AWAY_S: Final = 0.1
-GOODBYE_S: Final = 1.0
+GOODBYE_S: Final = 3.0
 """How long open WebSockets may take at stop, when their components close them with a reason."""
 GOODBYE_LOOK_S: Final = 0.01
 PING_S: Final = 10.0
