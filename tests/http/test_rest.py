@@ -251,6 +251,28 @@ async def test_ready_says_what_is_down(tmp_path: Path) -> None:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
 
 
+async def test_openapi_document_says_who_may_call_and_what_an_error_is(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop, shop.client() as client:
+        document = (await client.get("/schema/openapi.json")).json()
+        operations = {
+            (method, path): operation
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+        }
+        assert operations["get", "/healthz"]["security"] == []
+        admit = operations["post", "/api/contacts"]
+        assert admit["security"] == [{"token": []}, {"cookie": []}]
+        assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+        assert [status for status in admit["responses"] if status >= "400"] == ["default"]
+        refused = await client.post("/api/contacts", json={"channel": 7})
+        error = document["components"]["schemas"]["Error"]
+        assert admit["responses"]["default"]["content"]["application/json"]["schema"] == {
+            "$ref": "#/components/schemas/Error"
+        }
+        assert set(error["required"]) <= set(refused.json()) <= set(error["properties"])
+        assert all(operation["responses"]["default"] for operation in operations.values())
+
+
 async def test_openapi_document_describes_every_route(tmp_path: Path) -> None:
     async with company(tmp_path) as shop, shop.client() as client:
         document = (await client.get("/schema/openapi.json")).json()

@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 
 from centralita.errors import CentralitaError, ConfigurationError, EngineStopped
 from centralita.protocols import Context, Inbox
-from centralita_http import rest_contacts, rest_house, rest_tokens, streams
+from centralita_http import openapi, rest_contacts, rest_house, rest_tokens, streams
 from centralita_http.access import Gate, roles_missing
 from centralita_http.errors import (
     CheckedRequest,
@@ -134,6 +134,7 @@ class HttpFrontDoor:
         )
         if missing := roles_missing(handlers_of(app)):
             raise ConfigurationError([f"{self._path}: {line}" for line in missing])
+        openapi.complete(app)
         return app
 
     async def _listen(self) -> Any:
