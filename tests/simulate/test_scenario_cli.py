@@ -40,6 +40,16 @@ def test_scenarios_in_the_docs_can_be_used(number: int) -> None:
         simulate.loads(text)
 
 
+def test_python_in_the_docs_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    blocks = [
+        text for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "examples/scenarios" in text
+    ]
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "docs/simulate.md", "exec"), {})
+
+
 @pytest.mark.parametrize("name", World.__struct_fields__)
 def test_every_setting_of_the_world_is_in_the_docs(name: str) -> None:
     assert f"`{name}`" in PAGE or f"`{name}." in PAGE
