@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from centralita.engine import Engine
 
 _NS_PER_S = 1_000_000_000
+_NOT_FREE = frozenset({"unavailable", "skill", "medium_limit", "capacity"})
+"""What bars an agent from this contact and from every other like it."""
 
 
 def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> ContactExplanation | None:
@@ -36,6 +38,8 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
     present, available = (
         queue.capable_n(engine.lines.requirement(wanted, contact.medium)) if contact.queue else (0, 0)
     )
+    if rows:
+        available = sum(row.agents for row in rows if row.rule not in _NOT_FREE)
     return ContactExplanation(
         contact=number,
         phase=contact.phase,

@@ -277,6 +277,17 @@ def test_why_names_the_first_rule_that_bars_each_agent_with_its_numbers() -> Non
     assert "needs en at 4, has 3" in mine.words
 
 
+def test_why_counts_nobody_as_free_who_is_busy() -> None:
+    floor = Floor("skills = {en = 1}")
+    floor.sign_in("ana", "bob")
+    floor.serve(floor.admit("phone"), "ana")
+    floor.answer(second := floor.admit("phone"), "bob", accept=False)
+    why = explain_contact(floor.engine, second)
+    assert why is not None
+    assert {row.agent: row.rule for row in why.agents} == {"ana": "medium_limit", "bob": "excluded"}
+    assert (why.capable, why.available) == (2, 1)
+
+
 def test_why_tells_by_which_keys_an_agent_was_chosen() -> None:
     keys = [
         "rank",
