@@ -495,7 +495,7 @@ def test_desk_comes_back_after_the_daemon_was_started_anew(tmp_path: Path, pages
         assert after.texts(contact) == ["Hi", "Written in the gap"]
 
 
-def test_revoked_token_leads_back_to_the_form(house: House, pages: Open) -> None:
+def test_revoked_token_leads_back_to_the_form_which_says_so(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana", allow=("401", "WebSocket connection"))
     (token,) = [one for one in house.api("GET", "/api/tokens", role="admin") if one["agent"] == "ana"]
     house.api("DELETE", f"/api/tokens/{token['id']}", role="admin")
@@ -503,6 +503,7 @@ def test_revoked_token_leads_back_to_the_form(house: House, pages: Open) -> None
     expect(page.locator(".banner")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_label("Access token")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text("This token is not valid, or no longer.")
 
 
 def test_window_that_is_one_too_many_says_so(house: House, pages: Open) -> None:

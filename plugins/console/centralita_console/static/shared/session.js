@@ -64,7 +64,7 @@ export async function signedIn(place, suits) {
     if (!problem) return me;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    problem = error.status === 401 && !token ? "" : signInWords(error);
+    problem = error.code === "no_token" ? "" : signInWords(error);
   }
   return ask(place, suits, problem);
 }
