@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from centralita.config import Agent, ChannelRule, EngineConfig, Queue
 from centralita.journal import Encoder, SqliteJournal
-from centralita.messages import Record
+from centralita.messages import (
+    AdmitContact,
+    AnswerOffer,
+    AnyCommand,
+    ApplyConfiguration,
+    ConnectContact,
+    Customer,
+    EndContact,
+    IdentifyContact,
+    Record,
+    ReportConnection,
+    SendOffer,
+    SetStatus,
+    SignIn,
+    SignOut,
+)
+from centralita.simulate.drive import Drive
 from centralita.simulate.journal_demand import read_journal
 from centralita.simulate.queue_log import read_queue_log
 from centralita.simulate.recorded import Presence, Recorded, Recording, RecordingError
-from centralita.simulate.replay import replay, world_of
+from centralita.simulate.replay import parts_of, replay, world_of
 from centralita.simulate.replay_world import World
 from centralita.simulate.table import load_map, read_table
+from centralita.simulate.whatif import playable
 from centralita_cli.replay import replay as replay_command
 
 S = 1_000_000_000
@@ -314,3 +333,74 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
         read_journal(tmp_path / "notes.txt")
     with pytest.raises(RecordingError, match="no such file"):
         read_journal(tmp_path / "nowhere.sqlite")
+
+
+def test_a_journal_tells_breaks_declines_and_whom_a_customer_would_rather_have(tmp_path: Path) -> None:
+    config = EngineConfig(
+        skills=("q",),
+        queues={"q": Queue(skills={"q": 1}, wrap_up_s=0, prefer_for_s=5)},
+        agents={name: Agent(skills={"q": 1}) for name in ("eva", "tom")},
+        channels={"line": ChannelRule(medium="voice", queue="q")},
+        crms=("crm",),
+    )
+    drive, records = Drive(), list[Record]()
+    drive.follows(
+        lambda step, command: records.append(
+            Record(seq=step.seq, at_ns=drive.now_ns, command=command, events=list(step.events))
+        )
+    )
+    offers: list[SendOffer] = []
+    drive.plays(SendOffer, offers.append)
+
+    def at(second: int, *commands: AnyCommand) -> None:
+        for command in commands:
+            drive.at((1_700_000_000 + second) * S, partial(drive.do, command))
+
+    def answer(second: int, *, accept: bool) -> None:
+        drive.at(
+            (1_700_000_000 + second) * S,
+            lambda: drive.do(
+                AnswerOffer(
+                    contact=offers[-1].contact, agent=offers[-1].agent, offer=offers[-1].offer, accept=accept
+                )
+            ),
+        )
+
+    at(0, ApplyConfiguration(config=config), SignIn(agent="eva"), SignIn(agent="tom"))
+    at(10, AdmitContact(channel="line", provider_id="1", handle="+12025550100"))
+    at(11, IdentifyContact(contact=1, customer=Customer(id="7", preferred_agent="eva")))
+    answer(12, accept=False)  # eva declines, tom is asked
+    answer(15, accept=True)
+    drive.plays(ConnectContact, lambda ask: drive.do(ReportConnection(contact=1, agent=ask.agent, made=True)))
+    at(20, SetStatus(agent="eva", status="break"))
+    at(40, EndContact(contact=1, by="tom"))
+    at(50, SetStatus(agent="eva", status="available"))
+    at(60, SetStatus(agent="tom", status="break"), SignOut(agent="eva"))
+    at(70, SignOut(agent="tom"))
+    drive.run()
+    recording = read_journal(journal_of(tmp_path, records))
+    (contact,) = recording.contacts
+    assert (contact.preferred_agent, contact.declined_by, contact.agent) == ("eva", ("eva",), "tom")
+    assert (contact.waited_ns, contact.answer_ns, contact.handling_ns) == (4 * S, 3 * S, 25 * S)
+
+    def since(presence: Presence) -> tuple[str, int, int, int | None]:
+        moments = (presence.from_ns, presence.until_ns, presence.gone_ns)
+        first, last, gone = (moment and moment // S - 1_700_000_000 for moment in moments)
+        return presence.agent, first or 0, last or 0, gone
+
+    assert recording.presences is not None
+    assert [since(one) for one in recording.presences] == [
+        ("eva", 0, 20, 50),  # on a break until 50
+        ("tom", 0, 60, 70),
+        ("eva", 50, 60, None),
+    ]
+    again = World(
+        recording.contacts,
+        parts_of(recording.contacts),
+        recording.presences,
+        playable(config, recording.contacts, like=config),
+    ).run()
+    (fate,) = again.fates.values()
+    # The decline takes as long as the answer: tom is asked after 3 s, and answers after 3 more.
+    assert (fate.outcome, fate.waited_ns) == ("served", 6 * S)
+    assert [agent.status for agent in again.drive.engine.state.agents.values()] == ["offline", "offline"]

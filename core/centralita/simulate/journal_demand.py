@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from centralita.config import EngineConfig
 from centralita.errors import JournalError
 from centralita.journal import Decoder, tables
@@ -32,8 +34,10 @@ from centralita.messages import (
     ContactClassified,
     ContactConnected,
     ContactEnded,
+    ContactIdentified,
     ContactOffered,
     ContactQueued,
+    OfferDeclined,
     Record,
     WrapUpEnded,
 )
@@ -61,6 +65,7 @@ class _Life:
     agent: str = ""
     wrap_up_ns: int | None = None
     turned_away: bool = False
+    declined_by: list[str] = field(default_factory=list)
 
 
 class Demand:
@@ -71,15 +76,18 @@ class Demand:
         self._lives: dict[int, _Life] = {}
         self._contacts: list[Recorded] = []
         self._here: dict[str, int] = {}
+        self._on_break: dict[str, Presence] = {}
         self._presences: list[Presence] = []
         self._unread: Counter[str] = Counter()
         self._at_ns = 0
         self._handlers: dict[type, Callable[[Any], None]] = {
             ConfigurationApplied: self._configured,
             ContactAdmitted: self._admitted,
+            ContactIdentified: self._identified,
             ContactClassified: self._classified,
             ContactQueued: self._queued,
             ContactOffered: self._offered,
+            OfferDeclined: self._declined,
             ContactConnected: self._connected,
             CallbackRequested: self._callback,
             WrapUpEnded: self._wrapped,
@@ -106,6 +114,7 @@ class Demand:
             target_s = next(iter(self.config.queues.values())).answer_target_s
         presences = [
             *self._presences,
+            *(replace(presence, gone_ns=self._at_ns) for presence in self._on_break.values()),
             *(
                 Presence(agent=agent, from_ns=since_ns, until_ns=self._at_ns)
                 for agent, since_ns in self._here.items()
@@ -130,6 +139,11 @@ class Demand:
             event, self._at_ns, event.skills, event.priority, event.preferred_agent
         )
 
+    def _identified(self, event: ContactIdentified) -> None:
+        life = self._lives.get(event.contact)
+        if life is not None and event.customer is not None and not life.preferred_agent:
+            life.preferred_agent = event.customer.preferred_agent
+
     def _classified(self, event: ContactClassified) -> None:
         life = self._lives.get(event.contact)
         if life is not None and life.queued_ns is None:
@@ -145,6 +159,11 @@ class Demand:
         life = self._lives.get(event.contact)
         if life is not None:
             life.offered_ns[event.agent] = self._at_ns
+
+    def _declined(self, event: OfferDeclined) -> None:
+        life = self._lives.get(event.contact)
+        if life is not None:
+            life.declined_by.append(event.agent)
 
     def _connected(self, event: ContactConnected) -> None:
         life = self._lives.get(event.contact)
@@ -196,19 +215,39 @@ class Demand:
                 skills=life.skills,
                 priority=life.priority,
                 preferred_agent=life.preferred_agent,
+                declined_by=tuple(life.declined_by),
             )
         )
 
     def _status(self, event: AgentSignedIn | AgentStatusChanged) -> None:
         if event.status == "available":
+            self._back(event.agent)
             self._here.setdefault(event.agent, self._at_ns)
+        elif event.status == "break":
+            presence = self._away(event.agent)
+            if presence is not None:
+                self._on_break[event.agent] = presence
         else:
             self._gone(event)
 
     def _gone(self, event: AgentSignedIn | AgentStatusChanged | AgentSignedOut | AgentLeaving) -> None:
-        since_ns = self._here.pop(event.agent, None)
-        if since_ns is not None and since_ns < self._at_ns:
-            self._presences.append(Presence(agent=event.agent, from_ns=since_ns, until_ns=self._at_ns))
+        self._back(event.agent)
+        presence = self._away(event.agent)
+        if presence is not None:
+            self._presences.append(presence)
+
+    def _away(self, agent: str) -> Presence | None:
+        """The presence that ends now, if there is one of any length."""
+        since_ns = self._here.pop(agent, None)
+        if since_ns is None or since_ns >= self._at_ns:
+            return None
+        return Presence(agent=agent, from_ns=since_ns, until_ns=self._at_ns)
+
+    def _back(self, agent: str) -> None:
+        """A break ends, by coming back or by going home."""
+        presence = self._on_break.pop(agent, None)
+        if presence is not None:
+            self._presences.append(replace(presence, gone_ns=self._at_ns))
 
 
 def read_journal(path: Path) -> Recording:

@@ -31,7 +31,7 @@ class Recorded(Frozen):
     when it never did. `waited_ns` is how long it then waited, until served or gone (for one that left in
     self-service, how long it was there); `handling_ns` is how long an agent was busy with it, without
     `wrap_up_ns`, the after-work, None when that is not known. `answer_ns` of the wait went by while the agent who
-    took it was already asked. `skills`, `priority` and `preferred_agent` are the contact's own, beside its queue's.
+    took it was already asked. `declined_by` were asked and said no. `skills`, `priority` and `preferred_agent` are the contact's own, beside its queue's.
     """
 
     id: str
@@ -50,14 +50,19 @@ class Recorded(Frozen):
     skills: dict[str, int] | None = None
     priority: int = 0
     preferred_agent: str = ""
+    declined_by: tuple[str, ...] = ()
 
 
 class Presence(Frozen):
-    """An agent was there and took contacts, from one moment to another."""
+    """An agent was there and took contacts, from one moment to another.
+
+    With `gone_ns` they were then on a break, signed in, until that moment; else gone at once.
+    """
 
     agent: str
     from_ns: int
     until_ns: int
+    gone_ns: int | None = None
 
 
 class Recording(Frozen):

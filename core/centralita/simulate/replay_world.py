@@ -2,8 +2,8 @@
 
 What each customer does is settled before anything starts: a `Part` a contact, with patience, handling and
 after-work. So two configurations meet the same customers (common random numbers). What each agent does: come
-and go as the presences say, answer every offer after the time that the contact's answer took, and stay for whom
-nobody else could serve, if `stays` says so.
+and go as the presences say, decline once what they declined, take everything else after the time that the contact's
+answer took, and stay while somebody waits whom they could serve, if `stays` says so.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class World:
         self.fates = {contact.id: Fate() for contact in contacts}
         self.recorded_of: dict[int, Recorded] = {}
         self._due_back: dict[str, int] = defaultdict(int)
+        self._declined: set[tuple[str, str]] = set()
         self._queues_of = {
             name: [
                 queue
@@ -107,7 +108,9 @@ class World:
         for presence in presences:
             if presence.agent in config.agents:
                 drive.at(presence.from_ns, partial(self._come, presence.agent))
-                drive.at(presence.until_ns, partial(self._go, presence.agent))
+                drive.at(presence.until_ns, partial(self._go, presence))
+                if presence.gone_ns is not None:
+                    drive.at(presence.gone_ns, partial(self._end_break, presence.agent))
         for contact in contacts:
             self._enter(contact)
 
@@ -172,8 +175,12 @@ class World:
             self.drive.do(AbandonContact(contact=number))
 
     def _asked(self, ask: SendOffer) -> None:
-        answer = AnswerOffer(contact=ask.contact, agent=ask.agent, offer=ask.offer, accept=True)
-        answer_ns = self.parts[self.recorded_of[ask.contact].id].answer_ns
+        contact = self.recorded_of[ask.contact]
+        declines = (contact.id, ask.agent) not in self._declined and ask.agent in contact.declined_by
+        if declines:  # asked again, an agent takes it
+            self._declined.add((contact.id, ask.agent))
+        answer = AnswerOffer(contact=ask.contact, agent=ask.agent, offer=ask.offer, accept=not declines)
+        answer_ns = self.parts[contact.id].answer_ns
         if answer_ns:
             self.drive.at(self.drive.now_ns + answer_ns, partial(self.drive.do, answer))
         else:
@@ -208,12 +215,19 @@ class World:
         standing = self.drive.engine.state.agents[agent]
         if not standing.present:
             self.drive.do(SignIn(agent=agent, desk="replay"))
-        elif standing.leaving:
+        elif standing.leaving or standing.status == "break":
             self.drive.do(SetStatus(agent=agent, status="available"))
 
-    def _go(self, agent: str) -> None:
-        self._due_back[agent] -= 1
-        self._leave(agent)
+    def _go(self, presence: Presence) -> None:
+        self._due_back[presence.agent] -= 1
+        if presence.gone_ns is None:
+            self._leave(presence.agent)
+        elif not self._due_back[presence.agent]:
+            self.drive.do(SetStatus(agent=presence.agent, status="break"))
+
+    def _end_break(self, agent: str) -> None:
+        # Whoever comes back in this very moment has been entered for it: look after that.
+        self.drive.at(self.drive.now_ns, partial(self._leave, agent))
 
     def _leave(self, agent: str) -> None:
         state = self.drive.engine.state
