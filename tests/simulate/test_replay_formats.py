@@ -327,6 +327,12 @@ def test_our_own_journal_gives_back_the_demand_it_was_made_from(tmp_path: Path) 
     ]
 
 
+def test_a_contact_s_own_skills_are_left_out_of_a_replay() -> None:
+    contact = recorded(1, 0, wait_s=0, spent_s=10, agent="eva", skills={"latin": 3})
+    found = replay(Recording(contacts=(contact,), source="one"))
+    assert found.outcomes_engine == {"served": 1}
+
+
 def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("notes")
     with pytest.raises(RecordingError, match=r"notes\.txt"):

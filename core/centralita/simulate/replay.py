@@ -18,6 +18,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from centralita.config import ns
 from centralita.lines import Core
 from centralita.simulate.drive import Drive
@@ -103,7 +105,10 @@ def world_of(
     wrap_up_s: float | None = None,
 ) -> tuple[World, dict[str, int]]:
     """The recorded centre, ready to run, and the after-call work by kind that it was given, in ns."""
-    contacts = recording.contacts
+    # A skill for each kind is all that a recording shows of its rules; contacts' own would be unknown.
+    contacts = tuple(
+        replace(contact, skills=None) if contact.skills else contact for contact in recording.contacts
+    )
     wrap_ups_ns = (
         after_call(contacts)
         if wrap_up_s is None
