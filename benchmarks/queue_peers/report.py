@@ -267,7 +267,8 @@ def plots(measured: Measured) -> list[tuple[str, Path]]:
         shown = [one for one in reversed(results) if not one.skipped]
         figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
         axes.barh([one.peer for one in shown], [one.events_per_s for one in shown])
-        axes.set(xscale="log", xlabel=f"events a second, {mode}, {size}")
+        axes.set(xscale="log", xlabel="events a second")
+        figure.suptitle(f"{mode}, {size}", fontsize="medium")
         made.append(("peers", _save(figure, "peers.svg")))
     pyplot.close("all")
     return made
