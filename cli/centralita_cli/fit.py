@@ -67,7 +67,7 @@ def _print(found: Fit, tried: tuple[Tried, ...]) -> None:
             f" {found.mixed_pairs:,} of them of a preferred and a regular customer."
         ),
         Text(
-            f"Fewest are served against the order with a credit of {found.best.credit_s:g} s:"
+            f"Fewest are served against the order with a credit of {found.best_s:g} s:"
             f" {found.best.share:.1%}. Up to {found.until_s:g} s it is as good, but for one pair in a thousand."
         ),
         Text(),
@@ -88,7 +88,7 @@ def _print(found: Fit, tried: tuple[Tried, ...]) -> None:
             [
                 (f"{step.from_s:g} to {step.until_s:g} s", f"{step.pairs:,}", f"{step.preferred_first:.0%}")
                 for step in found.steps
-                if step.from_s < 2 * found.best.credit_s + 60
+                if step.from_s < 2 * found.best_s + 60
             ],
         ),
     )

@@ -25,10 +25,10 @@ _NS: Final = 1_000_000_000
 
 
 class Rule(Frozen):
-    """A credit, and how many of the pairs were served against the order it makes."""
+    """A credit, None for an endless one, and how many of the pairs were served against the order it makes."""
 
     name: str
-    credit_s: float
+    credit_s: float | None
     violations: int
     share: float
 
@@ -44,7 +44,7 @@ class Step(Frozen):
 
 
 class Fit(Frozen):
-    """What the search found. `best` is the least credit with the fewest violations, `until_s` how far
+    """What the search found. `best_s` is the least credit with the fewest violations, `until_s` how far
     it could be raised with no more than one pair in a thousand worse."""
 
     source: str
@@ -53,6 +53,7 @@ class Fit(Frozen):
     mixed_pairs: int
     rules: tuple[Rule, ...]
     best: Rule
+    best_s: float
     until_s: float
     steps: tuple[Step, ...]
 
@@ -103,9 +104,10 @@ def fit(
                 mixed.append(_Mixed(ahead_ns=-ahead_ns, preferred_first=not second_first))
     against = _Violations(mixed, alike_against, alike_n)
     every = [against.rule(float(credit_s)) for credit_s in range(int(CREDIT_S_MAX) + 1)]
-    best = min(every, key=lambda rule: (rule.violations, rule.credit_s))
+    best_s = min(range(len(every)), key=lambda credit_s: every[credit_s].violations)
+    best = every[best_s]
     slack = best.violations + against.pairs / 1000
-    until_s = best.credit_s
+    until_s = float(best_s)
     while until_s < CREDIT_S_MAX and every[int(until_s) + 1].violations <= slack:
         until_s += 1
     return Fit(
@@ -113,16 +115,17 @@ def fit(
         kinds=chosen,
         pairs=against.pairs,
         mixed_pairs=len(mixed),
-        rules=_listed(against, best, step_s),
+        rules=_listed(against, best_s, step_s),
         best=best,
+        best_s=best_s,
         until_s=until_s,
         steps=_steps(mixed, step_s),
     )
 
 
-def _listed(against: _Violations, best: Rule, step_s: float) -> tuple[Rule, ...]:
-    upto_s = min(CREDIT_S_MAX, 2 * best.credit_s + 3 * step_s)
-    credits = {0.0, best.credit_s, *(step_s * n for n in range(int(upto_s / step_s) + 1))}
+def _listed(against: _Violations, best_s: float, step_s: float) -> tuple[Rule, ...]:
+    upto_s = min(CREDIT_S_MAX, 2 * best_s + 3 * step_s)
+    credits = {0.0, float(best_s), *(step_s * n for n in range(int(upto_s / step_s) + 1))}
     return (*(against.rule(credit_s) for credit_s in sorted(credits)), against.rule(STRICT_S))
 
 
@@ -147,7 +150,7 @@ class _Violations:
         names = {0.0: "first come first served", STRICT_S: "strict priority"}
         return Rule(
             name=names.get(credit_s, f"credit {credit_s:g} s"),
-            credit_s=credit_s,
+            credit_s=None if credit_s == STRICT_S else credit_s,
             violations=violations,
             share=round(violations / self.pairs, 5) if self.pairs else 0.0,
         )

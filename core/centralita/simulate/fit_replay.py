@@ -25,7 +25,7 @@ class Tried(Frozen):
     """One order, through the engine."""
 
     name: str
-    credit_s: float
+    credit_s: float | None
     pairs: int
     agreement: float
 
@@ -34,7 +34,7 @@ def serve_with(recording: Recording, found: Fit, *, core: Core = "native") -> tu
     """First come first served, the credit found, strict priority."""
     orders = (
         ("first come first served", 0.0),
-        (f"credit {found.best.credit_s:g} s", found.best.credit_s),
+        (f"credit {found.best_s:g} s", found.best_s),
         ("strict priority", STRICT_S),
     )
     pairs = [
@@ -80,7 +80,7 @@ def _try(
         agreed += (first_ns < second_ns) == (served_as_recorded(first) < served_as_recorded(second))
     return Tried(
         name=name,
-        credit_s=credit_s,
+        credit_s=None if credit_s == STRICT_S else credit_s,
         pairs=together,
         agreement=round(agreed / together, 5) if together else 0.0,
     )
