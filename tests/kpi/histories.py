@@ -85,7 +85,7 @@ CONFIG = EngineConfig(
 )  # fmt: skip
 
 
-_THEN: tuple[Literal["transfer", "join", "cancel"], ...] = ("transfer", "join", "cancel")
+_THEN: tuple[Literal["transfer", "join", "cancel"], ...] = ("transfer", "transfer", "transfer", "join", "cancel")
 
 
 class History:
@@ -225,7 +225,7 @@ class History:
     def _consulted(self) -> AnyCommand | None:
         for contact in self.engine.state.contacts.values():
             child = self.engine.state.contacts.get(contact.consultation)
-            if child is not None and (child.phase == "connected" or self.chance.random() < 0.05):
+            if child is not None and (child.phase == "connected" or self.chance.random() < 0.01):
                 then = self.chance.choice(_THEN)
                 return EndConsultation(contact=contact.id, agent=contact.agent, then=then)
         return None
