@@ -17,6 +17,7 @@ wait is unknown, and says so. `simulate.calibration` holds intervals against wha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from math import log, sqrt
 from typing import TYPE_CHECKING, Final
@@ -36,8 +37,8 @@ GAPS_MIN: Final = 5
 """Fewer gaps than this say too little."""
 SAMPLES_MAX: Final = (2 - GAP_WEIGHT) / GAP_WEIGHT
 """As many independent samples has a moving mean in effect, at most."""
-BEFORE_MAX: Final = 2_000
-"""How many of a queue are looked at to find somebody's place in it."""
+COUNTED_MAX: Final = 50
+"""How many of a queue are looked at one by one, and how many of those behind them, to find somebody's place in it."""
 STEPS_SUMMED: Final = 8
 """The steps nearest to the front are summed one by one, the others by their integral."""
 _NS_PER_S: Final = 1_000_000_000
@@ -90,17 +91,28 @@ def wait_of(engine: Engine, contact: Contact) -> EstimateView:
 
 
 def before_in_queue(engine: Engine, contact: Contact) -> int:
-    """How many of a waiting contact's own queue are served before it, by the order of contacts."""
+    """How many of a waiting contact's own queue are served before it, by the order of contacts.
+
+    Counted among the first COUNTED_MAX, and of the rest by as large a sample: every announcement asks, and thousands
+    may wait. Who stands near the front came early, so that a place there is exact.
+    """
     now_ns, contacts, raised = engine.now_ns, engine.state.contacts, engine.lines.raised
 
     def place(one: Contact) -> tuple[int, int, int]:
         urgency = one.rate_thousandths * (now_ns - one.queued_ns + one.credit_ns)
         return -one.priority - raised(one), -urgency, one.id
 
-    mine = place(contact)
-    waiting = islice(engine.state.queues[contact.queue].waiting, BEFORE_MAX)
-    others = (contacts[number] for number in waiting if number != contact.id)
-    return sum(not one.due_ns and place(one) < mine for one in others)
+    def before(numbers: Iterable[int]) -> int:
+        others = map(contacts.__getitem__, numbers)
+        return sum(not one.due_ns and place(one) < mine for one in others)
+
+    mine, waiting = place(contact), engine.state.queues[contact.queue].waiting
+    head_n = before(islice(waiting, COUNTED_MAX))
+    rest_n = len(waiting) - COUNTED_MAX
+    if rest_n <= 0:
+        return head_n
+    sample = tuple(islice(waiting, COUNTED_MAX, None, -(-rest_n // COUNTED_MAX)))
+    return head_n + before(sample) * rest_n // len(sample)
 
 
 def leaving_per_s(standing: Queue) -> float:

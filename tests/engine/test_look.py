@@ -1,5 +1,6 @@
 """Views: what they say of a line, and how far they count."""
 
+from centralita.estimate import COUNTED_MAX, before_in_queue
 from centralita.lines import AHEAD_MAX
 from centralita.look import contact_view, queue_view
 from tests.engine.floor import Floor
@@ -31,3 +32,14 @@ def test_place_in_a_queue_that_nobody_serves_is_counted_so_far_and_no_further() 
     last = contact_view(floor.engine, numbers[-1])
     assert last is not None
     assert last.position == AHEAD_MAX + 1
+
+
+def test_place_in_a_queue_is_exact_near_its_front_and_sampled_behind() -> None:
+    floor = Floor("skills = {en = 3}")
+    numbers = [floor.admit() for _ in range(20 * COUNTED_MAX)]
+    for ahead, number in enumerate(numbers):
+        found = before_in_queue(floor.engine, floor.contact(number))
+        if ahead <= COUNTED_MAX:
+            assert found == ahead
+        else:
+            assert abs(found - ahead) <= len(numbers) / COUNTED_MAX
