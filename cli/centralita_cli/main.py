@@ -35,8 +35,8 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "components": "Show the plugins' components and whether they run.",
     },
     "Work in virtual time": {
-        "simulate": "Run a scenario many times, and show its figures with intervals.",
-        "staff": "Find how many agents, of which crew and when, meet a target at least cost.",
+        "simulate": "Run a scenario in virtual time, several times, and show its figures with 95 % intervals.",
+        "staff": "Find the agents that a scenario needs, by crew and interval, and what each further one buys.",
         "replay": "Put a recording through the real engine in virtual time.",
         "whatif": "Put a recorded day's demand through another configuration, side by side.",
         "fit": "Search the head start that preferred customers had in a recording.",

@@ -149,7 +149,7 @@ def test_completion_is_a_script_for_the_shell(call: Call, shell: str) -> None:
 
 
 def test_shell_completes_commands_and_options(tmp_path: Path) -> None:
-    asked = {"_CENTRALITA_COMPLETE": "bash_complete", "COMP_WORDS": "centralita sta", "COMP_CWORD": "1"}
+    asked = {"_CENTRALITA_COMPLETE": "bash_complete", "COMP_WORDS": "centralita stat", "COMP_CWORD": "1"}
     assert run(cwd=tmp_path, **asked).stdout == "plain,status\n"
     asked |= {"COMP_WORDS": "centralita check --st", "COMP_CWORD": "2"}
     assert run(cwd=tmp_path, **asked).stdout == "plain,--strict\n"
