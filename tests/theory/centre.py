@@ -102,6 +102,7 @@ class Centre:
         paces: Mapping[str, float] | None = None,
         lines: int | None = None,
         keep_waits: bool = False,
+        watch: Callable[[Drive], object] | None = None,
         core: Core = "native",
     ) -> None:
         self.customers, self.paces, self.lines, self.keep_waits = customers, paces or {}, lines, keep_waits
@@ -120,6 +121,8 @@ class Centre:
         drive.plays(ConnectContact, self._connect)
         drive.watches(ContactConnected, self._serve)
         drive.watches(ContactEnded, self._ended)
+        if watch is not None:
+            watch(drive)
         drive.do(ApplyConfiguration(config=config))
         for agent in config.agents:
             drive.do(SignIn(agent=agent, desk="theory"))
