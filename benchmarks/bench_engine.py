@@ -160,7 +160,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=30_000, help="in each run (default 30,000)")
     contacts = parser.parse_args().contacts
-    print(f"Python {platform.python_version()}, {platform.machine()}, {AGENTS} agents, {contacts:,} contacts a run")
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}, {AGENTS} agents, {contacts:,} contacts a run"
+    )
     rates: dict[str, list[float]] = {"memory": [], "sqlite": []}
     for _ in range(REPEATS):
         rates["memory"].append(trio.run(run, MemoryJournal(), contacts)[0])
@@ -169,7 +171,9 @@ def main() -> None:
             rates["sqlite"].append(trio.run(run, journal, contacts)[0])
             journal.close()
     for name, found in rates.items():
-        print(f"  {name:7} best {max(found):9,.0f}   median {statistics.median(found):9,.0f} contacts a second")
+        print(
+            f"  {name:7} best {max(found):9,.0f}   median {statistics.median(found):9,.0f} contacts a second"
+        )
     timed = trio.run(lambda: run(MemoryJournal(), contacts, timed=True))
     for name, spent_us in timed[1].items():
         print(f"  {name:22} {spent_us:6.2f} us a contact")

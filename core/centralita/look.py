@@ -165,10 +165,13 @@ def staff(engine: Engine, queue: str) -> tuple[int, int]:
     channels = config.channels.values()
     leading = (rule.medium for rule in channels if (rule.queue or config.default_queue) == queue)
     medium = next(leading, next(iter(config.media)))
-    present = [
-        agent
+    present, available = engine.lines.queue.capable_n(engine.lines.requirement(wanted, medium))
+    # The matching queue counts who is available; only those with something in hand can be without room.
+    full = sum(
+        not has_room(state, agent, medium)
         for agent in state.agents.values()
-        if agent.present
+        if agent.contacts
+        and agent.receiving
         and all(config.agents[agent.name].skills.get(skill, 0) >= level for skill, level in wanted.items())
-    ]
-    return len(present), sum(agent.receiving and has_room(state, agent, medium) for agent in present)
+    )
+    return present, available - full

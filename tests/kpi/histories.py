@@ -85,7 +85,13 @@ CONFIG = EngineConfig(
 )  # fmt: skip
 
 
-_THEN: tuple[Literal["transfer", "join", "cancel"], ...] = ("transfer", "transfer", "transfer", "join", "cancel")
+_THEN: tuple[Literal["transfer", "join", "cancel"], ...] = (
+    "transfer",
+    "transfer",
+    "transfer",
+    "join",
+    "cancel",
+)
 
 
 class History:
