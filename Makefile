@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue bench-sim theory clean
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue bench-sim theory fuzz clean
 
 setup: $(VENV)/.members
 
@@ -92,6 +92,12 @@ $(VENV)/.bench: $(VENV)/.tools
 THEORY ?= 10
 theory: setup
 	@PYTHONPATH=tests $(BIN)/python -m theory.long $(THEORY)
+
+# The queue against brute force, in Rust and through Python, each for SECONDS; a difference prints its seed.
+SECONDS ?= 3600
+fuzz: setup
+	cargo run --locked --release --quiet --package centralita_routing --example fuzz -- --seconds $(SECONDS)
+	$(BIN)/python -m tests.matching.fuzz --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV) target core/centralita/_routing*.so

@@ -20,6 +20,8 @@ const PROFILES_N: i64 = 50;
 const REQUIREMENTS_N: i64 = 200;
 const SKILLS_N: i64 = 50;
 const SKILLS_EACH: i64 = 8;
+/// Between one event and the next, as far apart as a busy centre's.
+const STEP_NS: i64 = 1_000;
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -61,12 +63,27 @@ fn main() {
     let waiting_n = if slack { 0 } else { WAITING_N };
     for contact in 0..waiting_n {
         queue
-            .enqueue(&Enqueue::plain(contact, wanted(contact), order, contact))
+            .enqueue(&Enqueue::plain(
+                contact,
+                wanted(contact),
+                order,
+                contact * STEP_NS,
+            ))
             .expect("new");
     }
-    let mut hands = queue.match_now(waiting_n).expect("in range");
+    let mut hands = queue.match_now(waiting_n * STEP_NS).expect("in range");
+    if slack {
+        // Each requirement was seen once, so that what is learnt then is not counted.
+        for (at, wanted) in wants.iter().enumerate() {
+            let told = Enqueue::plain(-1 - at as i64 + (1 << 40), *wanted, order, 0);
+            let (held, agent) = queue.enqueue_then_match(&told, 0).expect("new")[0];
+            queue
+                .finish_then_match(held as i64, agent as i64, 0)
+                .expect("in hand");
+        }
+    }
     for turn in 0..times {
-        let (contact, now_ns) = (waiting_n + turn, waiting_n + turn);
+        let (contact, now_ns) = (waiting_n + turn, (waiting_n + turn) * STEP_NS);
         match operation.as_str() {
             "enqueue" => {
                 let told = Enqueue::plain(contact, wanted(contact), order, now_ns);

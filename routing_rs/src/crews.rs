@@ -7,16 +7,18 @@
 
 use smallvec::SmallVec;
 
-use crate::bits::BySkill;
+use crate::bits::{BySkill, Crowd};
 use crate::catalogue::{Catalogue, OrderKey};
 use crate::lanes::NOWHERE;
-use crate::loads::{IDLE, Loads};
+use crate::loads::Loads;
 use crate::ranked::Ranked;
 
 /// A contact in an agent's hands.
 #[derive(Clone, Copy)]
 pub(crate) struct Hand {
     pub(crate) contact: u64,
+    /// Its part of the queue's digest.
+    pub(crate) digest: u64,
     pub(crate) units: u32,
     pub(crate) medium: u16,
     pub(crate) tentative: bool,
@@ -26,7 +28,7 @@ pub(crate) struct Agent {
     pub(crate) id: u64,
     pub(crate) since_ns: i64,
     pub(crate) turn: u64,
-    /// The agent's part of the digest as it stands.
+    /// The agent's part of the queue's digest, which does not contain it while the agent is dirty.
     pub(crate) digest: u64,
     pub(crate) given: u32,
     pub(crate) profile: u32,
@@ -66,15 +68,19 @@ pub(crate) struct Crew {
     pub(crate) agents_n: u32,
     pub(crate) available_n: u32,
     pub(crate) filed_n: u32,
-    pub(crate) squads: Vec<Squad>,
+    /// Empty ones are left for the next to come.
+    pub(crate) squads: SmallVec<[Squad; 1]>,
 }
 
 #[derive(Default)]
 pub(crate) struct Crews {
     /// By profile.
     pub(crate) crews: Vec<Crew>,
-    pub(crate) present: BySkill,
-    pub(crate) open: BySkill,
+    pub(crate) skilled: BySkill,
+    /// Crews with an agent in them.
+    pub(crate) present: Crowd,
+    /// Crews with an agent in a squad.
+    pub(crate) open: Crowd,
     pub(crate) filed_n: usize,
     /// The sequences of traits that some order uses.
     projections: Vec<Vec<Trait>>,
@@ -82,19 +88,6 @@ pub(crate) struct Crews {
     of_order: Vec<usize>,
     /// By medium: the fewest units any requirement on it takes.
     units_min: Vec<i64>,
-    /// By profile: nobody filed has been idle for longer. One word a crew decides most of a search.
-    glances: Vec<i64>,
-    /// The projection that sorts by idleness alone.
-    by_since: Option<usize>,
-}
-
-/// The glance at a crew with nobody filed.
-const NOBODY_FILED: i64 = i64::MAX;
-
-/// Orders agents by idleness: those with work in hand after all without, whatever their times.
-#[inline]
-pub(crate) fn glance(load: u32, since_ns: i64) -> i64 {
-    since_ns + if load == IDLE { 0 } else { 1 << 62 }
 }
 
 fn traits_of(keys: &[OrderKey]) -> Vec<Trait> {
@@ -131,10 +124,6 @@ impl Crews {
         if known.is_none() {
             self.projections.push(traits);
         }
-        self.by_since = self
-            .projections
-            .iter()
-            .position(|projection| projection[..] == [Trait::Since]);
         self.of_order.push(known.unwrap_or(self.projections.len() - 1));
     }
 
@@ -155,34 +144,19 @@ impl Crews {
         self.units_min.len()
     }
 
-    pub(crate) fn learn_profile(&mut self, profile: u32) {
-        while self.crews.len() <= profile as usize {
-            self.crews.push(Crew::default());
-            self.glances.push(NOBODY_FILED);
+    pub(crate) fn learn_profile(&mut self, profile: u32, catalogue: &Catalogue) {
+        if (profile as usize) < self.crews.len() {
+            return;
         }
+        self.crews.push(Crew::default());
+        let skills = &catalogue.profile_at(profile).skills;
+        self.skilled.learn(profile, skills.iter().map(|(skill, _)| skill));
     }
 
-    /// At most the least `glance` of those filed in a crew.
     #[inline]
-    pub(crate) fn glance_at(&self, profile: u32) -> i64 {
-        self.glances[profile as usize]
-    }
-
-    fn glance_anew(&self, profile: u32) -> i64 {
-        let crew = &self.crews[profile as usize];
-        let Some(by_since) = self.by_since else {
-            return if crew.filed_n == 0 { NOBODY_FILED } else { i64::MIN };
-        };
-        let firsts = crew.squads.iter().filter_map(|squad| {
-            let first = squad.rankings[by_since].first()?;
-            Some(glance(squad.load, first.traits[0]))
-        });
-        firsts.min().unwrap_or(NOBODY_FILED)
-    }
-
-    fn ranking(&self, projection: usize, agent: &Agent, at: u32) -> Ranking {
+    fn ranking(projection: &[Trait], agent: &Agent, at: u32) -> Ranking {
         let mut traits = [0; 3];
-        for (place, named) in traits.iter_mut().zip(&self.projections[projection]) {
+        for (place, named) in traits.iter_mut().zip(projection) {
             *place = match named {
                 Trait::Since => agent.since_ns,
                 Trait::Given => i64::from(agent.given),
@@ -196,10 +170,7 @@ impl Crews {
         }
     }
 
-    pub(crate) fn file(&mut self, agent: &Agent, at: u32, catalogue: &Catalogue) {
-        let rankings: SmallVec<[Ranking; 2]> = (0..self.projections.len())
-            .map(|projection| self.ranking(projection, agent, at))
-            .collect();
+    pub(crate) fn file(&mut self, agent: &Agent, at: u32) {
         let crew = &mut self.crews[agent.profile as usize];
         let squad = if let Some(squad) = crew.squads.iter_mut().position(|squad| squad.load == agent.load) {
             squad
@@ -221,41 +192,36 @@ impl Crews {
             }
         };
         let squad = &mut crew.squads[squad];
-        squad.rankings.resize_with(rankings.len(), Ranked::default);
-        for (ranked, ranking) in squad.rankings.iter_mut().zip(rankings) {
-            ranked.insert(ranking);
+        if squad.rankings.len() < self.projections.len() {
+            squad
+                .rankings
+                .resize_with(self.projections.len(), Ranked::default);
+        }
+        for (ranked, projection) in squad.rankings.iter_mut().zip(&self.projections) {
+            ranked.insert(Self::ranking(projection, agent, at));
         }
         crew.filed_n += 1;
         self.filed_n += 1;
-        let glanced = &mut self.glances[agent.profile as usize];
-        *glanced = glance(agent.load, agent.since_ns).min(*glanced);
         if crew.filed_n == 1 {
-            let skills = &catalogue.profile_at(agent.profile).skills;
-            self.open
-                .set(agent.profile, skills.iter().map(|(skill, _)| skill), true);
+            self.open.set(agent.profile, true);
         }
     }
 
-    pub(crate) fn unfile(&mut self, agent: &Agent, at: u32, catalogue: &Catalogue) {
-        let rankings: SmallVec<[Ranking; 2]> = (0..self.projections.len())
-            .map(|projection| self.ranking(projection, agent, at))
-            .collect();
+    pub(crate) fn unfile(&mut self, agent: &Agent, at: u32) {
         let crew = &mut self.crews[agent.profile as usize];
         if let Some(squad) = crew.squads.iter_mut().find(|squad| squad.load == agent.load) {
-            for (ranked, ranking) in squad.rankings.iter_mut().zip(rankings) {
-                ranked.remove(ranking);
+            for (ranked, projection) in squad.rankings.iter_mut().zip(&self.projections) {
+                ranked.remove(Self::ranking(projection, agent, at));
             }
         }
         crew.filed_n -= 1;
         self.filed_n -= 1;
         if crew.filed_n == 0 {
-            crew.squads = Vec::new();
-            let skills = &catalogue.profile_at(agent.profile).skills;
-            self.open
-                .set(agent.profile, skills.iter().map(|(skill, _)| skill), false);
-        }
-        if self.glances[agent.profile as usize] >= glance(agent.load, agent.since_ns) {
-            self.glances[agent.profile as usize] = self.glance_anew(agent.profile);
+            if crew.squads.len() > 1 {
+                crew.squads.truncate(1);
+                crew.squads.shrink_to_fit();
+            }
+            self.open.set(agent.profile, false);
         }
     }
 
@@ -268,18 +234,15 @@ impl Crews {
         let squads: usize = self
             .crews
             .iter()
+            .filter(|crew| crew.squads.spilled())
             .map(|crew| crew.squads.capacity() * size_of::<Squad>())
             .sum();
-        let sets = self.present.bytes() + self.open.bytes();
-        rankings.map(Ranked::bytes).sum::<usize>()
-            + squads
-            + sets
-            + self.crews.capacity() * size_of::<Crew>()
-            + self.glances.capacity() * 8
+        let sets = self.skilled.bytes() + self.present.bytes() + self.open.bytes();
+        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.capacity() * size_of::<Crew>()
     }
 
     /// Counts an agent into its crew, or out of it.
-    pub(crate) fn count(&mut self, agent: &Agent, joined: bool, catalogue: &Catalogue) {
+    pub(crate) fn count(&mut self, agent: &Agent, joined: bool) {
         let crew = &mut self.crews[agent.profile as usize];
         let change = if joined { 1 } else { -1 };
         crew.agents_n = crew.agents_n.wrapping_add_signed(change);
@@ -287,15 +250,19 @@ impl Crews {
             crew.available_n = crew.available_n.wrapping_add_signed(change);
         }
         if crew.agents_n == u32::from(joined) {
-            let skills = &catalogue.profile_at(agent.profile).skills;
-            self.present
-                .set(agent.profile, skills.iter().map(|(skill, _)| skill), joined);
+            self.present.set(agent.profile, joined);
         }
     }
 }
 
+/// More media than so many are rare.
+const FEW_MEDIA: usize = 4;
+
 /// What one agent has room for, on each medium, found once for a whole scan.
-pub(crate) struct Rooms(SmallVec<[i64; 8]>);
+pub(crate) struct Rooms {
+    few: [i64; FEW_MEDIA],
+    rest: Vec<i64>,
+}
 
 impl Rooms {
     /// The most units a contact on each of `media_n` media may take; negative when none may come.
@@ -309,19 +276,35 @@ impl Rooms {
             }
             profile.capacity - loads.blocking(agent.load, medium)
         };
-        Self((0..media_n).map(room).collect())
+        let mut few = [-1; FEW_MEDIA];
+        for (medium, place) in few.iter_mut().enumerate().take(media_n) {
+            *place = room(medium);
+        }
+        let rest = (FEW_MEDIA..media_n).map(room).collect();
+        Self { few, rest }
+    }
+
+    /// The most units that a contact on a medium may take, -1 when none may come.
+    #[inline]
+    pub(crate) fn on(&self, medium: u32) -> i64 {
+        let medium = medium as usize;
+        match self.few.get(medium) {
+            Some(room) => *room,
+            None => self.rest.get(medium - FEW_MEDIA).copied().unwrap_or(-1),
+        }
     }
 
     #[inline]
     pub(crate) fn fit(&self, medium: u32, units: i64) -> bool {
-        self.0.get(medium as usize).is_some_and(|room| *room >= units)
+        self.on(medium) >= units
     }
 
     /// Whether there is room for the least that any requirement takes.
     #[inline]
     pub(crate) fn fit_any(&self, crews: &Crews) -> bool {
-        self.0
+        self.few
             .iter()
+            .chain(&self.rest)
             .zip(&crews.units_min)
             .any(|(room, least)| room >= least)
     }

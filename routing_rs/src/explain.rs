@@ -106,13 +106,12 @@ impl Queue {
     fn capable(&self, requirement: u32) -> Vec<u32> {
         let required = &self.catalogue.requirement_at(requirement).skills;
         let mut capable = Vec::new();
-        self.crews
-            .present
-            .with(required.iter().map(|(skill, _)| skill), |profile| {
-                if self.catalogue.profile_at(profile).skills.meet(required) {
-                    capable.push(profile);
-                }
-            });
+        let skills = required.iter().map(|(skill, _)| skill);
+        self.crews.skilled.with(&self.crews.present, skills, |profile| {
+            if self.catalogue.profile_at(profile).skills.meet(required) {
+                capable.push(profile);
+            }
+        });
         capable
     }
 

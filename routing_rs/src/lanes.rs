@@ -7,10 +7,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, NO_LADDER};
 use crate::hash::{Folder, Tag, digest};
 use crate::order::{glance, standing};
 use crate::ranked::Ranked;
+use crate::timers::NEVER_NS;
 
 /// A credit that is the contact's own, kept with its exceptions: see `Lanes::credit_class`.
 pub(crate) const OWN_CREDIT: i64 = i64::MIN;
@@ -38,6 +39,13 @@ pub(crate) struct Lane {
     /// The digests of what the contacts share: `naive.py`'s `lane`, and `rest` of one without exceptions.
     pub(crate) hash: u64,
     pub(crate) rest_hash: u64,
+    /// What the requirement takes of whom.
+    pub(crate) medium: u16,
+    pub(crate) units: u32,
+    /// Its order offers to several at once.
+    pub(crate) to_several: bool,
+    /// Its contacts have deadlines: rings, or a wait for a reservation.
+    pub(crate) timed: bool,
     /// (effective time, contact).
     pub(crate) entries: Ranked<(i64, u64)>,
     members_n: u32,
@@ -135,12 +143,20 @@ impl Lanes {
         let hash = digest(Tag::Lane, [required, order, weights[0], weights[1], 0, 0]);
         let ladder = catalogue.ladder_hash(key.ladder);
         let rest_hash = digest(Tag::Rest, [ladder, u64::from(key.rung), u64::MAX, 0, 0, 0]);
+        let (required, order) = (
+            catalogue.requirement_at(key.requirement),
+            catalogue.order_at(key.order),
+        );
         let (stall, new) = self.stall(key.requirement, key.rate, catalogue);
         let lane = Lane {
             key,
             stall,
             hash,
             rest_hash,
+            medium: required.medium as u16,
+            units: required.units as u32,
+            to_several: order.offer_to > 1,
+            timed: key.ladder != NO_LADDER || order.reserve_after_ns != NEVER_NS,
             entries: Ranked::default(),
             members_n: 0,
         };
@@ -266,26 +282,31 @@ impl Lanes {
     #[inline]
     fn refresh(&mut self, stall: u32) -> bool {
         let Stall { rate, lanes, .. } = &self.stalls[stall as usize];
-        let mut head = Head::empty(*rate);
-        let mut glanced = NO_GLANCE;
+        let mut first = (i64::MAX, u64::MAX);
+        let mut found: Option<(u32, i32)> = None;
         for lane in lanes {
             let one = &self.lanes[*lane as usize];
-            let Some((effective_ns, contact)) = one.entries.first() else {
-                continue;
-            };
-            let standing = standing(one.key.priority, effective_ns);
-            if (standing, contact) < (head.standing, head.contact) {
-                head = Head {
-                    standing,
-                    contact,
-                    lane: *lane,
-                    rate: *rate,
-                };
-                glanced = glance(one.key.priority, effective_ns);
-            } else if standing >> 64 > head.standing >> 64 {
+            if found.is_some_and(|(_, priority)| priority != one.key.priority) {
                 break;
             }
+            if let Some(entry) = one.entries.first()
+                && entry < first
+            {
+                (first, found) = (entry, Some((*lane, one.key.priority)));
+            }
         }
+        let (head, glanced) = match found {
+            Some((lane, priority)) => {
+                let head = Head {
+                    standing: standing(priority, first.0),
+                    contact: first.1,
+                    lane,
+                    rate: *rate,
+                };
+                (head, glance(priority, first.0))
+            }
+            None => (Head::empty(*rate), NO_GLANCE),
+        };
         let before = std::mem::replace(&mut self.heads[stall as usize], head);
         self.glances[stall as usize] = glanced;
         if (before.lane == NOWHERE) != (head.lane == NOWHERE) {

@@ -27,6 +27,7 @@ mod lanes;
 mod loads;
 mod matching;
 mod order;
+mod pages;
 mod queue;
 mod ranked;
 mod shelves;

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use smallvec::SmallVec;
 
 use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, time};
-use crate::crews::{Agent, Ranking, Rooms, fits, glance};
+use crate::crews::{Agent, Ranking, Rooms, fits};
 use crate::hash::lot;
 use crate::lanes::{NO_GLANCE, NOWHERE};
 use crate::order::Place;
@@ -92,17 +92,18 @@ impl Queue {
     fn match_agent(&mut self, now_ns: i64, pairs: &mut Pairs) {
         let Some(at) = self.dirty_agents.pop() else { return };
         // The agent stays marked, so that nothing below notes them again.
-        while self.dirty_agents.is_empty()
-            && let Some(mut one) = self.best_contact(at, now_ns)
-        {
-            self.give(&mut one, &[at], now_ns);
-            pairs.push((one.id, self.agents[at].id));
+        while self.dirty_agents.is_empty() {
+            let rooms = self.rooms(&self.agents[at]);
+            let has_room = rooms.fit_any(&self.crews);
+            if has_room && let Some(mut one) = self.best_contact_within(at, &rooms, now_ns) {
+                self.give(&mut one, &[at], now_ns);
+                pairs.push((one.id, self.agents[at].id));
+            } else {
+                self.settle_with(at, has_room);
+                return;
+            }
         }
-        if self.dirty_agents.is_empty() {
-            self.settle(at);
-        } else {
-            self.dirty_agents.push(at);
-        }
+        self.dirty_agents.push(at);
     }
 
     /// One contact changed.
@@ -212,15 +213,19 @@ impl Queue {
 
     /// Files an agent with room again.
     fn settle(&mut self, at: u32) {
+        let has_room = self.rooms(&self.agents[at]).fit_any(&self.crews);
+        self.settle_with(at, has_room);
+    }
+
+    #[inline]
+    fn settle_with(&mut self, at: u32, has_room: bool) {
+        if self.agents[at].dirty {
+            self.digest_agent(at);
+        }
         let one = &mut self.agents[at];
-        one.dirty = false;
-        if one.available
-            && !one.filed
-            && one.reserver.is_none()
-            && Rooms::new(one, self.crews.media_n(), &self.loads, &self.catalogue).fit_any(&self.crews)
-        {
+        if has_room && one.available && !one.filed && one.reserver.is_none() {
             one.filed = true;
-            self.crews.file(one, at, &self.catalogue);
+            self.crews.file(one, at);
         }
     }
 }
@@ -229,15 +234,20 @@ impl Queue {
 impl Queue {
     /// The first contact in order that an agent is eligible for.
     pub(crate) fn best_contact(&self, at: u32, now_ns: i64) -> Option<Contact> {
-        let agent = &self.agents[at];
-        if !agent.available {
-            return None;
-        }
-        let rooms = self.rooms(agent);
+        let rooms = self.rooms(&self.agents[at]);
         if !rooms.fit_any(&self.crews) {
             return None;
         }
-        let mut best = self.first_reachable(agent, &rooms, now_ns);
+        self.best_contact_within(at, &rooms, now_ns)
+    }
+
+    #[inline]
+    fn best_contact_within(&self, at: u32, rooms: &Rooms, now_ns: i64) -> Option<Contact> {
+        let agent = &self.agents[at];
+        if !agent.available || self.waiting_n() == 0 {
+            return None;
+        }
+        let mut best = self.first_reachable(agent, rooms, now_ns);
         if !self.prefers.is_empty()
             && let Some(preferring) = self.prefers.get(&agent.id)
         {
@@ -291,11 +301,15 @@ impl Queue {
             if glanced > best || glanced == NO_GLANCE || !self.stall_fits(*stall, rooms) {
                 continue;
             }
-            let head = &heads[*stall as usize];
-            let before = found.map(|found| &heads[found as usize]);
-            if before.is_none_or(|before| (head.standing, head.contact) < (before.standing, before.contact)) {
-                (best, found) = (glanced, Some(*stall));
+            if glanced == best
+                && let Some(found) = found
+            {
+                let (head, before) = (&heads[*stall as usize], &heads[found as usize]);
+                if (head.standing, head.contact) > (before.standing, before.contact) {
+                    continue;
+                }
             }
+            (best, found) = (glanced, Some(*stall));
         }
         found
     }
@@ -311,24 +325,23 @@ impl Queue {
         let skills = &self.catalogue.profile_at(agent.profile).skills;
         let mut best: Option<u32> = None;
         if !self.lanes.one_rate() {
-            let sooner =
-                |stall: u32, best: u32| self.head_place(stall, now_ns) < self.head_place(best, now_ns);
             for case in &self.shelves.cases {
+                let room = rooms.on(case.medium);
                 case.shelves_for(skills, |_, shelf| {
+                    let before = best.map(|best| self.head_place(best, now_ns));
+                    let sooner = |entry: &Shelved| {
+                        before.is_none_or(|before| self.head_place(entry.stall, now_ns) < before)
+                    };
                     best = self
-                        .first_on(case.shelf(shelf), skills, rooms, best, sooner)
+                        .first_on(case.shelf(shelf), skills, room, sooner)
+                        .map(|entry| entry.stall)
                         .or(best);
                 });
             }
             return best;
         }
-        let sooner = |stall: u32, best: u32| {
-            let (head, best) = (
-                &self.lanes.heads[stall as usize],
-                &self.lanes.heads[best as usize],
-            );
-            (head.standing, head.contact) < (best.standing, best.contact)
-        };
+        // Its glance, standing, contact and stall.
+        let mut best: Option<(u64, u128, u64, u32)> = None;
         // The shelves whose first came first are read first: few others need reading then.
         let mut shelves: Vec<Reverse<(u64, u32, u32)>> = Vec::with_capacity(128);
         for (at, case) in self.shelves.cases.iter().enumerate() {
@@ -338,34 +351,46 @@ impl Queue {
         }
         let mut heap = BinaryHeap::from(shelves);
         while let Some(Reverse((glance, case, shelf))) = heap.pop() {
-            if best.is_some_and(|best| self.lanes.glances[best as usize] < glance) {
+            if best.is_some_and(|(before, ..)| before < glance) {
                 break;
             }
-            let shelf = self.shelves.cases[case as usize].shelf(shelf);
-            best = self.first_on(shelf, skills, rooms, best, sooner).or(best);
+            let case = &self.shelves.cases[case as usize];
+            let sooner = |entry: &Shelved| {
+                best.is_none_or(|(_, standing, contact, _)| {
+                    (entry.standing, entry.contact) < (standing, contact)
+                })
+            };
+            if let Some(Shelved {
+                standing,
+                contact,
+                stall,
+                ..
+            }) = self.first_on(case.shelf(shelf), skills, rooms.on(case.medium), sooner)
+            {
+                best = Some((self.lanes.glances[stall as usize], standing, contact, stall));
+            }
         }
-        best
+        best.map(|(.., stall)| stall)
     }
 
-    /// The first stall of a shelf that these skills and rooms serve, if it comes sooner than the best so far.
+    /// The first stall of a shelf that these skills and this room serve, if it comes sooner than the best so far.
     fn first_on(
         &self,
         shelf: &Ranked<Shelved>,
         skills: &Skills,
-        rooms: &Rooms,
-        best: Option<u32>,
-        sooner: impl Fn(u32, u32) -> bool,
-    ) -> Option<u32> {
+        room: i64,
+        sooner: impl Fn(&Shelved) -> bool,
+    ) -> Option<Shelved> {
         for entry in shelf.iter() {
-            if best.is_some_and(|best| !sooner(entry.stall, best)) {
+            if !sooner(&entry) {
                 return None;
             }
             let meets = || {
                 let packed = skills.meet_packed(entry.levels);
                 packed.unwrap_or_else(|| skills.meet(&self.required_by(entry.stall).skills))
             };
-            if entry.skills & !skills.mask == 0 && self.stall_fits(entry.stall, rooms) && meets() {
-                return Some(entry.stall);
+            if entry.skills & !skills.mask == 0 && i64::from(entry.units) <= room && meets() {
+                return Some(entry);
             }
         }
         None
@@ -498,6 +523,9 @@ impl Queue {
 
     /// The first contact before `place`, past its wait and passed by, that an agent could have with empty hands.
     fn presser_of(&self, at: u32, place: Place, now_ns: i64) -> Option<Contact> {
+        if self.pressing.is_empty() {
+            return None;
+        }
         let agent = &self.agents[at];
         let profile = self.catalogue.profile_at(agent.profile);
         let mut first: Option<(Place, Contact)> = None;
@@ -564,7 +592,7 @@ impl Queue {
                 ) {
                     continue;
                 }
-                let rankings = squad.rankings[projection].iter();
+                let rankings = squad.rankings.get(projection).into_iter().flat_map(Ranked::iter);
                 let allowed = rankings.filter(|ranking| !excluded.contains(&ranking.id));
                 for ranking in allowed.take(if scan_all { usize::MAX } else { 1 }) {
                     let traits = (ranking.traits, ranking.id);
@@ -578,8 +606,8 @@ impl Queue {
         if self.crews.filed_n > 0 {
             let skills = required.skills.iter().map(|(skill, _)| skill);
             self.crews
-                .open
-                .with(skills, |profile| consider(&mut best, profile));
+                .skilled
+                .with(&self.crews.open, skills, |profile| consider(&mut best, profile));
         }
         for at in &self.reserved {
             let agent = &self.agents[*at];
@@ -600,38 +628,36 @@ impl Queue {
     /// `best_agent` for the commonest order, nobody excluded or reserved: no choice is spelt out.
     fn longest_idle(&self, required: &Requirement, projection: usize) -> Option<u32> {
         let mut best: Option<(bool, Ranking)> = None;
-        let mut best_glance = i64::MAX;
         if self.crews.filed_n == 0 {
             return None;
         }
-        self.crews
-            .open
-            .with(required.skills.iter().map(|(skill, _)| skill), |profile| {
-                if self.crews.glance_at(profile) > best_glance
-                    || !self.catalogue.profile_at(profile).skills.meet(&required.skills)
+        let skills = required.skills.iter().map(|(skill, _)| skill);
+        self.crews.skilled.with(&self.crews.open, skills, |profile| {
+            for squad in &self.crews.crews[profile as usize].squads {
+                let Some(first) = squad.rankings.get(projection).and_then(Ranked::first) else {
+                    continue;
+                };
+                let busy = squad.load != crate::loads::IDLE;
+                // Most are later than someone seen already, which is quicker to see than their levels.
+                let sooner = best.is_none_or(|(best_busy, best)| {
+                    (busy, first.traits[0], first.id) < (best_busy, best.traits[0], best.id)
+                });
+                let candidate = (busy, first);
+                if sooner
+                    && self.catalogue.profile_at(profile).skills.meet(&required.skills)
+                    && fits(
+                        &self.loads,
+                        squad.load,
+                        profile,
+                        &self.catalogue,
+                        required.medium,
+                        required.units,
+                    )
                 {
-                    return;
+                    best = Some(candidate);
                 }
-                for squad in &self.crews.crews[profile as usize].squads {
-                    let Some(first) = squad.rankings[projection].first() else {
-                        continue;
-                    };
-                    let candidate = (squad.load != crate::loads::IDLE, first);
-                    if best.is_none_or(|best| candidate < best)
-                        && fits(
-                            &self.loads,
-                            squad.load,
-                            profile,
-                            &self.catalogue,
-                            required.medium,
-                            required.units,
-                        )
-                    {
-                        best = Some(candidate);
-                        best_glance = glance(squad.load, first.traits[0]);
-                    }
-                }
-            });
+            }
+        });
         best.map(|(_, first)| first.agent)
     }
 

@@ -10,7 +10,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList};
 use smallvec::SmallVec;
 
 use crate::{Change, Enqueue, NOBODY, Queue, RULES, Refused, Timers};
@@ -406,16 +406,8 @@ impl PyQueue {
     fn batch(&mut self, py: Python<'_>, operations: &Bound<'_, PyAny>) -> PyResult<Vec<(u64, u64)>> {
         let mut parsed: Vec<SmallVec<[i64; 6]>> = Vec::new();
         for operation in operations.try_iter()? {
-            let operation = operation?;
-            let numbers: PyResult<_> = if let Ok(tuple) = operation.cast::<PyTuple>() {
-                // What everybody passes; the iterator protocol costs as much as the operation itself.
-                let numbers = tuple.iter_borrowed();
-                numbers.map(|one| Ok(one.extract::<Int>()?.0)).collect()
-            } else {
-                let numbers = operation.try_iter()?;
-                numbers.map(|one| Ok(one?.extract::<Int>()?.0)).collect()
-            };
-            parsed.push(numbers?);
+            let numbers = operation?.try_iter()?.map(|one| Ok(one?.extract::<Int>()?.0));
+            parsed.push(numbers.collect::<PyResult<_>>()?);
         }
         self.run_long(py, |queue| {
             queue.batch(parsed.iter().map(|operation| &operation[..]))

@@ -2,6 +2,7 @@
 //! which agents and contacts the next match must look at. Who gets whom is in `matching.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
 
 use smallvec::SmallVec;
 
@@ -9,10 +10,11 @@ use crate::catalogue::{
     Catalogue, NO_LADDER, NUMBER_LIMIT, Outcome, id, invalid, number, time, unknown, within,
 };
 use crate::crews::{Agent, Crews, Hand, NO_AGENT};
-use crate::hash::{Tag, digest};
+use crate::hash::{Folder, Tag, digest};
 use crate::lanes::{LaneKey, Lanes, NOWHERE, OWN_CREDIT};
 use crate::loads::{IDLE, Loads};
 use crate::order::Place;
+use crate::pages::Pages;
 use crate::ranked::Ranked;
 use crate::shelves::Shelves;
 use crate::slab::Slab;
@@ -33,8 +35,11 @@ const DIRTY_CONTACTS_MAX: usize = 4096;
 /// Several agents hold the contact: see its exceptions.
 const SEVERAL: u32 = NO_AGENT - 1;
 
-/// A contact as the tables keep it: 16 bytes beside its id.
-#[derive(Clone, Copy, Default)]
+/// Stands for the holder of a contact that waits.
+const WAITING: u32 = NO_AGENT - 2;
+
+/// What a contact is, beside its id.
+#[derive(Clone, Copy)]
 pub(crate) struct Card {
     pub(crate) effective_ns: i64,
     pub(crate) lane: u32,
@@ -42,10 +47,11 @@ pub(crate) struct Card {
     pub(crate) exceptions: u32,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Held {
+/// A contact as the table keeps it, wherever it is.
+#[derive(Clone, Copy)]
+struct Kept {
     card: Card,
-    /// The one agent who has it, `NO_AGENT`, or SEVERAL.
+    /// The one agent who has it, `NO_AGENT`, SEVERAL, or WAITING.
     holder: u32,
 }
 
@@ -129,8 +135,8 @@ pub struct Change {
 #[derive(Default)]
 pub struct Queue {
     pub(crate) catalogue: Catalogue,
-    waiting: Table<Card>,
-    held: Table<Held>,
+    contacts: Pages<Kept>,
+    waiting_n: usize,
     pub(crate) exceptions: Slab<Exceptions>,
     pub(crate) lanes: Lanes,
     pub(crate) shelves: Shelves,
@@ -140,7 +146,7 @@ pub struct Queue {
     pub(crate) crews: Crews,
     timers: Timers,
     /// By preferred agent, here or not: who waits and prefers them.
-    pub(crate) prefers: HashMap<u64, Vec<u64>>,
+    pub(crate) prefers: HashMap<u64, Vec<u64>, BuildHasherDefault<Folder>>,
     /// By lane: who waits past the wait for a reservation and has none.
     pub(crate) pressing: BTreeMap<u32, Ranked<(i64, u64)>>,
     pub(crate) reserved: Vec<u32>,
@@ -186,7 +192,7 @@ impl Queue {
         ranks: &[(i64, i64)],
     ) -> Outcome<u32> {
         let handle = self.catalogue.profile(skills, capacity, limits, ranks)?;
-        self.crews.learn_profile(handle);
+        self.crews.learn_profile(handle, &self.catalogue);
         self.shelves.learn_profile(handle, &self.catalogue, &self.lanes);
         Ok(handle)
     }
@@ -275,7 +281,7 @@ impl Queue {
         if self.agent_of.get(agent).is_some() {
             return invalid(format!("agent {agent} is here already"));
         }
-        let mut made = Agent {
+        let made = Agent {
             id: agent,
             digest: 0,
             since_ns,
@@ -285,18 +291,16 @@ impl Queue {
             load: IDLE,
             available,
             filed: false,
-            dirty: false,
+            dirty: true,
             reserver: None,
             hands: SmallVec::new(),
         };
-        made.digest = self.agent_digest(&made);
-        self.digest = self.digest.wrapping_add(made.digest);
-        self.crews.count(&made, true, &self.catalogue);
+        self.crews.count(&made, true);
         self.loads.count(IDLE, true);
         let at = self.agents.add(made);
         self.agent_of.set(agent, at);
         self.turn = self.turn.max(turn);
-        self.touch(at);
+        self.dirty_agents.push(at);
         self.refile_preferring(agent);
         Ok(())
     }
@@ -328,9 +332,9 @@ impl Queue {
         let at = self.agent(agent)?;
         self.end_reservation_of(at);
         self.touch(at);
-        self.crews.count(&self.agents[at], false, &self.catalogue);
+        self.crews.count(&self.agents[at], false);
         self.amend(at, |one| one.profile = profile);
-        self.crews.count(&self.agents[at], true, &self.catalogue);
+        self.crews.count(&self.agents[at], true);
         Ok(())
     }
 
@@ -338,18 +342,15 @@ impl Queue {
         let at = self.agent(agent)?;
         time("now_ns", now_ns)?;
         self.end_reservation_of(at);
-        self.unfile_agent(at);
+        self.touch(at);
         let mut hands: Vec<u64> = self.agents[at].hands.iter().map(|hand| hand.contact).collect();
         hands.sort_unstable();
         for contact in &hands {
             self.take_hand(*contact, at);
         }
-        self.digest = self.digest.wrapping_sub(self.agents[at].digest);
-        self.crews.count(&self.agents[at], false, &self.catalogue);
+        self.crews.count(&self.agents[at], false);
         self.loads.count(IDLE, false);
-        if self.agents[at].dirty {
-            self.dirty_agents.retain(|other| *other != at);
-        }
+        self.dirty_agents.retain(|other| *other != at);
         let gone = self.agents[at].id;
         self.agents.remove(at);
         self.agent_of.remove(gone);
@@ -369,31 +370,44 @@ impl Queue {
         known.map_or_else(|| unknown("agent", agent), Ok)
     }
 
-    /// Takes an agent out of the squads until the next match, which will look at them.
+    /// Takes an agent out of the squads and the digest until the next match, which will look at them.
+    #[inline]
     pub(crate) fn touch(&mut self, at: u32) {
-        self.unfile_agent(at);
         let one = &mut self.agents[at];
         if !one.dirty {
             one.dirty = true;
+            self.digest = self.digest.wrapping_sub(one.digest);
+            if one.filed {
+                one.filed = false;
+                self.crews.unfile(one, at);
+            }
             self.dirty_agents.push(at);
         }
+    }
+
+    /// Takes an agent, looked at, back into the digest.
+    #[inline]
+    pub(crate) fn digest_agent(&mut self, at: u32) {
+        let made = self.agent_digest(&self.agents[at]);
+        let one = &mut self.agents[at];
+        one.dirty = false;
+        one.digest = made;
+        self.digest = self.digest.wrapping_add(made);
     }
 
     pub(crate) fn unfile_agent(&mut self, at: u32) {
         let one = &mut self.agents[at];
         if one.filed {
             one.filed = false;
-            self.crews.unfile(one, at, &self.catalogue);
+            self.crews.unfile(one, at);
         }
     }
 
-    /// Changes an agent's own figures and keeps the digest.
+    /// Changes an agent's own figures.
+    #[inline]
     fn amend(&mut self, at: u32, change: impl FnOnce(&mut Agent)) {
         self.touch(at);
         change(&mut self.agents[at]);
-        let after = self.agent_digest(&self.agents[at]);
-        let before = std::mem::replace(&mut self.agents[at].digest, after);
-        self.digest = self.digest.wrapping_add(after).wrapping_sub(before);
     }
 
     fn agent_digest(&self, one: &Agent) -> u64 {
@@ -464,18 +478,14 @@ impl Queue {
             self.add_excluded(&mut one, *agent as u64);
         }
         self.digest = self.digest.wrapping_add(self.contact_digest(&one));
-        self.schedule_ring(&one);
-        self.schedule_pressing(&one);
+        if self.lanes.lanes[lane as usize].timed {
+            self.schedule_ring(&one);
+            self.schedule_pressing(&one);
+        }
         if told.waiting {
             self.start_waiting(&mut one);
         } else {
-            self.held.set(
-                contact,
-                Held {
-                    card: one.card,
-                    holder: NO_AGENT,
-                },
-            );
+            self.keep(&one);
         }
         Ok(())
     }
@@ -494,8 +504,14 @@ impl Queue {
     }
 
     pub fn drop(&mut self, contact: i64, now_ns: i64) -> Outcome<()> {
-        let one = self.contact(contact)?;
+        let mut one = self.contact(contact)?;
         time("now_ns", now_ns)?;
+        if one.waiting {
+            self.stop_waiting(&mut one);
+            self.contacts.remove(one.id);
+            self.forget_rules(&one);
+            return Ok(());
+        }
         for at in self.holders_of(&one) {
             let hand = self.take_hand(one.id, at);
             if !hand.tentative {
@@ -594,21 +610,23 @@ impl Queue {
 
     #[inline]
     pub(crate) fn find(&self, contact: u64) -> Option<Contact> {
-        if let Some(card) = self.waiting.get(contact) {
-            return Some(Contact {
-                id: contact,
-                card,
-                waiting: true,
-                holder: NO_AGENT,
-            });
-        }
-        let held = self.held.get(contact)?;
+        let Kept { card, holder } = self.contacts.get(contact)?;
+        let waiting = holder == WAITING;
+        let holder = if waiting { NO_AGENT } else { holder };
         Some(Contact {
             id: contact,
-            card: held.card,
-            waiting: false,
-            holder: held.holder,
+            card,
+            waiting,
+            holder,
         })
+    }
+
+    /// Writes a contact back.
+    #[inline]
+    fn keep(&mut self, one: &Contact) {
+        let holder = if one.waiting { WAITING } else { one.holder };
+        let card = one.card;
+        self.contacts.set(one.id, Kept { card, holder });
     }
 
     pub(crate) fn contact(&self, contact: i64) -> Outcome<Contact> {
@@ -674,7 +692,25 @@ impl Queue {
         }
     }
 
+    #[inline]
     fn contact_digest(&self, one: &Contact) -> u64 {
+        let lane = &self.lanes.lanes[one.card.lane as usize];
+        if one.card.exceptions == NOWHERE {
+            let (credit_ns, queued_ns) = (lane.key.credit_ns, one.card.effective_ns + lane.key.credit_ns);
+            let parts = [
+                one.id,
+                lane.hash,
+                queued_ns as u64,
+                credit_ns as u64,
+                lane.rest_hash,
+                0,
+            ];
+            return digest(Tag::Contact, parts);
+        }
+        self.exceptional_digest(one)
+    }
+
+    fn exceptional_digest(&self, one: &Contact) -> u64 {
         let lane = &self.lanes.lanes[one.card.lane as usize];
         let credit_ns = self.credit_ns(one);
         let rest = self.own(one).map_or(lane.rest_hash, |own| {
@@ -712,16 +748,8 @@ impl Queue {
         self.digest = self.digest.wrapping_add(after).wrapping_sub(before);
         if one.waiting {
             self.file(one);
-            self.waiting.set(one.id, one.card);
-        } else {
-            self.held.set(
-                one.id,
-                Held {
-                    card: one.card,
-                    holder: one.holder,
-                },
-            );
         }
+        self.keep(one);
     }
 
     fn move_to(&mut self, one: &mut Contact, key: LaneKey) {
@@ -813,40 +841,32 @@ impl Queue {
     fn start_waiting(&mut self, one: &mut Contact) {
         one.waiting = true;
         self.file(one);
-        self.waiting.set(one.id, one.card);
+        self.keep(one);
+        self.waiting_n += 1;
         self.digest = self.digest.wrapping_add(waiting_digest(one.id));
     }
 
     fn wait_again(&mut self, contact: u64) {
-        if let Some(held) = self.held.remove(contact) {
-            let mut one = Contact {
-                id: contact,
-                card: held.card,
-                waiting: true,
-                holder: NO_AGENT,
-            };
+        if let Some(mut one) = self.find(contact) {
+            one.holder = NO_AGENT;
             self.start_waiting(&mut one);
         }
     }
 
-    /// Takes a waiting contact out of the lists, for whoever is to have it.
+    /// Takes a waiting contact out of the lists, for whoever is to have it; the table is left to them.
     #[inline]
     fn stop_waiting(&mut self, one: &mut Contact) {
         self.end_reservation(one);
         self.unfile(one);
-        self.waiting.remove(one.id);
+        self.waiting_n -= 1;
         self.digest = self.digest.wrapping_sub(waiting_digest(one.id));
         one.waiting = false;
         one.holder = NO_AGENT;
     }
 
     fn forget(&mut self, contact: u64) {
-        let Some(mut one) = self.find(contact) else { return };
-        if one.waiting {
-            self.stop_waiting(&mut one);
-        } else {
-            self.held.remove(contact);
-        }
+        let Some(one) = self.find(contact) else { return };
+        self.contacts.remove(contact);
         self.forget_rules(&one);
     }
 
@@ -854,11 +874,8 @@ impl Queue {
     fn forget_rules(&mut self, one: &Contact) {
         let contact = one.id;
         self.digest = self.digest.wrapping_sub(self.contact_digest(one));
-        let key = self.key_of(one);
-        if key.ladder != NO_LADDER {
+        if self.lanes.lanes[one.card.lane as usize].timed {
             self.timers.cancel(RING, contact);
-        }
-        if self.catalogue.order_at(key.order).reserve_after_ns != crate::timers::NEVER_NS {
             self.timers.cancel(PRESSING, contact);
         }
         if one.card.exceptions != NOWHERE
@@ -937,16 +954,8 @@ impl Queue {
         self.digest = self.digest.wrapping_add(after).wrapping_sub(before);
         if one.waiting {
             self.press(one);
-            self.waiting.set(one.id, one.card);
-        } else {
-            self.held.set(
-                one.id,
-                Held {
-                    card: one.card,
-                    holder: one.holder,
-                },
-            );
         }
+        self.keep(one);
     }
 
     #[must_use]
@@ -986,9 +995,10 @@ impl Queue {
         if let Some(mut hand) = self.hand(one.id, at)
             && hand.tentative
         {
-            self.digest = self.digest.wrapping_sub(self.hand_digest(at, &hand));
+            self.digest = self.digest.wrapping_sub(hand.digest);
             hand.tentative = false;
-            self.digest = self.digest.wrapping_add(self.hand_digest(at, &hand));
+            hand.digest = self.hand_digest(at, &hand);
+            self.digest = self.digest.wrapping_add(hand.digest);
             if let Some(kept) = self.agents[at]
                 .hands
                 .iter_mut()
@@ -996,6 +1006,7 @@ impl Queue {
             {
                 *kept = hand;
             }
+            self.touch(at);
             self.stamp(at, now_ns);
         }
         let mut lost: Vec<u64> = lost.iter().map(|other| self.agents[*other].id).collect();
@@ -1022,9 +1033,9 @@ impl Queue {
         let (one, at) = self.holding(contact, agent)?;
         time("now_ns", now_ns)?;
         self.drop_hand(one.id, at);
-        self.amend(at, |agent| agent.since_ns = now_ns);
+        self.agents[at].since_ns = now_ns;
         if one.holder == at {
-            self.held.remove(one.id);
+            self.contacts.remove(one.id);
             self.forget_rules(&one);
         } else {
             self.release(one.id, at);
@@ -1059,6 +1070,7 @@ impl Queue {
         }
         let hand = Hand {
             contact: one.id,
+            digest: 0,
             units: units as u32,
             medium: medium as u16,
             tentative,
@@ -1078,7 +1090,7 @@ impl Queue {
 
     /// Puts a contact, waiting until now, into the hands of the agents chosen for it.
     pub(crate) fn give(&mut self, one: &mut Contact, agents: &[u32], now_ns: i64) {
-        let tentative = self.catalogue.order_at(self.key_of(one).order).offer_to > 1;
+        let tentative = self.lanes.lanes[one.card.lane as usize].to_several;
         self.stop_waiting(one);
         for at in agents {
             self.put(one, *at, tentative);
@@ -1089,13 +1101,14 @@ impl Queue {
     }
 
     fn put(&mut self, one: &mut Contact, at: u32, tentative: bool) {
-        let required = self.catalogue.requirement_at(self.key_of(one).requirement);
-        let (medium, units) = (required.medium as u16, required.units as u32);
+        let lane = &self.lanes.lanes[one.card.lane as usize];
+        let (medium, units) = (lane.medium, lane.units);
         self.put_hand(
             one,
             at,
             Hand {
                 contact: one.id,
+                digest: 0,
                 units,
                 medium,
                 tentative,
@@ -1103,9 +1116,10 @@ impl Queue {
         );
     }
 
-    fn put_hand(&mut self, one: &mut Contact, at: u32, hand: Hand) {
+    fn put_hand(&mut self, one: &mut Contact, at: u32, mut hand: Hand) {
         self.touch(at);
-        self.digest = self.digest.wrapping_add(self.hand_digest(at, &hand));
+        hand.digest = self.hand_digest(at, &hand);
+        self.digest = self.digest.wrapping_add(hand.digest);
         let agent = &mut self.agents[at];
         agent.hands.push(hand);
         agent.load = self
@@ -1122,13 +1136,7 @@ impl Queue {
             own.holders.extend(first);
             own.holders.push(at);
         }
-        self.held.set(
-            one.id,
-            Held {
-                card: one.card,
-                holder: one.holder,
-            },
-        );
+        self.keep(one);
     }
 
     /// Takes a contact out of an agent's hands; it stays held, by whoever else has it.
@@ -1152,26 +1160,26 @@ impl Queue {
         agent.load = self
             .loads
             .step(agent.load, u32::from(hand.medium), i64::from(hand.units), -1);
-        self.digest = self.digest.wrapping_sub(self.hand_digest(at, &hand));
+        self.digest = self.digest.wrapping_sub(hand.digest);
         hand
     }
 
     /// The contact's half of `take_hand`.
     fn release(&mut self, contact: u64, at: u32) {
-        let Some(mut held) = self.held.get(contact) else {
+        let Some(mut one) = self.find(contact) else {
             return;
         };
-        if held.holder == SEVERAL {
-            let holders = &mut self.exceptions[held.card.exceptions].holders;
+        if one.holder == SEVERAL {
+            let holders = &mut self.exceptions[one.card.exceptions].holders;
             holders.retain(|other| *other != at);
             if let [last] = holders[..] {
                 holders.clear();
-                held.holder = last;
+                one.holder = last;
             }
         } else {
-            held.holder = NO_AGENT;
+            one.holder = NO_AGENT;
         }
-        self.held.set(contact, held);
+        self.keep(&one);
     }
 
     fn take_back(&mut self, contact: u64, at: u32, now_ns: i64) {
@@ -1186,12 +1194,14 @@ impl Queue {
     /// A contact is the agent's for good: an offer to several stamps only who accepts it.
     fn stamp(&mut self, at: u32, now_ns: i64) {
         self.turn += 1;
-        let turn = self.turn;
-        self.amend(at, |agent| {
-            agent.since_ns = now_ns;
-            agent.given += 1;
-            agent.turn = turn;
-        });
+        let agent = &mut self.agents[at];
+        debug_assert!(
+            agent.dirty,
+            "an agent is stamped for what was just put into their hands"
+        );
+        agent.since_ns = now_ns;
+        agent.given += 1;
+        agent.turn = self.turn;
     }
 
     fn hand(&self, contact: u64, at: u32) -> Option<Hand> {
@@ -1212,24 +1222,15 @@ impl Queue {
     }
 
     fn holding(&self, contact: i64, agent: i64) -> Outcome<(Contact, u32)> {
-        // The few in hand are asked before the many who wait, and mostly tell the agent's index too.
-        if let Ok(id) = u64::try_from(contact)
-            && let Some(Held { card, holder }) = self.held.get(id)
-        {
-            let one = Contact {
-                id,
-                card,
-                waiting: false,
-                holder,
-            };
-            let known = holder < SEVERAL && self.agents[holder].id as i64 == agent;
-            let at = if known { holder } else { self.agent(agent)? };
-            if known || self.hand(id, at).is_some() {
-                return Ok((one, at));
-            }
+        let one = self.contact(contact)?;
+        // Mostly the contact tells the agent's index.
+        if one.holder < WAITING && self.agents[one.holder].id as i64 == agent {
+            return Ok((one, one.holder));
         }
-        self.contact(contact)?;
-        self.agent(agent)?;
+        let at = self.agent(agent)?;
+        if !one.waiting && self.hand(one.id, at).is_some() {
+            return Ok((one, at));
+        }
         invalid(format!("agent {agent} does not have contact {contact}"))
     }
 
@@ -1278,10 +1279,14 @@ impl Queue {
         self.digest = self.digest.wrapping_add(self.reserved_digest(one.id, at));
     }
 
+    #[inline]
     fn end_reservation(&mut self, one: &Contact) {
-        if one.card.exceptions == NOWHERE {
-            return;
+        if one.card.exceptions != NOWHERE {
+            self.end_reservation_for(one);
         }
+    }
+
+    fn end_reservation_for(&mut self, one: &Contact) {
         if let Some(at) = self.exceptions[one.card.exceptions].reserved.take() {
             self.digest = self.digest.wrapping_sub(self.reserved_digest(one.id, at));
             self.agents[at].reserver = None;
@@ -1318,7 +1323,7 @@ impl Queue {
 
     #[must_use]
     pub fn waiting_n(&self) -> usize {
-        self.waiting.len()
+        self.waiting_n
     }
 
     #[must_use]
@@ -1353,14 +1358,22 @@ impl Queue {
 
     #[must_use]
     pub fn state_hash(&self) -> u64 {
-        self.digest
+        // Agents to be looked at are taken back into the digest by the next match, once for all that
+        // happened to them; after it there are none.
+        let changed = self.dirty_agents.iter();
+        changed.fold(self.digest, |sum, at| {
+            sum.wrapping_add(self.agent_digest(&self.agents[*at]))
+        })
     }
 
     /// What waiting contacts and agents take, in bytes, for whoever measures.
     #[must_use]
     pub fn bytes(&self) -> (usize, usize) {
-        let waiting = self.waiting.bytes() + self.lanes.bytes() + self.exceptions.bytes();
-        let agents = self.agents.bytes() + self.agent_of.bytes() + self.crews.bytes() + self.held.bytes();
+        let contacts = self.contacts.bytes();
+        let held_n = self.contacts.len() - self.waiting_n;
+        let held = contacts * held_n / self.contacts.len().max(1);
+        let waiting = contacts - held + self.lanes.bytes() + self.exceptions.bytes();
+        let agents = self.agents.bytes() + self.agent_of.bytes() + self.crews.bytes() + held;
         (waiting + self.timers.bytes() + self.shelves.bytes(), agents)
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! Taking the first and putting last cost O(1) and touch one hot line; anything else is a binary search
 //! and a move within one block. Ranks are counted block by block, which intrusive lists and heaps cannot
-//! do, and nothing is ever larger than a block, so nothing great is ever copied.
+//! do, and nothing is ever larger than a block, so nothing great is ever copied. The first block lies in
+//! the sequence itself: the many that are short have no other, and the first of any is one step away.
 
 use std::collections::VecDeque;
 
 const BLOCK: usize = 128;
+
+/// An empty sequence keeps what memory a few need, in bytes, for the next to come.
+const KEPT: usize = 64;
 
 struct Block<K> {
     last: K,
@@ -15,14 +19,22 @@ struct Block<K> {
 
 /// A sorted set of keys.
 pub(crate) struct Ranked<K> {
-    blocks: VecDeque<Block<K>>,
+    /// The first block; empty only when everything is.
+    front: VecDeque<K>,
+    /// The blocks after it, None when there is none.
+    #[allow(
+        clippy::box_collection,
+        reason = "one word, not four, in the very many that have one block"
+    )]
+    rest: Option<Box<VecDeque<Block<K>>>>,
     len: usize,
 }
 
 impl<K> Default for Ranked<K> {
     fn default() -> Self {
         Self {
-            blocks: VecDeque::new(),
+            front: VecDeque::new(),
+            rest: None,
             len: 0,
         }
     }
@@ -33,69 +45,105 @@ impl<K: Ord + Copy> Ranked<K> {
         self.len
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     #[inline]
     pub(crate) fn first(&self) -> Option<K> {
-        self.blocks.front().and_then(|block| block.items.front().copied())
+        self.front.front().copied()
     }
 
     pub(crate) fn last(&self) -> Option<K> {
-        self.blocks.back().map(|block| block.last)
+        match &self.rest {
+            Some(rest) => rest.back().map(|block| block.last),
+            None => self.front.back().copied(),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = K> + '_ {
-        self.blocks.iter().flat_map(|block| block.items.iter().copied())
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        self.front
+            .iter()
+            .chain(rest.flat_map(|block| &block.items))
+            .copied()
     }
 
     #[inline]
     pub(crate) fn insert(&mut self, key: K) {
         self.len += 1;
-        let Some(back) = self.blocks.back_mut() else {
-            self.blocks.push_back(Block {
-                last: key,
-                items: VecDeque::from([key]),
-            });
-            return;
-        };
-        if back.last < key {
-            if back.items.len() < BLOCK {
-                back.items.push_back(key);
-                back.last = key;
-            } else {
-                let mut items = VecDeque::with_capacity(BLOCK);
-                items.push_back(key);
-                self.blocks.push_back(Block { last: key, items });
+        if self.rest.is_none() && self.front.len() < BLOCK {
+            match self.front.back() {
+                Some(last) if *last > key => {
+                    let place = self.front.partition_point(|item| *item < key);
+                    self.front.insert(place, key);
+                }
+                _ => self.front.push_back(key),
             }
             return;
         }
-        self.insert_within(key);
+        self.insert_among_blocks(key);
     }
 
-    fn insert_within(&mut self, key: K) {
-        let at = self.blocks.partition_point(|block| block.last < key);
-        let block = &mut self.blocks[at];
+    fn insert_among_blocks(&mut self, key: K) {
+        if self.front.back().is_some_and(|last| key < *last) {
+            let place = self.front.partition_point(|item| *item < key);
+            self.front.insert(place, key);
+            if self.front.len() > BLOCK {
+                let items = self.front.split_off(BLOCK / 2);
+                if let Some(last) = items.back().copied() {
+                    self.rest
+                        .get_or_insert_default()
+                        .push_front(Block { last, items });
+                }
+            }
+            return;
+        }
+        let rest = self.rest.get_or_insert_default();
+        match rest.back_mut() {
+            Some(back) if key < back.last => {}
+            Some(back) if back.items.len() < BLOCK => {
+                back.items.push_back(key);
+                back.last = key;
+                return;
+            }
+            _ => {
+                let mut items = VecDeque::with_capacity(BLOCK);
+                items.push_back(key);
+                rest.push_back(Block { last: key, items });
+                return;
+            }
+        }
+        let at = rest.partition_point(|block| block.last < key);
+        let block = &mut rest[at];
         let place = block.items.partition_point(|item| *item < key);
         block.items.insert(place, key);
         if block.items.len() > BLOCK {
             let upper = block.items.split_off(BLOCK / 2);
             let last = std::mem::replace(&mut block.last, block.items[BLOCK / 2 - 1]);
-            self.blocks.insert(at + 1, Block { last, items: upper });
+            rest.insert(at + 1, Block { last, items: upper });
         }
     }
 
     #[inline]
     pub(crate) fn pop_first(&mut self) -> Option<K> {
-        let block = self.blocks.front_mut()?;
-        let key = block.items.pop_front()?;
+        let key = self.front.pop_front()?;
         self.len -= 1;
-        if block.items.is_empty() {
-            self.blocks.pop_front();
-            self.release();
+        if self.front.is_empty() {
+            self.advance_front();
         }
         Some(key)
+    }
+
+    /// The next block becomes the first.
+    fn advance_front(&mut self) {
+        if let Some(next) = self.rest.as_mut().and_then(|rest| rest.pop_front()) {
+            self.front = next.items;
+            self.release();
+        } else if self.front.capacity() * size_of::<K>() > KEPT {
+            self.front = VecDeque::new();
+        }
     }
 
     /// Removes a key; returns whether it was there.
@@ -105,8 +153,24 @@ impl<K: Ord + Copy> Ranked<K> {
             self.pop_first();
             return true;
         }
-        let at = self.blocks.partition_point(|block| block.last < key);
-        let Some(block) = self.blocks.get_mut(at) else {
+        self.remove_within(key)
+    }
+
+    fn remove_within(&mut self, key: K) -> bool {
+        if self.front.back().is_some_and(|last| key <= *last) {
+            let Ok(place) = self.front.binary_search(&key) else {
+                return false;
+            };
+            self.front.remove(place);
+            self.len -= 1;
+            if self.front.len() * 4 < self.front.capacity() && self.rest.is_none() {
+                self.front.shrink_to(self.front.len() * 2);
+            }
+            return true;
+        }
+        let Some(rest) = &mut self.rest else { return false };
+        let at = rest.partition_point(|block| block.last < key);
+        let Some(block) = rest.get_mut(at) else {
             return false;
         };
         let Ok(place) = block.items.binary_search(&key) else {
@@ -116,25 +180,25 @@ impl<K: Ord + Copy> Ranked<K> {
         self.len -= 1;
         if let Some(last) = block.items.back() {
             block.last = *last;
+            self.merge(at);
         } else {
-            self.blocks.remove(at);
+            rest.remove(at);
             self.release();
-            return true;
         }
-        self.merge(at);
         true
     }
 
     /// Joins a block that has become small with the one after it.
     fn merge(&mut self, at: usize) {
-        if self.blocks[at].items.len() >= BLOCK / 2 || at + 1 >= self.blocks.len() {
+        let Some(rest) = &mut self.rest else { return };
+        if rest[at].items.len() >= BLOCK / 2 || at + 1 >= rest.len() {
             return;
         }
-        if self.blocks[at].items.len() + self.blocks[at + 1].items.len() > BLOCK * 3 / 4 {
+        if rest[at].items.len() + rest[at + 1].items.len() > BLOCK * 3 / 4 {
             return;
         }
-        if let Some(next) = self.blocks.remove(at + 1) {
-            let block = &mut self.blocks[at];
+        if let Some(next) = rest.remove(at + 1) {
+            let block = &mut rest[at];
             block.items.extend(next.items);
             block.last = next.last;
             self.release();
@@ -142,15 +206,23 @@ impl<K: Ord + Copy> Ranked<K> {
     }
 
     fn release(&mut self) {
-        if self.blocks.len() * 4 < self.blocks.capacity() {
-            self.blocks.shrink_to(self.blocks.len() * 2);
+        if let Some(rest) = &mut self.rest {
+            if rest.is_empty() {
+                self.rest = None;
+            } else if rest.len() * 4 < rest.capacity() {
+                rest.shrink_to(rest.len() * 2);
+            }
         }
     }
 
     /// The next key after this one, which need not be here.
     pub(crate) fn after(&self, key: K) -> Option<K> {
-        let at = self.blocks.partition_point(|block| block.last <= key);
-        let block = self.blocks.get(at)?;
+        let in_front = self.front.partition_point(|item| *item <= key);
+        if let Some(next) = self.front.get(in_front) {
+            return Some(*next);
+        }
+        let rest = self.rest.as_ref()?;
+        let block = rest.get(rest.partition_point(|block| block.last <= key))?;
         block
             .items
             .get(block.items.partition_point(|item| *item <= key))
@@ -159,22 +231,27 @@ impl<K: Ord + Copy> Ranked<K> {
 
     /// How many keys are smaller.
     pub(crate) fn rank(&self, key: K) -> usize {
-        let at = self.blocks.partition_point(|block| block.last < key);
-        let before: usize = self.blocks.iter().take(at).map(|block| block.items.len()).sum();
-        before
-            + self
-                .blocks
-                .get(at)
-                .map_or(0, |block| block.items.partition_point(|item| *item < key))
+        let in_front = self.front.partition_point(|item| *item < key);
+        let Some(rest) = &self.rest else { return in_front };
+        if in_front < self.front.len() {
+            return in_front;
+        }
+        let at = rest.partition_point(|block| block.last < key);
+        let before: usize = rest.iter().take(at).map(|block| block.items.len()).sum();
+        let within = rest
+            .get(at)
+            .map_or(0, |block| block.items.partition_point(|item| *item < key));
+        in_front + before + within
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let items: usize = self
-            .blocks
+        let front = self.front.capacity() * size_of::<K>();
+        let Some(rest) = &self.rest else { return front };
+        let items: usize = rest
             .iter()
             .map(|block| block.items.capacity() * size_of::<K>())
             .sum();
-        items + self.blocks.capacity() * size_of::<Block<K>>()
+        front + items + rest.capacity() * size_of::<Block<K>>()
     }
 }
 

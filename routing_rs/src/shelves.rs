@@ -17,7 +17,12 @@ const STALLS_MAX: usize = 2048;
 const PAIRS_MAX: usize = 2_000_000;
 
 /// Skills beyond so many share shelves.
-const SHELVED_SKILLS: u32 = 1024;
+const SHELVED_SKILLS: u32 = 512;
+
+/// From this level on a requirement stands on another shelf, which those of a lesser level need not read: the
+/// ones that few can meet wait longest, and would stand in front of all others.
+const HARD_LEVEL: u32 = 6;
+const SHELVES_A_PAIR: u32 = 4;
 
 /// The head of a stall on a shelf, with what it requires where that is little.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +32,7 @@ pub(crate) struct Shelved {
     pub(crate) skills: u64,
     pub(crate) levels: Packed,
     pub(crate) stall: u32,
+    pub(crate) units: u32,
 }
 
 /// Shelves for one medium and rate.
@@ -43,7 +49,7 @@ impl Case {
     /// of the first on it.
     #[inline]
     pub(crate) fn shelves_for(&self, skills: &Skills, mut visit: impl FnMut(u64, u32)) {
-        let own: SmallVec<[u32; 24]> = skills.iter().map(|(skill, _)| skill % SHELVED_SKILLS).collect();
+        let own: SmallVec<[Shelving; 24]> = skills.iter().map(shelving).collect();
         let mut look = |slot: u32| {
             if let Some((glance, shelf)) = self.slots.get(slot as usize)
                 && *glance != NO_GLANCE
@@ -52,9 +58,17 @@ impl Case {
             }
         };
         look(0);
-        for (at, high) in own.iter().enumerate() {
-            for low in &own[..=at] {
-                look(shelf_of(*low, *high));
+        for (at, one) in own.iter().enumerate() {
+            for other in &own[..=at] {
+                // The last of the four is for the hardest; whoever may read it may read all.
+                let most = shelf_of(*one, *other);
+                let pair = (most - 1) / SHELVES_A_PAIR * SHELVES_A_PAIR + 1;
+                let hard = most - pair;
+                for within in 0..=hard {
+                    if within & !hard == 0 {
+                        look(pair + within);
+                    }
+                }
             }
         }
     }
@@ -64,16 +78,24 @@ impl Case {
     }
 }
 
+/// A skill as it is shelved, and 1 when its level is hard.
+type Shelving = (u32, u32);
+
+fn shelving((skill, level): (u32, u32)) -> Shelving {
+    (skill % SHELVED_SKILLS, u32::from(level >= HARD_LEVEL))
+}
+
 /// The place of a pair of skills, or of one skill with itself; 0 is for those who require none.
-fn shelf_of(one: u32, other: u32) -> u32 {
-    let (low, high) = (one.min(other), one.max(other));
-    1 + high * (high + 1) / 2 + low
+fn shelf_of(one: Shelving, other: Shelving) -> u32 {
+    let ((low, low_hard), (high, high_hard)) = (one.min(other), one.max(other));
+    1 + (high * (high + 1) / 2 + low) * SHELVES_A_PAIR + 2 * high_hard + low_hard
 }
 
 #[derive(Clone, Copy)]
 struct Filed {
     case: u32,
     slot: u32,
+    units: u32,
     skills: u64,
     levels: Packed,
     now: Option<(u128, u64)>,
@@ -165,12 +187,12 @@ impl Shelves {
         let one = &lanes.stalls[stall as usize];
         let required = catalogue.requirement_at(one.requirement);
         let with = |skill: u32| self.profiles_with.get(skill as usize).copied().unwrap_or(0);
-        let mut skills: Vec<u32> = required.skills.iter().map(|(skill, _)| skill).collect();
-        skills.sort_unstable_by_key(|skill| (with(*skill), *skill));
+        let mut skills: Vec<(u32, u32)> = required.skills.iter().collect();
+        skills.sort_unstable_by_key(|(skill, _)| (with(*skill), *skill));
         let slot = match skills[..] {
             [] => 0,
-            [only] => shelf_of(only % SHELVED_SKILLS, only % SHELVED_SKILLS),
-            [rarest, next, ..] => shelf_of(rarest % SHELVED_SKILLS, next % SHELVED_SKILLS),
+            [only] => shelf_of(shelving(only), shelving(only)),
+            [rarest, next, ..] => shelf_of(shelving(rarest), shelving(next)),
         };
         let known = self
             .cases
@@ -198,6 +220,7 @@ impl Shelves {
         let filed = Filed {
             case: case as u32,
             slot,
+            units: one.units as u32,
             skills,
             levels,
             now: None,
@@ -209,7 +232,12 @@ impl Shelves {
 
     fn reshelve(&mut self, stall: u32, lanes: &Lanes) {
         let filed = &mut self.filed[stall as usize];
-        let Filed { skills, levels, .. } = *filed;
+        let Filed {
+            skills,
+            levels,
+            units,
+            ..
+        } = *filed;
         let head = &lanes.heads[stall as usize];
         let of = |(standing, contact)| Shelved {
             standing,
@@ -217,6 +245,7 @@ impl Shelves {
             skills,
             levels,
             stall,
+            units,
         };
         let case = &mut self.cases[filed.case as usize];
         let (glanced, shelf) = &mut case.slots[filed.slot as usize];

@@ -24,7 +24,6 @@ struct Shard<V> {
 /// A map from ids below `u64::MAX` to `V`.
 pub(crate) struct Table<V> {
     shards: Box<[Shard<V>]>,
-    len: usize,
 }
 
 impl<V: Copy + Default> Shard<V> {
@@ -96,13 +95,14 @@ impl<V: Copy + Default> Default for Table<V> {
                 len: 0,
             })
             .collect();
-        Self { shards, len: 0 }
+        Self { shards }
     }
 }
 
 impl<V: Copy + Default> Table<V> {
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.len).sum()
     }
 
     #[inline]
@@ -129,7 +129,6 @@ impl<V: Copy + Default> Table<V> {
         let new = shard.slots[at].key == EMPTY;
         shard.slots[at] = Slot { key, value };
         shard.len += usize::from(new);
-        self.len += usize::from(new);
         new
     }
 
@@ -146,7 +145,6 @@ impl<V: Copy + Default> Table<V> {
             return None;
         }
         shard.remove_at(at);
-        self.len -= 1;
         // The smallest shard stays: a table of few would otherwise allocate at every turn.
         if shard.slots.len() > SLOTS_MIN && shard.len * 3 < shard.slots.len() {
             let slots_n = (shard.len * 3 / 2 + 1).max(SLOTS_MIN);

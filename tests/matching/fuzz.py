@@ -69,11 +69,11 @@ class Twins:
 
     def add_rules(self) -> None:
         pick = self.random
-        levels = [(skill, pick.randint(1, 3)) for skill in range(len(SKILLS)) if pick.random() < 0.3]
+        levels = [(skill, pick.randint(4, 6)) for skill in range(len(SKILLS)) if pick.random() < 0.3]
         medium = pick.randrange(len(MEDIA))
         units = pick.choice([(100, 100, 60), (33, 50, 0), (10, 25, 10)][medium])
         self.requirements.append(self.tell("requirement", levels, medium, units))
-        skills = [(skill, pick.randint(1, 5)) for skill in range(len(SKILLS)) if pick.random() < 0.7]
+        skills = [(skill, pick.randint(4, 8)) for skill in range(len(SKILLS)) if pick.random() < 0.7]
         limits = [(medium, pick.randint(0, 3)) for medium in range(len(MEDIA)) if pick.random() < 0.3]
         ranks = [(group, pick.randint(1, 3)) for group in range(2) if pick.random() < 0.5]
         self.profiles.append(self.tell("profile", skills, pick.choice([100, 100, 150, 0]), limits, ranks))

@@ -21,7 +21,7 @@ ORDERS: tuple[list[str], ...] = (
     ["fewest_contacts", "round_robin"], ["random"], [],
 )  # fmt: skip
 SPAN_NS = st.integers(0, 30)
-LEVELS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), max_size=2, unique_by=lambda pair: pair[0])
+LEVELS = st.lists(st.tuples(st.integers(0, 2), st.integers(4, 7)), max_size=2, unique_by=lambda pair: pair[0])
 AGENT, CONTACT = st.integers(0, 4), st.integers(0, 15)
 
 

@@ -76,8 +76,8 @@ impl Driver {
         for at in 0..6_i64 {
             let medium = (at % MEDIA_N as i64) as usize;
             let skills: Vec<(i64, i64)> = (0..3)
-                .filter(|skill| (at + skill) % 3 == 0)
-                .map(|skill| (skill, 1 + at % 3))
+                .filter(|skill| (at + skill) % 3 == 0 || at % 4 == *skill)
+                .map(|skill| (skill, 4 + at % 3))
                 .collect();
             let handle = made
                 .queue
@@ -86,7 +86,7 @@ impl Driver {
             made.requirements.push((skills, medium, i64::from(handle)));
             let skills: Vec<(i64, i64)> = (0..3)
                 .filter(|skill| (at + skill) % 4 != 0)
-                .map(|skill| (skill, 1 + (at + skill) % 4))
+                .map(|skill| (skill, 4 + (at + skill) % 4))
                 .collect();
             let handle = made.queue.profile(&skills, 100, &[], &[]).expect("in range");
             made.profiles.push((skills, i64::from(handle)));
