@@ -46,6 +46,9 @@ from centralita.views import ContactView
 LINE_BYTES_MAX: Final = 4_096
 CUSTOMERS_MAX: Final = 1_000
 
+centralita_api: Final = 1
+"""The version of the plugin API that this was written for."""
+
 
 class LineChatConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[channels.NAME] type = "line_chat"`. `port` 0 takes any free one."""

@@ -66,7 +66,11 @@ def find_problems(path: Path) -> list[Problem]:
             faults += error.problems
     if faults:
         return [_problem(fault) for fault in faults]
-    return lint_configuration(configuration)
+    deprecated = [
+        Problem(level="warning", path=f"plugin {name}", message=words)
+        for name, words in plugins.deprecations()
+    ]
+    return [*lint_configuration(configuration), *deprecated]
 
 
 def _problem(fault: str) -> Problem:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Any
 
 import click
 
-from centralita.plugins import ENTRY_POINT_GROUP, HOOKS, load_plugins
+from centralita import __version__
+from centralita.compatibility import API_VERSION
+from centralita.plugins import HOOKS, load_plugins
 from centralita_cli import tables
 from centralita_cli.exits import ProblemFound, failing_as
 from centralita_cli.options import json_option
@@ -21,37 +22,44 @@ def plugin() -> None:
 @plugin.command("list")
 @json_option
 def list_plugins(as_json: bool) -> None:
-    """List the installed plugins and the types each registers."""
+    """List the types that the installed plugins register, and the plugin API each was built for."""
     with failing_as(ProblemFound):
         loaded = load_plugins()
-    dists = {
-        point.name: point.dist
-        for point in metadata.entry_points(group=ENTRY_POINT_GROUP)
-        if point.dist is not None
-    }
     found: list[dict[str, Any]] = []
-    for name in loaded.names:
+    for name, known in loaded.loaded.items():
         types = {
-            kind: sorted(one.type_name for one in loaded.types(kind).values() if one.plugin == name)
+            kind: sorted(each.type_name for each in loaded.types(kind).values() if each.plugin == name)
             for kind in HOOKS
         }
-        dist = dists.get(name)
+        built_in = name == "built_in"
         found.append(
             {
                 "name": name,
-                "distribution": dist.name if dist else "",
-                "version": dist.version if dist else "",
+                "distribution": "centralita" if built_in else known.distribution,
+                "version": __version__ if built_in else known.version,
+                "api_version": known.api_version,
                 "types": {kind: names for kind, names in types.items() if names},
+                "deprecations": known.deprecations,
             }
         )
     if as_json:
-        tables.write_json({"plugins": found})
+        tables.write_json({"api_version": API_VERSION, "plugins": found})
         return
     rows = [
-        (one["name"], one["distribution"], one["version"], kind, ", ".join(names))
+        (type_name, kind, one["name"], one["distribution"], one["version"], _api(one))
         for one in found
         for kind, names in (one["types"] or {tables.NOTHING: [tables.NOTHING]}).items()
+        for type_name in names
     ]
     tables.show(
-        ("PLUGIN", "DISTRIBUTION", "VERSION", "KIND", "TYPES"), rows, nothing="no plugin is installed"
+        ("TYPE", "KIND", "PLUGIN", "DISTRIBUTION", "VERSION", "API"), rows, nothing="no plugin is installed"
     )
+    for one in found:
+        for words in one["deprecations"]:
+            tables.put(f"plugin {one['name']}: {words}")
+
+
+def _api(found: dict[str, Any]) -> str:
+    stated = found["api_version"]
+    words = "not stated" if stated is None else str(stated)
+    return f"{words} (deprecated)" if found["deprecations"] else words

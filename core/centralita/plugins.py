@@ -23,7 +23,7 @@ import msgspec
 import pluggy
 from msgspec import Struct
 
-from centralita import built_in, hookspecs, protocols
+from centralita import built_in, compatibility, hookspecs, protocols
 from centralita.config import (
     OWN_MEDIUM,
     ChannelRule,
@@ -79,6 +79,8 @@ class Registration(Struct, frozen=True, kw_only=True):
     config_type: type[Struct]
     build: Build
     plugin: str
+    deprecations: list[str] = msgspec.field(default_factory=list)
+    """What its components, as far as they were built, use that a later API will not have."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -89,17 +91,44 @@ class Prepared(Struct, frozen=True, kw_only=True):
     settings: Struct
 
 
+class Loaded(Struct, frozen=True, kw_only=True):
+    """A plugin that has been loaded: where it is from, and the API version it states (None: none).
+
+    `deprecations` is what it uses that a later version of the API will not have; as far
+    as loading it tells.
+    """
+
+    name: str
+    plugin: object
+    distribution: str = ""
+    version: str = ""
+    api_version: int | None = None
+    deprecations: list[str] = msgspec.field(default_factory=list)
+
+
 class Plugins:
     """What all loaded plugins have registered."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        self.loaded: dict[str, Loaded] = {}
         self.commands: list[Any] = []
         self._types: dict[str, dict[str, Registration]] = {kind: {} for kind in HOOKS}
+
+    @property
+    def names(self) -> list[str]:
+        """The plugins in the order they were loaded."""
+        return list(self.loaded)
 
     def types(self, kind: str) -> Mapping[str, Registration]:
         """The types of one kind, by name."""
         return self._types[kind]
+
+    def deprecations(self) -> list[tuple[str, str]]:
+        """(plugin, words) for all that is used, so far, and that a later version of the API will not have."""
+        built = [one for types in self._types.values() for one in types.values()]
+        said = [(one.name, words) for one in self.loaded.values() for words in one.deprecations]
+        said += [(one.plugin, words) for one in built for words in one.deprecations]
+        return list(dict.fromkeys(said))
 
     def add(self, registration: Registration) -> None:
         """Take in one type. Raises PluginError when it is unusable or its name is taken."""
@@ -144,19 +173,22 @@ def load_plugins(extra: Sequence[object] = (), *, entry_points: bool = True) -> 
     """Load the installed plugins (entry points of group `centralita`) and those given, and call their hooks.
 
     `extra` are modules or objects with `@hookimpl` methods. Raises PluginError for a plugin that can't
-    be imported, an `async def` or misspelt hook, a hook that raises, and a type registered twice.
+    be imported or was built for another version of the API, an `async def` or misspelt hook, a hook that
+    raises, and a type registered twice.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    found: list[tuple[str, object]] = [("built_in", built_in)]
+    found = [Loaded(name="built_in", plugin=built_in, api_version=compatibility.API_VERSION)]
     found += _installed() if entry_points else ()
-    found += [(_name_of(plugin), plugin) for plugin in extra]
+    found += [_given(plugin) for plugin in extra]
     plugins = Plugins()
-    for name, plugin in found:
-        _register(manager, name, plugin)
-    for name, plugin in found:
-        plugins.names.append(name)
-        _call_hooks(manager, name, plugin, plugins)
+    for one in found:
+        with compatibility.collecting(one.deprecations):
+            _register(manager, one.name, one.plugin)
+    for one in found:
+        plugins.loaded[one.name] = one
+        with compatibility.collecting(one.deprecations):
+            _call_hooks(manager, one.name, one.plugin, plugins)
     return plugins
 
 
@@ -171,7 +203,9 @@ def build(prepared: Prepared, context: Context) -> Any:
     component, registration = prepared.component, prepared.registration
     where = f"{component.path} (type {registration.type_name!r} of plugin {registration.plugin!r})"
     try:
-        made: Any = registration.build(prepared.settings, context)
+        with compatibility.collecting(registration.deprecations):
+            made: Any = registration.build(prepared.settings, context)
+            _warn_of_members(made, component.kind)
     except CentralitaError:
         # The component's author has said it: a setting that can't be, a journal that is locked.
         raise
@@ -213,18 +247,44 @@ def resolve_channels(engine: EngineConfig, capabilities: Mapping[str, Capabiliti
     return resolved
 
 
-def _installed() -> Iterator[tuple[str, object]]:
+def _installed() -> Iterator[Loaded]:
     points = sorted(
         metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, point.value)
     )
     for point in points:
+        name, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        where = f"plugin {point.name!r}" + (f" of distribution {name!r}" if name else "")
+        deprecations: list[str] = []
         try:
-            yield point.name, point.load()
+            with compatibility.collecting(deprecations):
+                plugin = point.load()
         except Exception as error:
-            source = f" of distribution {point.dist.name!r}" if point.dist else ""
             raise PluginError(
-                f"plugin {point.name!r}{source}: {point.value} can't be loaded: {type(error).__name__}: {error}"
+                f"{where}: {point.value} can't be loaded: {type(error).__name__}: {error}"
             ) from error
+        api_version = compatibility.stated_version(plugin, f"{where} {version}".rstrip())
+        if api_version is None:
+            deprecations.append(str(compatibility.UNSTATED))
+        elif older := compatibility.deprecated_version(api_version):
+            deprecations.append(str(older))
+        yield Loaded(
+            name=point.name,
+            plugin=plugin,
+            distribution=name,
+            version=version,
+            api_version=api_version,
+            deprecations=deprecations,
+        )
+
+
+def _given(plugin: object) -> Loaded:
+    """A plugin that a program passes. One that states no version grows with its program: no word about it."""
+    name = _name_of(plugin)
+    api_version = compatibility.stated_version(plugin, f"plugin {name!r}")
+    older = compatibility.deprecated_version(api_version) if api_version is not None else None
+    return Loaded(
+        name=name, plugin=plugin, api_version=api_version, deprecations=[str(older)] if older else []
+    )
 
 
 def _name_of(plugin: object) -> str:
@@ -265,6 +325,8 @@ def _check_hook_names(name: str, plugin: object) -> None:
             raise PluginError(
                 f"plugin {name!r}: {attribute} yields; hooks only register, and can't wrap each other"
             )
+        if deprecated := compatibility.DEPRECATED_HOOKS.get(attribute):
+            compatibility.warn(deprecated)
 
 
 def _call_hooks(manager: pluggy.PluginManager, name: str, plugin: object, plugins: Plugins) -> None:
@@ -315,6 +377,12 @@ def _check_registration(registration: Registration, where: str) -> None:
         raise PluginError(f"{where}: {config_type.__name__}.{taken[0]} is a key that the engine reads itself")
     if not callable(make) or inspect.iscoroutinefunction(make):
         raise PluginError(f"{where}: build of {type_name!r} was {make!r}; must be a plain callable")
+
+
+def _warn_of_members(component: object, kind: str) -> None:
+    for (of_kind, member), deprecated in compatibility.DEPRECATED_MEMBERS.items():
+        if of_kind == kind and hasattr(component, member):
+            compatibility.warn(deprecated)
 
 
 def _missing(component: object, protocol: type) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from centralita import __version__, compatibility
 from centralita_cli.main import BUILT_IN, cli
 from tests.cli.conftest import Call
 from tests.cli.daemon import run
@@ -138,7 +139,26 @@ def test_plugin_list_shows_what_each_registers(call: Call) -> None:
     plugins = {one["name"]: one for one in json.loads(call("plugin", "list", "--json").stdout)["plugins"]}
     assert plugins["webchat"]["types"] == {"channels": ["webchat"]}
     assert plugins["http"]["types"] == {"desks": ["websocket"], "front_doors": ["http"]}
-    assert "centralita-webchat" in call("plugin", "list").stdout
+    assert {one["api_version"] for one in plugins.values()} == {1}
+    lines = [line.split() for line in call("plugin", "list").stdout.splitlines()]
+    assert ["webchat", "channels", "webchat", "centralita-webchat", __version__, "1"] in lines
+    assert ["sqlite", "journal", "built_in", "centralita", __version__, "1"] in lines
+
+
+def test_plugin_that_is_deprecated_is_told_by_list_and_check(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        compatibility.DEPRECATED_HOOKS,
+        "register_channels",
+        compatibility.Deprecated(what="hook register_channels", gone_in=2, instead="use another"),
+    )
+    words = "hook register_channels is deprecated and gone in plugin API 2; use another"
+    assert f"plugin webchat: {words}" in call("plugin", "list").stdout.splitlines()
+    (tmp_path / "centralita.toml").write_text('default_queue = "help"\n[queues.help]\n')
+    checked = call("check", "--json")
+    problems = {one["path"]: one for one in json.loads(checked.stdout)["problems"]}
+    assert problems["plugin webchat"] == {"level": "warning", "path": "plugin webchat", "message": words}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from centralita import hookspecs, protocols
+from centralita import compatibility, hookspecs, protocols
 from centralita.journal import Journal
 from centralita.runner import (
     asks,
@@ -122,6 +122,15 @@ def test_limits_in_the_docs_are_those_of_the_code() -> None:
     )
     assert "three in a row" in PLUGINS
     assert supervise.HANGS_MAX == 3
+
+
+def test_version_of_the_api_in_the_docs_is_that_of_the_code() -> None:
+    flat = " ".join(PLUGINS.split())
+    assert f"This is version {compatibility.API_VERSION}." in flat
+    assert f"{compatibility.ATTRIBUTE} = {compatibility.API_VERSION}" in flat
+    assert compatibility.UNSTATED.gone_in == 2
+    assert "from version 2 on it won't be loaded" in flat
+    assert f"`{compatibility.PluginDeprecationWarning.__name__}`" in flat
 
 
 def test_limits_told_to_embedders_are_those_of_the_code() -> None:

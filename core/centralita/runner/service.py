@@ -177,6 +177,7 @@ class Service:
         self._drain_s = drain_s
         self._log = structlog.stdlib.get_logger("centralita")
         self._switchboard = LiveSwitchboard()
+        self._plugins = plugins
         self._builder = Builder(configuration, self._switchboard, self._log)
         self._stop = trio.Event()
         self._quiet = trio.Event()
@@ -223,6 +224,8 @@ class Service:
         )
         self._switchboard.open(house)
         self._builder.build(house, self._prepared)
+        for plugin, words in self._plugins.deprecations():
+            self._log.warning("plugin_deprecated", plugin=plugin, words=words)
         self._configuration = house.configuration
         inbox.resolve = partial(_resolve, house)
         # The shield is outside the nursery, so that a failure inside still reaches everybody.

@@ -8,6 +8,8 @@ See docs/console.md.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pluggy import HookimplMarker
 
 from centralita.hookspecs import PROJECT
@@ -17,7 +19,11 @@ from centralita_console.settings import ConsoleSettings
 
 hookimpl = HookimplMarker(PROJECT)
 
-__all__ = ["Console", "ConsoleSettings", "register_routes"]
+__all__ = ["Console", "ConsoleSettings", "centralita_api", "register_routes"]
+
+
+centralita_api: Final = 1
+"""The plugin API this was built for."""
 
 
 @hookimpl

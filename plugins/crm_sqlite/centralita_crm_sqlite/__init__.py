@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from centralita.hookspecs import hookimpl
 from centralita.protocols import Context, Register
 from centralita_crm_sqlite.crm import Settings, SqliteCrm
 
-__all__ = ["Settings", "SqliteCrm", "register_crms"]
+__all__ = ["Settings", "SqliteCrm", "centralita_api", "register_crms"]
+
+centralita_api: Final = 1
+"""The plugin API this was built for."""
 
 
 def build(settings: Settings, context: Context) -> SqliteCrm:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from centralita.hookspecs import hookimpl
 from centralita.protocols import Register
 from centralita_http.desk import WebSocketDesk
 from centralita_http.door import HttpFrontDoor
 from centralita_http.settings import DeskSettings, HttpSettings
+
+centralita_api: Final = 1
+"""The plugin API this was built for."""
 
 
 @hookimpl

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from centralita.hookspecs import hookimpl
 from centralita.protocols import Context, Register
 from centralita_kpi_prometheus.sink import PrometheusSink, Settings
 
-__all__ = ["PrometheusSink", "Settings", "register_kpi_sinks"]
+__all__ = ["PrometheusSink", "Settings", "centralita_api", "register_kpi_sinks"]
+
+centralita_api: Final = 1
+"""The plugin API this was built for."""
 
 
 def build(settings: Settings, context: Context) -> PrometheusSink:
