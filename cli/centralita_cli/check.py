@@ -57,7 +57,9 @@ def find_problems(path: Path) -> list[Problem]:
     except ConfigurationError as error:
         return [_problem(fault) for fault in error.problems]
     for judge in (
-        lambda: plugins.prepare([*configuration.components, *filter(None, [configuration.journal])]),
+        lambda: plugins.prepare(
+            [*configuration.components, *filter(None, [configuration.journal])], configuration=configuration
+        ),
         lambda: calendars(configuration.hours),
     ):
         try:

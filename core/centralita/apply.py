@@ -211,6 +211,7 @@ def _classified(state: State, event: ContactClassified, at_ns: int) -> None:
 def _self_service_started(state: State, event: SelfServiceStarted, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     contact.bot = event.bot
+    contact.bot_after = contact.messages_n
     contact.deadline_ns = event.deadline_ns
 
 

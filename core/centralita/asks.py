@@ -44,7 +44,7 @@ from centralita.messages import (
     WaitAnnounced,
     WithdrawOffer,
 )
-from centralita.state import Contact, State
+from centralita.state import Contact, Message, State
 
 Asks = list[AnyAsk]
 
@@ -220,7 +220,7 @@ def open_asks(state: State) -> Asks:
         elif contact.phase == "classifying":
             asks.append(FindClassification(contact=contact.id))
         elif contact.phase == "self_service":
-            asks.extend(_open_turn(contact))
+            asks.extend(_open_turns(contact))
         asks.extend(_undelivered(contact))
         for agent, work in contact.works.items():
             if work.state == "offered":
@@ -232,12 +232,34 @@ def open_asks(state: State) -> Asks:
     return asks
 
 
-def _open_turn(contact: Contact) -> Asks:
-    """The bot's turn, unless it has spoken last and waits for the customer."""
-    last = contact.messages[-1] if contact.messages else None
-    if last is not None and last.author != "customer":
-        return []
-    return [TakeBotTurn(contact=contact.id, bot=contact.bot, message=last.number if last else 0)]
+def _open_turns(contact: Contact) -> Asks:
+    """The bot's turns that it has not spoken in: its first, and one for each message of the customer since.
+
+    A customer may write twice before the bot answers once, so the last message does not tell. A turn in
+    which the bot said nothing is asked again.
+    """
+    messages = contact.messages or []
+    taken = max((_turn_of(message, contact.bot) for message in messages), default=-1)
+    turns = [0] if taken < 0 else []
+    turns += [
+        message.number
+        for message in messages
+        if message.author == "customer" and message.number > max(taken, contact.bot_after)
+    ]
+    return [TakeBotTurn(contact=contact.id, bot=contact.bot, message=number) for number in turns]
+
+
+def turn_message_id(bot: str, message: int, index: int) -> str:
+    """The id of the words that a bot says in one turn; said again, they are the same words."""
+    return f"{bot}:{message}:{index}"
+
+
+def _turn_of(message: Message, bot: str) -> int:
+    """Which message of the customer a bot's words answer, 0 for its first words; -1: these are not its words."""
+    if message.author != "bot" or message.author_id != bot:
+        return -1
+    number = message.message_id.removeprefix(f"{bot}:").partition(":")[0]
+    return int(number) if number.isdigit() else -1
 
 
 def _undelivered(contact: Contact) -> Asks:

@@ -58,6 +58,7 @@ def view_of(engine: Engine, contact: Contact, *, messages: bool) -> ContactView:
         disposition=contact.disposition,
         messages=_messages(engine, contact) if messages else (),
         position=engine.lines.ahead(contact, now_ns=engine.now_ns) + 1 if waits else 0,
+        bot_after=contact.bot_after,
     )
 
 

@@ -141,12 +141,21 @@ class Plugins:
             )
         known[registration.type_name] = registration
 
-    def prepare(self, components: Iterable[Component]) -> list[Prepared]:
-        """Decode each component's settings. Raises ConfigurationError with every fault and its TOML path."""
+    def prepare(
+        self, components: Iterable[Component], *, configuration: Configuration | None = None
+    ) -> list[Prepared]:
+        """Decode each component's settings. Raises ConfigurationError with every fault and its TOML path.
+
+        With the whole `configuration`, settings that have a method `problems` also say what of it they
+        don't fit.
+        """
         problems: list[str] = []
         prepared = [
             one for component in components if (one := self._prepare(component, problems)) is not None
         ]
+        if configuration is not None:
+            for one in prepared:
+                problems += _own_problems(one, configuration)
         doors = [one.component.path for one in prepared if one.component.kind == "front_doors"]
         if len(doors) > FRONT_DOORS_MAX:
             problems.append(f"front_doors: {', '.join(doors)}; at most {FRONT_DOORS_MAX} is allowed")
@@ -383,6 +392,20 @@ def _warn_of_members(component: object, kind: str) -> None:
     for (of_kind, member), deprecated in compatibility.DEPRECATED_MEMBERS.items():
         if of_kind == kind and hasattr(component, member):
             compatibility.warn(deprecated)
+
+
+def _own_problems(prepared: Prepared, configuration: Configuration) -> list[str]:
+    """What settings say against themselves and their neighbours, each with its place below the table."""
+    judge = getattr(prepared.settings, "problems", None)
+    if not callable(judge):
+        return []
+    path, plugin = prepared.component.path, prepared.registration.plugin
+    try:
+        return [f"{path}.{problem}" for problem in judge(configuration)]
+    except Exception as error:
+        raise PluginError(
+            f"{path}: plugin {plugin!r} can't judge its settings: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _missing(component: object, protocol: type) -> list[str]:

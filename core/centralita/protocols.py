@@ -311,6 +311,7 @@ class BotTurn(Frozen):
     skills: dict[str, int] | None = None
     attributes: dict[str, str] | None = None
     summary: str = ""
+    priority: int | None = None
 
 
 @runtime_checkable
@@ -320,7 +321,8 @@ class Bot(Component, Protocol):
     async def turn(self, contact: ContactView, message: str | None) -> BotTurn:
         """The bot's answer to the customer's message, or its first words when None.
 
-        All it needs is in the contact's messages; it keeps nothing that a restart would lose.
+        All it needs is in the contact's messages; it keeps nothing that a restart would lose. The customer's
+        end with `message`; when None, with those up to `contact.bot_after`, from before the bot was asked.
         """
         ...
 

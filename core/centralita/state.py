@@ -248,6 +248,7 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     wrap_up_ns: int = 0
     answered: bool = False
     rated: bool = False
+    bot_after: int = 0
 
 
 class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):

@@ -88,6 +88,8 @@ class ContactView(View):
     disposition: str
     messages: tuple[MessageView, ...] = ()
     position: int = 0
+    bot_after: int = 0
+    """The number of the last message before a bot got the contact; each later one of the customer is a turn."""
 
 
 class AgentView(View):

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
+import msgspec
 import structlog
 import trio
 
+from centralita.asks import turn_message_id
 from centralita.engine import Engine
 from centralita.look import contact_view
 from centralita.messages import (
@@ -231,6 +233,7 @@ class AskRunner:
         if view.phase != "self_service":
             return
         bot = self._bots.get(ask.bot)
+        view = _as_of_turn(view, ask.message)
         text = next((message.text for message in view.messages if message.number == ask.message), None)
         try:
             if bot is None:
@@ -257,7 +260,7 @@ class AskRunner:
                 author_id=ask.bot,
                 text=text,
                 # The same turn asked again after a crash says nothing twice.
-                message_id=f"{ask.bot}:{ask.message}:{index}",
+                message_id=turn_message_id(ask.bot, ask.message, index),
             )
             for index, text in enumerate(turn.texts[:BOT_TEXTS_MAX])
         ]
@@ -268,6 +271,7 @@ class AskRunner:
                     resolved=turn.then == "resolved",
                     queue=turn.queue,
                     skills=turn.skills,
+                    priority=turn.priority,
                     attributes=turn.attributes,
                     summary=turn.summary,
                 )
@@ -289,6 +293,14 @@ class AskRunner:
     def _phase(self, contact: int) -> str:
         live = self._engine.state.contacts.get(contact)
         return live.phase if live is not None else ""
+
+
+def _as_of_turn(view: ContactView, message: int) -> ContactView:
+    """The contact without what the customer said after the message that the turn is about: each later
+    message is a turn of its own, whether it came before the bot was asked or not."""
+    last = message or view.bot_after
+    kept = tuple(one for one in view.messages if one.author != "customer" or one.number <= last)
+    return view if len(kept) == len(view.messages) else msgspec.structs.replace(view, messages=kept)
 
 
 def _shares(components: Sequence[Supervised], limit_s: float) -> Iterable[tuple[Supervised, float]]:

@@ -169,7 +169,7 @@ class Service:
         self.stopped = trio.Event()
         self._configuration = configuration
         self._calendars: dict[str, Calendar] = calendars(configuration.hours)
-        self._prepared = plugins.prepare(configuration.components)
+        self._prepared = plugins.prepare(configuration.components, configuration=configuration)
         (self._journal_prepared,) = plugins.prepare([configuration.journal or DEFAULT_JOURNAL])
         self._given_journal = journal
         self._clock = clock
