@@ -230,6 +230,7 @@ class Customer(Person):
             case "ended":
                 self._oriented = True
                 self.outcome, self._chat, self._may_rate = frame["outcome"], frame["chat"], frame["may_rate"]
+                self.rated = frame["score"]
             case "rated":
                 self.rated, self._may_rate = frame["score"], False
             case "error":
@@ -359,16 +360,18 @@ class Agent(Person):
         aloud = [one for one in view["messages"] if not one["internal"]]
         answered = {one["text"] for one in aloud if one["author"] == "agent"}
         lines = [one["text"] for one in aloud if one["author"] == "customer"]
+        first, fresh = lines[0], contact not in self._floor.handed_on
+        # Handed on while there is more to answer: a customer who has every answer may hang up in the second queue.
+        if "#transfer" in first and fresh and f"re: {first}" in answered:
+            agent = self._floor.agents.get(self._colleague)
+            target = {"agent": agent.name} if agent and contact % 2 else {"queue": "second"}
+            await self._do("TransferContact", contact, target=target, note="please go on")
+            return
         for number, line in enumerate(lines):
             if (answer := f"re: {line}") not in answered:
                 await self._do("PostMessage", contact, text=answer, message_id=f"re{contact}/{number}")
                 return
-        first, fresh = lines[0], contact not in self._floor.handed_on
-        if "#transfer" in first and fresh:
-            agent = self._floor.agents.get(self._colleague)
-            target = {"agent": agent.name} if agent and contact % 2 else {"queue": "second"}
-            await self._do("TransferContact", contact, target=target, note="please go on")
-        elif "#consult" in first and fresh:
+        if "#consult" in first and fresh:
             if not view["consultation"]:
                 self._floor.consulting[contact] = self
                 await self._do("StartConsultation", contact, target={"queue": "second"}, note="a question")

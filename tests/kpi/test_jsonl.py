@@ -163,8 +163,9 @@ async def test_rotation_keeps_every_line_and_the_newest_files(tmp_path: Path) ->
 
 
 async def test_crash_between_rotating_and_the_next_line_keeps_the_position(tmp_path: Path) -> None:
-    await feed(sink_in(tmp_path, rotate_bytes=20_000, keep=1000), RECORDS[:300])
+    await feed(sink_in(tmp_path, rotate_bytes=20_000, keep=1000), RECORDS[:120])
     file = tmp_path / "events.jsonl"
+    assert file.stat().st_size, "there must be something to rotate"
     position = await sink_in(tmp_path).position()
     file.rename(tmp_path / f"events-{position:018d}.jsonl")
     sink = sink_in(tmp_path, rotate_bytes=20_000, keep=1000)

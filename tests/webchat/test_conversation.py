@@ -48,7 +48,7 @@ async def test_conversation_goes_from_first_word_to_rating(tmp_path: Path) -> No
         assert house.said(contact) == ["Hola", "Gracias"]
         await house.end(contact)
         ended = await page.wait_for("ended", chat=1)
-        assert ended == {"type": "ended", "chat": 1, "outcome": "served", "may_rate": True}
+        assert ended == {"type": "ended", "chat": 1, "outcome": "served", "may_rate": True, "score": 0}
         await page.put(type="rate", score=5, comment="¡Bien!")
         await page.wait_for("rated", score=5)
         await page.put(type="rate", score=1)

@@ -207,6 +207,20 @@ async def test_message_said_again_after_the_end_is_not_a_new_contact(tmp_path: P
             assert house.switchboard.contacts() == []
 
 
+async def test_page_that_lost_the_line_learns_that_its_rating_was_taken(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        page = Page(house.base)
+        async with page.open():
+            await house.sign_in()
+            await page.send("m1", "hello")
+            await house.end(await house.accept())
+            await page.wait_for("ended", score=0, may_rate=True)
+            await page.put(type="rate", score=4)
+            await page.wait_for("rated", score=4)
+        async with page.open():
+            await page.wait_for("ended", score=4, may_rate=False)
+
+
 async def test_conversation_written_down_before_a_crash_is_admitted_by_the_next_start(tmp_path: Path) -> None:
 
     async with open_house(tmp_path):

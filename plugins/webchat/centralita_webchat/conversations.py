@@ -383,7 +383,8 @@ class Conversations:
             refusal = await self._submit(EndContact(contact=chat.contact, by="customer", reason=reason))
         if refusal is not None:
             self._context.log.info("webchat_contact_was_over", contact=chat.contact, code=refusal.code)
-        await self.ended(session, chat, reason="")
+        view = self._switchboard.contact(chat.contact, messages=False)
+        await self.ended(session, chat, reason=view.outcome if view is not None else "")
 
     def _needs_open(self, session: Session) -> ChatRow:
         chat = session.open_chat

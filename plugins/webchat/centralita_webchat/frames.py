@@ -157,11 +157,15 @@ class TypingFrame(ServerFrame, tag="typing"):
 
 
 class EndedFrame(ServerFrame, tag="ended"):
-    """The conversation is over; `may_rate` when a rating would be taken."""
+    """The conversation is over; `may_rate` when a rating would be taken, `score` when one was (else 0).
+
+    A page whose `rated` was lost with its line learns from `score` that the rating is durable.
+    """
 
     chat: int
     outcome: str
     may_rate: bool
+    score: int
 
 
 class RatedFrame(ServerFrame, tag="rated"):

@@ -91,7 +91,9 @@ class Standing:
 
     def ended_frame(self, chat: ChatRow) -> frames.EndedFrame:
         """How a conversation ended."""
-        return frames.EndedFrame(chat=chat.number, outcome=chat.outcome, may_rate=self.may_rate(chat))
+        return frames.EndedFrame(
+            chat=chat.number, outcome=chat.outcome, may_rate=self.may_rate(chat), score=chat.score
+        )
 
     def may_rate(self, chat: ChatRow) -> bool:
         """Whether a rating would be taken: an agent was there, and none was given."""

@@ -11,6 +11,7 @@ class Panel {
     this.link = false;
     this.failed = new Map(); // message_id → message
     this.noticed = new Set(); // conversations whose end is shown
+    this.thanked = new Set(); // conversations whose rating is thanked for
     this.memory = new Memory(`centralita ${base.href}`);
     this.connection = new Connection(base, this.memory, this.ears());
     this.build(script);
@@ -131,7 +132,7 @@ class Panel {
       state: (frame) => this.stand(frame),
       typing: (frame) => this.log.setTyping(frame.on, this.state.agent_title),
       ended: (frame) => this.ended(frame),
-      rated: (frame) => this.log.notice(this.say.rate_thanks, frame.chat),
+      rated: (frame) => this.thank(frame.chat),
       error: (frame) => this.refused(frame),
     };
   }
@@ -140,6 +141,7 @@ class Panel {
     this.log.clear();
     this.greet();
     this.noticed.clear();
+    this.thanked.clear();
     this.state = { phase: "none", chat: 0 };
   }
 
@@ -184,8 +186,14 @@ class Panel {
     this.cards.close();
     if (!this.noticed.has(frame.chat)) this.log.notice(frame.outcome === "refused" ? this.say.ended_refused : this.say.ended, frame.chat);
     this.noticed.add(frame.chat);
+    if (frame.score) this.thank(frame.chat); // the line broke before we heard that it was taken
     if (frame.may_rate && this.memory.value.skipped !== frame.chat) this.cards.rate(frame.chat);
     this.showStatus();
+  }
+
+  thank(chat) {
+    if (!this.thanked.has(chat)) this.log.notice(this.say.rate_thanks, chat);
+    this.thanked.add(chat);
   }
 
   refused(frame) {
