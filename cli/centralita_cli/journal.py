@@ -19,6 +19,7 @@ from centralita.journal import SqliteJournalConfig, Verification, backup, compac
 from centralita.journal.archive import Archive
 from centralita.journal.snapshots import SnapshotFiles
 from centralita.plugins import data_folder
+from centralita.recovery import Replay, replay
 from centralita_cli import tables as output
 from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
 from centralita_cli.options import config_option, json_option, loaded
@@ -61,16 +62,27 @@ def info(file: Path | None, config_path: Path | None, as_json: bool) -> None:
 
 @journal.command("verify")
 @file_argument
+@click.option(
+    "--replay/--no-replay",
+    "replaying",
+    default=True,
+    show_default=True,
+    help="Apply all records again and compare the state with each hash and snapshot.",
+)
 @config_option
 @json_option
 @click.pass_context
-def verify_file(ctx: click.Context, file: Path | None, config_path: Path | None, as_json: bool) -> None:
-    """Read everything and check it: structure, checksums, numbers, times, snapshots. Ends with 1 on damage."""
+def verify_file(
+    ctx: click.Context, file: Path | None, replaying: bool, config_path: Path | None, as_json: bool
+) -> None:
+    """Read everything and check it: structure, checksums, numbers, times, snapshots, states. Ends with 1 on
+    damage."""
     path, _ = _journal_file(file, config_path)
     with failing_as(ProblemFound):
         found = verify(path)
-    _tell(found, as_json)
-    ctx.exit(PROBLEM if found.problems else OK)
+        replayed = replay(path) if replaying and not found.problems else None
+    _tell(found, as_json, replayed)
+    ctx.exit(PROBLEM if found.problems or (replayed and replayed.problems) else OK)
 
 
 @journal.command("export")
@@ -184,10 +196,12 @@ def _info(path: Path, settings: SqliteJournalConfig) -> dict[str, Any]:
     }
 
 
-def _tell(found: Verification, as_json: bool) -> None:
+def _tell(found: Verification, as_json: bool, replayed: Replay | None = None) -> None:
     if as_json:
-        output.write_json(msgspec.to_builtins(found))
+        shown = msgspec.to_builtins(found)
+        output.write_json({**shown, "replay": msgspec.to_builtins(replayed)})
         return
+    problems = found.problems + (replayed.problems if replayed is not None else ())
     facts = {
         "file": found.path,
         "records": f"{found.records}, {found.first_seq} to {found.last_seq}" if found.records else "none yet",
@@ -195,7 +209,15 @@ def _tell(found: Verification, as_json: bool) -> None:
         "size": f"{found.payload_bytes:,} bytes",
         "last record": f"{output.age(found.last_at_ns)} ago" if found.last_at_ns else output.NOTHING,
         "snapshots after record": ", ".join(map(str, found.snapshots)) or output.NOTHING,
-        "found": "whole" if not found.problems else f"{len(found.problems)} problems",
+        **({"replayed": _replayed(replayed)} if replayed is not None else {}),
+        "found": "whole" if not problems else f"{len(problems)} problems",
     }
-    output.put(output.facts(facts.items()), *(f"damaged: {problem}" for problem in found.problems))
+    output.put(output.facts(facts.items()), *(f"damaged: {problem}" for problem in problems))
     sys.stdout.flush()
+
+
+def _replayed(done: Replay) -> str:
+    text = f"{done.replayed} records; the state was compared with {done.hashes} hashes, {done.snapshots} snapshots"
+    if others := done.hashes_of_others + done.snapshots_of_others:
+        text += f"; {others} of another version's form can't be compared"
+    return text

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from centralita.config import ns
 from centralita.errors import InvalidTransition
 from centralita.messages import (
@@ -548,8 +550,11 @@ def _callback_postponed(state: State, event: CallbackPostponed, at_ns: int) -> N
 
 
 def _rated(state: State, event: ContactRated, at_ns: int) -> None:
-    rated = state.contacts.get(event.contact) or state.ended[event.contact]
-    rated.rated = True
+    contact = state.contacts.get(event.contact)
+    if contact is not None:
+        contact.rated = True
+    else:  # replaced, not changed: a capture may hold the one there was
+        state.ended[event.contact] = replace(state.ended[event.contact], rated=True)
 
 
 def _choose(agent: Agent, status: Status) -> None:

@@ -14,14 +14,16 @@ Deciding and applying are apart: `Engine.restore` applies journalled events and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 import msgspec
 
 from centralita.apply import APPLY
 from centralita.asks import ASKS, open_asks
-from centralita.errors import JournalCorrupt
+from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, rebuild_indexes
+from centralita.errors import JournalCorrupt, StateDiffers
 from centralita.follow import FOLLOW
 from centralita.lines import Core, Lines
 from centralita.messages import AnyAsk, AnyCommand, AnyEvent, ContactOffered, Record, Refusal, RingPassed
@@ -43,16 +45,6 @@ class Step(msgspec.Struct, gc=False):
     seq: int
 
 
-class _Snapshot(msgspec.Struct, array_like=True):
-    schema: int
-    seq: int
-    now_ns: int
-    state: State
-
-
-SNAPSHOT_SCHEMA: Final = 1
-
-
 class Engine:
     """One domain's routing: state, decisions, deadlines. Not thread-safe; drive it from one place."""
 
@@ -63,6 +55,7 @@ class Engine:
         self.now_ns = 0
         self._events: list[AnyEvent] = []
         self._asks: list[AnyAsk] = []
+        self._capture: Capture | None = None
 
     def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
         """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
@@ -90,6 +83,8 @@ class Engine:
         """For stages: make an event true, now."""
         ask, apply, follow = _EFFECTS[type(event)]
         state, now_ns = self.state, self.now_ns
+        if self._capture is not None:
+            self._capture.before(event)
         if ask is not None:
             ask(state, event, self._asks)
         apply(state, event, now_ns)
@@ -112,17 +107,42 @@ class Engine:
         return open_asks(self.state)
 
     def snapshot(self) -> bytes:
-        """The whole state, from which `restore` goes on."""
+        """The whole state, from which `restore` goes on; all at once."""
+        return self._new_capture().finish()
+
+    def state_hash(self) -> bytes:
+        """The hash of the whole state, as a capture after the same record has it."""
+        capture = self._new_capture()
+        capture.finish()
+        return capture.digest
+
+    def begin_capture(self) -> Capture:
+        """Begin to write down the state as it is now; `step` it between commands, then `end_capture`."""
+        self._capture = self._new_capture()
+        return self._capture
+
+    def end_capture(self) -> None:
+        """Let go of the capture, whole or not."""
+        self._capture = None
+
+    def _new_capture(self) -> Capture:
         self.lines.store_keys()
-        return _ENCODER.encode(
-            _Snapshot(schema=SNAPSHOT_SCHEMA, seq=self.seq, now_ns=self.now_ns, state=self.state)
-        )
+        return Capture(self.state, seq=self.seq, now_ns=self.now_ns)
 
     @classmethod
-    def restore(cls, snapshot: bytes | None, records: Iterable[Record], *, core: Core = "native") -> Engine:
+    def restore(
+        cls,
+        snapshot: bytes | None,
+        records: Iterable[Record],
+        *,
+        core: Core = "native",
+        hashes: Mapping[int, bytes] = MappingProxyType({}),
+    ) -> Self:
         """The engine as it was after the last of `records`, which follow the snapshot.
 
-        Raises JournalCorrupt when the snapshot can't be read or a record does not follow.
+        `hashes` are those of the state that were taken while it lived, by the record after which, in
+        this version's form. Raises JournalCorrupt when the snapshot can't be read or a record does not
+        follow, StateDiffers when the state is not what a hash says it was.
         """
         engine = cls(core=core)
         if snapshot is not None:
@@ -130,15 +150,30 @@ class Engine:
                 stored = _DECODER.decode(snapshot)
             except msgspec.MsgspecError as error:
                 raise JournalCorrupt(f"the snapshot can't be read: {error}") from error
-            if stored.schema != SNAPSHOT_SCHEMA:
-                raise JournalCorrupt(f"the snapshot's schema was {stored.schema}; known: {SNAPSHOT_SCHEMA}")
+            if not 1 <= stored.schema <= SNAPSHOT_SCHEMA:
+                raise JournalCorrupt(
+                    f"the snapshot's schema was {stored.schema}; this version reads 1 to {SNAPSHOT_SCHEMA}"
+                )
             engine.state, engine.seq, engine.now_ns = stored.state, stored.seq, stored.now_ns
+            if stored.schema > 1:
+                rebuild_indexes(engine.state)
             engine.lines = Lines(engine.state, core)
             engine.lines.rebuild()
+        engine.check_hash(hashes)
         for record in records:
             engine.reapply(record)
+            if record.seq in hashes:
+                engine.check_hash(hashes)
         engine.lines.changed = False  # what could be matched was, before the engine stopped
         return engine
+
+    def check_hash(self, hashes: Mapping[int, bytes]) -> None:
+        """Raise StateDiffers when a hash was taken after this record and the state has another."""
+        taken = hashes.get(self.seq)
+        if taken is not None and taken != self.state_hash():
+            raise StateDiffers(
+                f"the state recovered after record {self.seq} is not the one that lived: its hash differs"
+            )
 
     def reapply(self, record: Record) -> None:
         """Apply one journalled record: its events become true, nothing is decided or asked."""
@@ -161,8 +196,7 @@ class Engine:
 _EFFECTS: Final = {kind: (ASKS.get(kind), apply, FOLLOW.get(kind)) for kind, apply in APPLY.items()}
 """What an event does, by its type: the ask that follows, the state's change, the lines' move."""
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(_Snapshot)
+_DECODER: Final = msgspec.msgpack.Decoder(Snapshot)
 
 Decide = Callable[[Any, Any], Refusal | int | None]
 """A stage's decision: None, the contact it is about, or why not."""

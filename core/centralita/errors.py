@@ -31,6 +31,10 @@ class JournalCorrupt(JournalError):
     """A record's bytes are not what was written; says which."""
 
 
+class StateDiffers(JournalCorrupt):
+    """The records are as they were written, but the state they lead to is not the one that lived."""
+
+
 class Fenced(JournalError):
     """Somebody else has appended since: this writer is no longer the one."""
 

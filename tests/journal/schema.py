@@ -20,16 +20,19 @@ from typing import Any, Final, get_args
 import msgspec
 
 from centralita import messages as m
+from centralita.capture import SNAPSHOT_SCHEMA, state_form
 from centralita.config import Agent, ChannelRule, EngineConfig, Limits, Overflow, Queue, Ring
 from centralita.engine import _DECODER, Engine
-from centralita.journal import SCHEMA, Encoder, SqliteJournal, SqliteJournalConfig, export
+from centralita.journal import SCHEMA, Encoder, SqliteJournal, SqliteJournalConfig, StateHash, export
+from centralita.journal.codec import pack_state_hash
 from centralita.look import agent_view, contact_view
 from centralita.messages import AnyCommand, AnyEvent, Record, Tick
 
 DATA: Final = Path(__file__).parent / "data"
 LISTING: Final = DATA / f"schema_{SCHEMA}.json"
 TYPES: Final = f"schema_{SCHEMA}_types"
-LIFE: Final = f"schema_{SCHEMA}_life"
+LIFE: Final = f"schema_{SCHEMA}_life_{SNAPSHOT_SCHEMA}"
+"""A life with a snapshot in the present form; those of older forms stay in `data/` as they were written."""
 T0: Final = 1_790_000_000_000_000_000
 S: Final = 1_000_000_000
 
@@ -254,12 +257,20 @@ def extends(newer: Any, older: Any) -> bool:
 # Writing them down -----------------------------------------------------------------------------------
 
 
-def _write(name: str, made: list[Record], snapshots: dict[int, bytes]) -> None:
+def _write(
+    name: str, made: list[Record], snapshots: dict[int, bytes], hashes: dict[int, bytes] | None = None
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = SqliteJournalConfig(path=f"{name}.sqlite")
         journal = SqliteJournal(Path(folder), config)
         for first in range(0, len(made), 10):
-            batch = Encoder().encode(made[first : first + 10], after_seq=first, after_ns=0)
+            some = made[first : first + 10]
+            known = [seq for seq in hashes or {} if first - 10 < seq <= first]
+            state_hash = b""
+            if hashes and known:
+                taken = StateHash(seq=known[-1], form=state_form(), digest=hashes[known[-1]])
+                state_hash = pack_state_hash(taken)
+            batch = Encoder().encode(some, after_seq=first, after_ns=0, state_hash=state_hash)
             journal.append(batch, expected_seq=first)
         for seq, state in snapshots.items():
             journal.save_snapshot(seq, state)
@@ -280,7 +291,8 @@ def main() -> None:
     LISTING.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     _write(TYPES, one_of_each(), {})
     engine, made, middle, middle_seq = live()
-    _write(LIFE, made, {middle_seq: middle})
+    at_ten = Engine.restore(None, made[:10]).state_hash()
+    _write(LIFE, made, {middle_seq: middle}, {10: at_ten})
     (DATA / f"{LIFE}.seen.json").write_text(json.dumps(as_seen(engine), indent=1) + "\n", encoding="utf-8")
 
 

@@ -11,9 +11,10 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from centralita import errors
+from centralita import errors, recovery
 from centralita.journal import Journal, SqliteJournalConfig, sqlite, upkeep
 from centralita.journal import snapshots as snapshot_files
+from centralita.runner import keeper
 
 TEXT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
 
@@ -38,17 +39,17 @@ def test_example_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_log_event_is_explained() -> None:
-    modules: tuple[ModuleType, ...] = (sqlite, snapshot_files)
+    modules: tuple[ModuleType, ...] = (sqlite, snapshot_files, keeper)
     source = "".join(inspect.getsource(module) for module in modules)
     logged = set(re.findall(r'log\.\w+\(\s*"(\w+)"', source))
     assert logged == set(re.findall(r"`(journal_\w+)`", TEXT))
 
 
 def test_every_error_and_function_named_exists() -> None:
-    for name in re.findall(r"`(Journal[A-Z]\w+|Fenced)`", TEXT):
+    for name in re.findall(r"`(Journal[A-Z]\w+|Fenced|StateDiffers)`", TEXT):
         assert hasattr(errors, name)
     for name in re.findall(r"`(\w+)\(path", TEXT):
-        assert hasattr(upkeep, name)
+        assert hasattr(upkeep, name) or hasattr(recovery, name)
     assert hasattr(Journal, "append")
 
 

@@ -63,7 +63,7 @@ def test_a_writer_that_expects_another_end_is_fenced(journal: Journal, expected_
     assert seqs(journal) == [1, 2, 3]
 
 
-def test_state_hashes_come_with_the_record_they_follow(journal: Journal) -> None:
+def test_state_hashes_come_with_the_batch_that_carries_them(journal: Journal) -> None:
     fill(journal, 2)
     journal.append(batch(3, 5, state_hash=b"five"), expected_seq=2)
     fill(journal, 1)

@@ -102,7 +102,7 @@ async def test_what_gathers_during_a_commit_is_committed_as_one() -> None:
     assert seqs(journal) == list(range(1, 12))
 
 
-async def test_a_state_hash_stays_with_its_record() -> None:
+async def test_a_state_hash_ends_its_group() -> None:
     journal = GatedJournal()
     writer = JournalWriter(journal)
     async with trio.open_nursery() as nursery:
@@ -185,7 +185,7 @@ async def test_a_failed_commit_ends_everything(failure: Exception) -> None:
             async with trio.open_nursery() as waiting:
                 waiting.start_soon(expect_failure, writer.flush)
                 waiting.start_soon(expect_failure, writer.wait_for_room)
-                waiting.start_soon(expect_failure, partial(writer.save_snapshot, 2, b""))
+                waiting.start_soon(expect_failure, partial(writer.save_snapshot, 2, [b""]))
                 with trio.CancelScope(shield=True):
                     await trio.testing.wait_all_tasks_blocked()
                 waiting.cancel_scope.shield = True
@@ -313,10 +313,10 @@ async def test_snapshot_is_kept_once_its_record_is_durable(tmp_path: Path) -> No
     async with trio.open_nursery() as nursery:
         await nursery.start(writer.run)
         writer.put(records(1, 1000), nothing)
-        await writer.save_snapshot(1000, b"a thousand")
+        await writer.save_snapshot(1000, [b"a thousand"])
         writer.put(records(1001, 1003), nothing)
         with pytest.raises(ValueError, match="a snapshot after record 1004; the last one put is 1003"):
-            await writer.save_snapshot(1004, b"")
+            await writer.save_snapshot(1004, [b""])
         await writer.close()
     snapshot, tail = recover(journal)
     assert snapshot == Snapshot(seq=1000, state=b"a thousand")
@@ -345,7 +345,7 @@ async def test_memory_journal_forgets_what_a_snapshot_covers() -> None:
         await nursery.start(writer.run)
         for first in range(1, 100, 5):
             writer.put(records(first, first + 4), nothing)
-        await writer.save_snapshot(100, b"state")
+        await writer.save_snapshot(100, [b"state"])
         writer.put(records(101, 105), nothing)
         await writer.close()
     assert seqs(journal, 100) == [101, 102, 103, 104, 105]

@@ -6,7 +6,7 @@ keep them, `recover.py` is what a start begins with, `upkeep.py` what an operato
 
 from centralita.journal.codec import SCHEMA, Decoder, Encoder
 from centralita.journal.memory import MemoryJournal, MemoryJournalConfig
-from centralita.journal.protocol import Batch, Journal, Snapshot
+from centralita.journal.protocol import Batch, Journal, Snapshot, StateHash
 from centralita.journal.recover import recover
 from centralita.journal.sqlite import SqliteJournal, SqliteJournalConfig
 from centralita.journal.upkeep import (
@@ -30,6 +30,7 @@ __all__ = [
     "Snapshot",
     "SqliteJournal",
     "SqliteJournalConfig",
+    "StateHash",
     "Verification",
     "backup",
     "compact",

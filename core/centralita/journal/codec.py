@@ -19,13 +19,14 @@ from typing import Final
 import msgspec
 
 from centralita.errors import JournalCorrupt
-from centralita.journal.protocol import Batch
+from centralita.journal.protocol import Batch, StateHash
 from centralita.messages import Record
 
 SCHEMA: Final = 1
 """The version of the bytes. It goes up when an older reader could misread what a newer one writes."""
 
 _NUMBERS: Final = struct.Struct(">QQqI")
+_STATE_HASH: Final = struct.Struct(">Q8s16s")
 
 
 class Encoder:
@@ -86,7 +87,7 @@ class Decoder:
 
 
 def join(batches: Sequence[Batch]) -> Batch:
-    """Consecutive batches as one; only the last may carry a state's hash."""
+    """Consecutive batches as one; only the last may carry a hash of the state."""
     if len(batches) == 1:
         return batches[0]
     first, last = batches[0], batches[-1]
@@ -99,6 +100,19 @@ def join(batches: Sequence[Batch]) -> Batch:
         payload=b"".join(parts),
         state_hash=last.state_hash,
     )
+
+
+def pack_state_hash(taken: StateHash) -> bytes:
+    """A hash of the state as a batch carries it: 32 bytes."""
+    return _STATE_HASH.pack(taken.seq, taken.form, taken.digest)
+
+
+def unpack_state_hash(packed: bytes) -> StateHash:
+    """Back from `pack_state_hash`. Raises JournalCorrupt for what is none."""
+    if len(packed) != _STATE_HASH.size:
+        raise JournalCorrupt(f"a hash of the state has {len(packed)} bytes; must be {_STATE_HASH.size}")
+    seq, form, digest = _STATE_HASH.unpack(packed)
+    return StateHash(seq=seq, form=form, digest=digest)
 
 
 def checksum(batch: Batch) -> int:

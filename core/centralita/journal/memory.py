@@ -20,6 +20,7 @@ class MemoryJournalConfig(Frozen, forbid_unknown_fields=True):
     so many are forgotten once a snapshot covers them; 0 keeps all."""
 
     snapshot_every: int = 0
+    state_hash_every: int = 0
     keep_records: int = 0
 
 
@@ -40,6 +41,11 @@ class MemoryJournal:
     def snapshot_every(self) -> int:
         """After how many records the runner is to save a snapshot; 0: never."""
         return self._config.snapshot_every
+
+    @property
+    def state_hash_every(self) -> int:
+        """After how many records the runner is to take a hash of the state; 0: never."""
+        return self._config.state_hash_every
 
     @property
     def last_seq(self) -> int:
@@ -69,7 +75,7 @@ class MemoryJournal:
             yield records[after_seq + 1 - batch.first_seq :] if batch.first_seq <= after_seq else records
 
     def state_hashes(self, after_seq: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(seq, hash of the state after it) where one was taken."""
+        """(last record, packed StateHash) of the batches that carry one."""
         return ((b.last_seq, b.state_hash) for b in self._since(after_seq) if b.state_hash)
 
     def save_snapshot(self, seq: int, state: bytes) -> None:

@@ -21,8 +21,8 @@ from centralita.structs import Frozen
 class Batch(Frozen, gc=False):
     """Records `first_seq` to `last_seq`, encoded: what is committed as one.
 
-    `payload` is a msgpack array of the records, `at_ns` the time of the last one. `state_hash` is the
-    hash of the engine's state after the last one, or empty: then nobody took it.
+    `payload` is a msgpack array of the records, `at_ns` the time of the last one. `state_hash` is a
+    StateHash that became known when the batch was decided, packed by the codec, or empty.
     """
 
     first_seq: int
@@ -35,6 +35,18 @@ class Batch(Frozen, gc=False):
     def records_n(self) -> int:
         """How many records the payload holds."""
         return self.last_seq - self.first_seq + 1
+
+
+class StateHash(Frozen, gc=False):
+    """The hash of the engine's state after record `seq`, which a later batch carries.
+
+    Taking it goes on beside the deciding, so it is known some records later. `form` (8 bytes) stands for
+    how the version that took it writes a state down: another form's hash can't be compared.
+    """
+
+    seq: int
+    form: bytes
+    digest: bytes
 
 
 class Snapshot(Frozen, gc=False):
@@ -56,6 +68,12 @@ class Journal(Protocol):
     @property
     def snapshot_every(self) -> int:
         """After how many records the runner is to save a snapshot; 0: never."""
+        ...
+
+    @property
+    def state_hash_every(self) -> int:
+        """After how many records the runner is to take a hash of the state, which recovery checks; 0:
+        none is taken and none is checked."""
         ...
 
     @property
@@ -87,7 +105,7 @@ class Journal(Protocol):
         ...
 
     def state_hashes(self, after_seq: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(seq, hash of the state after it) for every batch after `after_seq` that carries one."""
+        """(last record, packed StateHash) of every batch after `after_seq` that carries one."""
         ...
 
     def save_snapshot(self, seq: int, state: bytes) -> None:

@@ -54,13 +54,15 @@ class SqliteJournalConfig(Frozen, forbid_unknown_fields=True):
     `path` and `archive` are relative to the journal's data folder. `synchronous`: "full" loses nothing
     acknowledged when the power goes; "normal" may lose the last moments then (never when only the
     process dies) and is quicker. `snapshot_every` counts records; 0 takes none, and then nothing is
-    retired. Records older than `keep_days`, by the journal's own time, move to `archive` once two
+    retired. `state_hash_every` counts records too (at least half as many as contacts are live lie between two);
+    with 0 no hash of the state is taken, and none is checked at the start. Records older than `keep_days`, by the journal's own time, move to `archive` once two
     snapshots are newer; None keeps all in the journal; an empty `archive` drops them for good.
     """
 
     path: Annotated[str, Meta(min_length=1)] = "journal.sqlite"
     synchronous: Literal["full", "normal"] = "full"
     snapshot_every: Annotated[int, Meta(ge=0)] = 200_000
+    state_hash_every: Annotated[int, Meta(ge=0)] = 10_000
     keep_days: Annotated[float, Meta(ge=0, le=36_500)] | None = 30
     archive: str = "archive"
 
@@ -99,6 +101,11 @@ class SqliteJournal:
     def snapshot_every(self) -> int:
         """After how many records the runner is to save a snapshot; 0: never."""
         return self._config.snapshot_every
+
+    @property
+    def state_hash_every(self) -> int:
+        """After how many records the runner is to take a hash of the state; 0: never."""
+        return self._config.state_hash_every
 
     @property
     def last_seq(self) -> int:
@@ -159,7 +166,12 @@ class SqliteJournal:
             yield records
 
     def state_hashes(self, after_seq: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(seq, hash of the state after it) where the runner took one."""
+        """(last record, packed StateHash) of the batches that carry one."""
+        with closing(tables.connect(self.path, write=False)) as connection:
+            if after_seq + 1 >= tables.bounds(connection)[0]:
+                found = tables.batches_with_state_hash(connection, after_seq)
+                yield from ((batch.last_seq, batch.state_hash) for batch in found)
+                return
         for batches in self._since(after_seq):
             yield from ((batch.last_seq, batch.state_hash) for batch in batches if batch.state_hash)
 

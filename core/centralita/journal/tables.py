@@ -160,6 +160,21 @@ def slice_after(
     return batches, None
 
 
+def batches_with_state_hash(connection: sqlite3.Connection, after_seq: int = 0) -> list[Batch]:
+    """The batches after `after_seq` that carry a hash of the state, in order. Raises JournalCorrupt.
+
+    The payload stands last in a row, so SQLite reads it only of the rows it gives.
+    """
+    try:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM batches WHERE last_seq > ? AND length(state_hash) > 0 ORDER BY first_seq",
+            (after_seq,),
+        ).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise corrupt(error, "looking for hashes of the state") from error
+    return [batch_of(row) for row in rows]
+
+
 def bounds(connection: sqlite3.Connection) -> tuple[int, int]:
     """(first record kept, last record); (1, 0) when there is none. Reads only the tree's edges."""
     try:

@@ -19,7 +19,7 @@ from centralita.journal import tables
 from centralita.journal.codec import Decoder
 from centralita.journal.snapshots import SnapshotFiles, sync_folder
 from centralita.journal.sqlite import READ_RECORDS_N, SqliteJournal, SqliteJournalConfig
-from centralita.messages import named
+from centralita.messages import Record, named
 from centralita.structs import Frozen
 
 PROBLEMS_MAX: Final = 100
@@ -193,6 +193,24 @@ def compact(path: Path, archive: Path | None, *, keep_days: float = 0) -> Compac
     )
 
 
+def records_of(path: Path) -> tuple[int, Iterator[Record]]:
+    """(first record kept, all records) of a journal's file, for reading only.
+
+    The iterator raises JournalCorrupt at the first damaged record, after everything before it was given.
+    """
+    with closing(_reader(path)) as connection:
+        tables.check_identity(connection, path)
+        first_seq, _ = tables.bounds(connection)
+    return first_seq, (record for records in _batches(path, first_seq - 1) for record in records)
+
+
+def state_hashes_of(path: Path) -> list[bytes]:
+    """The packed hashes of the state that a journal's file carries, oldest first."""
+    with closing(_reader(path)) as connection:
+        tables.check_identity(connection, path)
+        return [batch.state_hash for batch in tables.batches_with_state_hash(connection)]
+
+
 def _reader(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise JournalError(f"{path}: there is no such file")
@@ -238,15 +256,21 @@ def _good_snapshots(path: Path, last_seq: int, problems: list[str]) -> list[int]
 
 
 def _json_lines(path: Path, after_seq: int) -> Iterator[bytes]:
-    decoder, encoder = Decoder(), msgspec.json.Encoder()
+    encoder = msgspec.json.Encoder()
+    for records in _batches(path, after_seq):
+        yield encoder.encode_lines([named(record) for record in records])
+
+
+def _batches(path: Path, after_seq: int) -> Iterator[list[Record]]:
+    """The records after one, a batch at a time; raises what is wrong after everything before it was given."""
+    decoder = Decoder()
     with closing(_reader(path)) as connection:
         tables.check_identity(connection, path)
         after_seq = max(after_seq, tables.bounds(connection)[0] - 1)
         while True:
             batches, damage = tables.slice_after(connection, after_seq, records_n=READ_RECORDS_N)
             for batch in batches:
-                records = (record for record in decoder.decode(batch) if record.seq > after_seq)
-                yield encoder.encode_lines([named(record) for record in records])
+                yield [record for record in decoder.decode(batch) if record.seq > after_seq]
                 after_seq = batch.last_seq
             if damage is not None:
                 raise JournalCorrupt(f"{path}: {damage}") from damage

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+import structlog
 import trio
 
 from centralita.engine import Engine
@@ -27,6 +28,7 @@ from centralita.messages import AnyAsk, AnyCommand, Record, Tick
 from centralita.protocols import Clock, Outcome
 from centralita.runner.clock import trio_deadline
 from centralita.runner.inbox import CommandInbox, Entry
+from centralita.runner.keeper import StateKeeper
 from centralita.runner.writer import JournalWriter
 
 BATCH_COMMANDS_MAX: Final = 512
@@ -53,16 +55,18 @@ class Pump:
         writer: JournalWriter,
         clock: Clock,
         deliver: Callable[[Sequence[Record], Sequence[AnyAsk]], None],
+        log: structlog.stdlib.BoundLogger,
         snapshot_every: int = 0,
+        state_hash_every: int = 0,
     ) -> None:
         self._engine = engine
         self._inbox = inbox
         self._writer = writer
         self._clock = clock
         self._deliver = deliver
-        self._snapshot_every = snapshot_every
-        self.snapshot_seq = engine.seq
-        self._snapshotting = False
+        self._keeper = StateKeeper(
+            engine, writer, log=log, snapshot_every=snapshot_every, state_hash_every=state_hash_every
+        )
         self._idle_ticks = 0
         self._stopping = False
         self._over = False
@@ -74,8 +78,13 @@ class Pump:
         async with trio.open_nursery() as nursery:
             while not (self._stopping and not self._inbox.depth and not self._due()):
                 await self._pump_once(nursery)
-        # Not before a snapshot that was begun has been kept.
+        # Not before a snapshot that was being written has been kept.
         self.stopped.set()
+
+    @property
+    def snapshot_seq(self) -> int:
+        """After which record the last snapshot is that this run has kept; where it began before the first."""
+        return self._keeper.snapshot_seq
 
     async def _pump_once(self, nursery: trio.Nursery) -> None:
         """Decide a batch, or wait until there is one."""
@@ -84,10 +93,9 @@ class Pump:
         due = self._due()
         if entries or due:
             self._decide(entries, tick=due)
-            if self._snapshot_due():
-                self._snapshotting = True
-                nursery.start_soon(self._save_snapshot, self._engine.seq, self._engine.snapshot())
-        elif not self._stopping:
+        if self._keeper.step(nursery):
+            return
+        if not (entries or due or self._stopping):
             await self._inbox.wait_for_work(trio_deadline(self._clock, self._engine.next_deadline_ns()))
 
     def _due(self) -> bool:
@@ -125,7 +133,8 @@ class Pump:
             self._note_tick(changed=bool(records))
         for entry in entries:
             entry.outcomes = [step(command) for command in entry.commands]
-        self._writer.put(records, partial(self._durable, records, asks))
+        state_hash = self._keeper.take_hash() if records else b""
+        self._writer.put(records, partial(self._durable, records, asks), state_hash=state_hash)
 
     def _durable(self, records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
         """Called by the writer, in order, when everything up to here is on the disk."""
@@ -144,14 +153,3 @@ class Pump:
             raise DeadlineStuck(
                 f"a Tick is due at {due_ns} ns, and {self._idle_ticks} in a row changed nothing"
             )
-
-    def _snapshot_due(self) -> bool:
-        every = self._snapshot_every
-        return bool(every) and not self._snapshotting and self._engine.seq - self.snapshot_seq >= every
-
-    async def _save_snapshot(self, seq: int, state: bytes) -> None:
-        try:
-            await self._writer.save_snapshot(seq, state)
-            self.snapshot_seq = seq
-        finally:
-            self._snapshotting = False

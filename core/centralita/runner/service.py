@@ -23,8 +23,8 @@ import trio
 
 from centralita import config as configurations
 from centralita.config import Component, Configuration
-from centralita.errors import ConfigurationError, EngineStopped, PluginError
-from centralita.journal import Journal, recover
+from centralita.errors import ConfigurationError, EngineStopped, JournalError, PluginError
+from centralita.journal import Journal
 from centralita.lines import Core
 from centralita.messages import (
     AnyAsk,
@@ -37,6 +37,7 @@ from centralita.messages import (
 )
 from centralita.plugins import Plugins, build, load_plugins, resolve_channels
 from centralita.protocols import Clock
+from centralita.recovery import restore
 from centralita.runner.asks import AskRunner
 from centralita.runner.building import Builder
 from centralita.runner.channels import ChannelPort
@@ -209,7 +210,7 @@ class Service:
         return journal
 
     async def _run(self, journal: Journal, task_status: trio.TaskStatus[LiveSwitchboard]) -> None:
-        engine = _recovered(journal, self._core)
+        engine = restore(journal, kind=RecentEngine, core=self._core)
         clock = self._clock or self._real_clock(engine)
         inbox = CommandInbox()
         feed = Feed(journal)
@@ -266,7 +267,9 @@ class Service:
             writer=writer,
             clock=house.clock,
             deliver=partial(self._deliver, house),
+            log=self._log,
             snapshot_every=journal.snapshot_every,
+            state_hash_every=journal.state_hash_every,
         )
         nursery.start_soon(pump.run)
         nursery.start_soon(_release_waiting, house, pump)
@@ -406,9 +409,18 @@ class Service:
         await self._end(parts.sinks, following)
         await house.figures.save()
         if house.engine.seq > pump.snapshot_seq:
-            await writer.save_snapshot(house.engine.seq, house.engine.snapshot())
+            await self._last_snapshot(house, writer)
         await writer.close()
         self._log.info("stopped", seq=house.engine.seq, live=len(house.engine.state.contacts))
+
+    async def _last_snapshot(self, house: House, writer: JournalWriter) -> None:
+        """Spare the next start its reading. Without it that start takes longer, and nothing else."""
+        try:
+            await writer.save_snapshot(house.engine.seq, [house.engine.snapshot()])
+        except JournalError as error:
+            if writer.failed:
+                raise
+            self._log.error("journal_snapshot_failed", seq=house.engine.seq, error=str(error))
 
     async def _end(self, part: Part, supervised: Sequence[Supervised]) -> None:
         """End a part. What does not end when cancelled is named, and holds up the end of the process only:
@@ -419,13 +431,6 @@ class Service:
             self._log.warning("components_do_not_end", components=[one.path for one in supervised])
         for one in supervised:
             one.stopped()
-
-
-def _recovered(journal: Journal, core: Core) -> RecentEngine:
-    snapshot, records = recover(journal)
-    engine = RecentEngine.restore(snapshot.state if snapshot is not None else None, records, core=core)
-    assert isinstance(engine, RecentEngine)
-    return engine
 
 
 def _resolve(house: House, command: ApplyConfiguration) -> AnyCommand | Refusal:

@@ -3,7 +3,7 @@
     writer = JournalWriter(journal)
     await nursery.start(writer.run)                    # a failed commit raises out of the nursery
     writer.put(records, on_durable)                    # sync, trio thread; never waits, never blocks
-    writer.put(records, on_durable, state_hash=digest) # the hash of the state after the last record
+    writer.put(records, on_durable, state_hash=packed) # with a hash of the state after an earlier record
     writer.put([], on_durable)                         # nothing to write: called when all before is durable
     await writer.wait_for_room()                       # returns once less than `pending_bytes_max` waits
     await writer.flush()                               # all that was put is durable, its on_durable has run
@@ -87,6 +87,11 @@ class JournalWriter:
         return self._durable_seq
 
     @property
+    def failed(self) -> bool:
+        """Whether a commit has failed, so that `run` ends, or has ended, with the error."""
+        return self._failure is not None
+
+    @property
     def pending_bytes(self) -> int:
         """How much was put and is not durable yet."""
         return self._pending_bytes
@@ -163,8 +168,8 @@ class JournalWriter:
         while self._told_n < due_n:
             await self._park()
 
-    async def save_snapshot(self, seq: int, state: bytes) -> None:
-        """Wait until record `seq` is durable, then keep the snapshot, beside the commits.
+    async def save_snapshot(self, seq: int, state: Sequence[bytes]) -> None:
+        """Wait until record `seq` is durable, then keep the snapshot, given in parts, beside the commits.
 
         Cancelled while writing, the file is finished (or not begun) and used like any other.
         """
@@ -173,10 +178,13 @@ class JournalWriter:
         while self._durable_seq < seq:
             await self._park()
         if self._journal.blocking:
-            await trio.to_thread.run_sync(self._journal.save_snapshot, seq, state)
+            await trio.to_thread.run_sync(self._save_snapshot, seq, state)
         else:
             # Virtual time would run on while a thread is waited for.
-            self._journal.save_snapshot(seq, state)
+            self._save_snapshot(seq, state)
+
+    def _save_snapshot(self, seq: int, state: Sequence[bytes]) -> None:
+        self._journal.save_snapshot(seq, b"".join(state))
 
     async def close(self) -> None:
         """Make durable what was put, and let `run` return. Nothing can be put from now on."""
@@ -252,7 +260,7 @@ class JournalWriter:
     def _gather(self) -> tuple[list[_Put], bool]:
         """Wait for a put, then take all that have gathered; False when the end was among them.
 
-        A state's hash belongs to the last record of a batch, so it ends its group.
+        A batch carries one hash of the state, so a put that has one ends its group.
         """
         put = self._waiting.get()
         if self._gather_s and put is not None:

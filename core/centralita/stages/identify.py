@@ -34,11 +34,10 @@ def time_out(engine: Engine, contact: Contact) -> None:
 
 
 def _conversation(engine: Engine, contact: Contact, command: IdentifyContact) -> int:
-    """The conversation that another live contact of the same customer is in, else 0: its own."""
+    """The conversation that the same customer's oldest other contact is in, else 0: its own."""
     customer = command.customer
     if customer is None:
         return 0
-    for number in engine.state.by_customer.get(customer_key(customer), ()):
-        if number != contact.id:
-            return engine.state.contacts[number].conversation
-    return 0
+    theirs = engine.state.by_customer.get(customer_key(customer), {})
+    oldest = min((number for number in theirs if number != contact.id), default=0)
+    return engine.state.contacts[oldest].conversation if oldest else 0
