@@ -91,3 +91,6 @@ TWO_SKILLS: Final = (0.0043, 0.0001, 0.593, 0.004, 0.425, 0.001)
 """The same ninety agents with two skills each, after Wallace and Whitt, "A Staffing Algorithm for Call Centers
 with Skill-Based Routing", Manufacturing & Service Operations Management 7 (2005): an independent simulation
 whose agents take their own skills in order."""
+
+THREE_SKILLS: Final = (0.0038, 0.0001, 0.488, 0.006, 0.393, 0.001)
+"""The same simulation with three skills each."""
