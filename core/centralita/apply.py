@@ -181,7 +181,8 @@ def _deadline_set(state: State, event: Any, at_ns: int) -> None:
 
 def _identified(state: State, event: ContactIdentified, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
-    contact.deadline_ns = 0
+    if contact.phase == "identifying":  # a later answer ends no other wait
+        contact.deadline_ns = 0
     if event.customer is not None:
         if contact.customer is not None:
             _forget_customer(state, contact)

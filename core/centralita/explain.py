@@ -85,7 +85,9 @@ def _wanted(engine: Engine, contact: Contact) -> dict[str, int]:
     """What the contact requires now, after the rings it has passed."""
     if not contact.rung or not contact.queue:
         return dict(contact.skills)
-    return rings_of(engine.state.rules(contact.queue), contact.skills)[contact.rung - 1][1]
+    # The rules may have lost rings since the contact passed them.
+    passed = rings_of(engine.state.rules(contact.queue), contact.skills)[: contact.rung]
+    return passed[-1][1] if passed else dict(contact.skills)
 
 
 def _next_ring_ns(engine: Engine, contact: Contact) -> int:

@@ -77,6 +77,11 @@ def _stage_over(lines: Lines, event: Any, now_ns: int) -> None:
     lines.timers.cancel(STAGE, event.contact)
 
 
+def _identified(lines: Lines, event: ContactIdentified, now_ns: int) -> None:
+    if not lines.state.contacts[event.contact].deadline_ns:
+        lines.timers.cancel(STAGE, event.contact)
+
+
 def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
     lines.timers.schedule(STAGE, event.contact, lines.state.contacts[event.contact].deadline_ns)
 
@@ -112,14 +117,17 @@ def _returned(lines: Lines, event: ContactReturned, now_ns: int) -> None:
 
 
 def _offered(lines: Lines, event: ContactOffered, now_ns: int) -> None:
-    lines.timers.schedule(WORK, event.contact, event.expires_ns)
+    works = lines.state.contacts[event.contact].works
+    # Somebody may still be wrapping up an earlier part of it.
+    at_ns = event.expires_ns if len(works) == 1 else earliest_work_ns(lines.state.contacts[event.contact])
+    lines.timers.schedule(WORK, event.contact, at_ns)
 
 
 def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
     number, timers = event.contact, lines.timers
     lines.queue.accept(number, lines.state.agents[event.agent].number, now_ns=now_ns)
-    timers.schedule(WORK, number, event.connect_by_ns)
     contact = lines.state.contacts[number]
+    timers.schedule(WORK, number, earliest_work_ns(contact))
     if contact.deadline_ns:
         timers.cancel(STAGE, number)
     if contact.announce_at_ns:
@@ -273,7 +281,7 @@ def _configured(lines: Lines, event: ConfigurationApplied, now_ns: int) -> None:
 
 FOLLOW: Final[dict[type, Callable[[Lines, Any, int], None]]] = {
     IdentificationStarted: _stage,
-    ContactIdentified: _stage_over,
+    ContactIdentified: _identified,
     ClassificationStarted: _stage,
     ContactClassified: _stage_over,
     SelfServiceStarted: _stage,

@@ -269,6 +269,12 @@ class Lines:
             requirement, ladder = self.requirement({}, contact.medium), -1
             order = self.queue.order(("longest_idle",))
         number, rung = contact.id, contact.rung
+        if rung:
+            # The rules may have lost rings that the contact has passed: then it has passed those there are.
+            rings = rings_of(self.state.rules(contact.queue), contact.skills)[:rung]
+            rung = len(rings)
+            if rings:
+                requirement = self.requirement(rings[-1][1], contact.medium)
         self.known.add(number)
         self.changed = True
         if waiting and not (rung or contact.excluded or contact.prefer_agent):
@@ -283,9 +289,6 @@ class Lines:
                 ladder=ladder,
             )
             return
-        if rung:
-            ring = rings_of(self.state.rules(contact.queue), contact.skills)[contact.rung - 1]
-            requirement = self.requirement(ring[1], contact.medium)
         if contact.answered and not waiting:
             ladder, rung = -1, 0  # rings are over with the wait
         excluded: tuple[int, ...] = ()

@@ -65,7 +65,7 @@ def join(
         credit_ns += now_ns - contact.arrived_ns
     elif contact.wait_from_ns:
         credit_ns += now_ns - contact.wait_from_ns
-    on_the_line = contact.answered or not contact.callback_handle
+    on_the_line = not contact.due_ns and (contact.answered or not contact.callback_handle)
     announces = on_the_line and terms.announce_every_ns > 0
     preferred, until_ns = agent, 0
     if agent:
