@@ -1,5 +1,7 @@
 // The whole widget on the page: launcher, panel, status, and what each of the channel's frames shows.
 
+const UNKNOWN = { phase: "none", chat: 0 }; // where the conversation stands, before the channel has said so
+
 class Panel {
   constructor(settings, base, script) {
     this.settings = settings;
@@ -7,7 +9,7 @@ class Panel {
     this.language = pickLanguage(script, settings);
     this.say = WORDS[this.language];
     this.unread = 0;
-    this.state = { phase: "none", chat: 0 };
+    this.state = UNKNOWN;
     this.link = false;
     this.failed = new Map(); // message_id → message
     this.noticed = new Set(); // conversations whose end is shown
@@ -142,7 +144,7 @@ class Panel {
     this.greet();
     this.noticed.clear();
     this.thanked.clear();
-    this.state = { phase: "none", chat: 0 };
+    this.state = UNKNOWN;
   }
 
   linked() {
@@ -171,7 +173,9 @@ class Panel {
   stand(frame) {
     const before = this.state;
     this.state = frame;
-    if (frame.phase === "connected" && before.phase !== "connected" && before.phase !== "held" && before.chat === frame.chat && before.chat) {
+    const were = before.chat === frame.chat && (before.phase === "connected" || before.phase === "held");
+    // What the first frame says of an agent is where we are, not news.
+    if (frame.phase === "connected" && !were && before !== UNKNOWN) {
       this.log.notice(this.say.arrived(frame.agent_title), frame.chat);
       if (this.panel.hidden) this.count(this.unread + 1);
     }
