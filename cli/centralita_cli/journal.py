@@ -44,7 +44,7 @@ def journal() -> None:
 @json_option
 def info(file: Path | None, config_path: Path | None, as_json: bool) -> None:
     """Show what the journal holds, without reading it through."""
-    path, settings = _journal_file(file, config_path)
+    path, settings = journal_file(file, config_path)
     with failing_as(ProblemFound):
         found = _info(path, settings)
     if as_json:
@@ -77,7 +77,7 @@ def verify_file(
 ) -> None:
     """Read everything and check it: structure, checksums, numbers, times, snapshots, states. Ends with 1 on
     damage."""
-    path, _ = _journal_file(file, config_path)
+    path, _ = journal_file(file, config_path)
     with failing_as(ProblemFound):
         found = verify(path)
         replayed = replay(path) if replaying and not found.problems else None
@@ -99,7 +99,7 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
 
     What customers wrote is among them: treat the lines as you treat the journal.
     """
-    path, _ = _journal_file(file, config_path)
+    path, _ = journal_file(file, config_path)
     with failing_as(ProblemFound):
         for lines in export(path, after_seq=after_seq):
             to.write(lines)
@@ -113,7 +113,7 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
 @json_option
 def back_up(to: Path, file: Path | None, config_path: Path | None, as_json: bool) -> None:
     """Copy the journal as it is now to the new file TO and verify the copy. The daemon may go on."""
-    path, _ = _journal_file(file, config_path)
+    path, _ = journal_file(file, config_path)
     with failing_as(ProblemFound):
         found = backup(path, to)
     _tell(found, as_json)
@@ -137,7 +137,7 @@ def compact_file(
     as_json: bool,
 ) -> None:
     """Move old records into the archive and shrink the file. Stop the daemon first."""
-    path, settings = _journal_file(file, config_path)
+    path, settings = journal_file(file, config_path)
     if drop and archive:
         raise Unusable("--drop and --archive exclude each other")
     if archive is None and not drop:
@@ -160,7 +160,7 @@ def compact_file(
     )
 
 
-def _journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, SqliteJournalConfig]:
+def journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, SqliteJournalConfig]:
     """The journal to work on, and its settings: those of the configuration, or the defaults for a file."""
     if file is not None:
         return file, SqliteJournalConfig()

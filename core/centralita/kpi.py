@@ -96,6 +96,24 @@ class Figures(Fold):
             }
         return result
 
+    def begin_anew(self, at_ns: int) -> None:
+        """Count from a moment on: the counts and trends are gone, who is there and what they do is kept.
+
+        Who waits at that moment counts as offered, and who is live as admitted, so that what ends can be accounted
+        for. What an agent had in hand counts whole when it ends.
+        """
+        memory = self._memory
+        live = self.contacts()["live"]
+        memory.since_ns = memory.at_ns = at_ns
+        memory.consultations_admitted = len(self._live) - live
+        memory.admitted, memory.ended, memory.consultations_ended = live, 0, 0
+        for name, tally in list(self._queues.items()):
+            self._queues[name] = tally.anew()
+        for name, agent in list(self._agents.items()):
+            self._agents[name] = agent.anew(at_ns)
+        memory.minutes, memory.quarters = Memory().minutes, Memory().quarters
+        self._rolls_ns = 0
+
     def snapshot(self) -> bytes:
         """Everything the fold keeps; `restore` goes on from it as if nothing had been."""
         return msgspec.msgpack.encode(self._memory)

@@ -122,6 +122,17 @@ class QueueTally:
         self.short_abandons += waited_ns < self.short_abandon_ns
         self.abandon_waits[bisect_left(_WAIT_BOUNDS_NS, waited_ns)] += 1
 
+    def anew(self) -> QueueTally:
+        """The same queue with nothing counted but who waits now."""
+        return QueueTally(
+            answer_target_ns=self.answer_target_ns,
+            short_abandon_ns=self.short_abandon_ns,
+            offered=len(self.waiting),
+            callbacks_requested=len(self.callbacks_waiting),
+            waiting=self.waiting,
+            callbacks_waiting=self.callbacks_waiting,
+        )
+
     def as_dict(self, now_ns: int) -> dict[str, Any]:
         """The figures of `docs/figures.md`, ready for JSON."""
         handle_ns = self.talk_ns + self.hold_ns + self.wrap_up_ns
@@ -285,6 +296,19 @@ class AgentTally:
         if self.state == BREAK and spent_ns:
             self.break_ns[self.reason] = self.break_ns.get(self.reason, 0) + spent_ns
         self.since_ns = at_ns
+
+    def anew(self, at_ns: int) -> AgentTally:
+        """The same agent in the same state, of which nothing has been counted before a moment."""
+        return AgentTally(
+            state=self.state,
+            since_ns=at_ns,
+            status=self.status,
+            reason=self.reason,
+            lost=self.lost,
+            offered=self.offered,
+            connected=self.connected,
+            wrapping=self.wrapping,
+        )
 
     def as_dict(self, now_ns: int) -> dict[str, Any]:
         """The figures of `docs/figures.md`, the running state counted until now."""
