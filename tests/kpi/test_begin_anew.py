@@ -72,12 +72,12 @@ def test_every_part_accounts_for_whoever_it_counts(seed: int) -> None:
 def test_counts_that_begin_anew_survive_being_put_away() -> None:
     history = History(3)
     history.play(300)
-    figures = Figures()
-    for record in history.records[:100]:
+    figures, half = Figures(), len(history.records) // 2
+    for record in history.records[:half]:
         figures.fold(record)
-    figures.begin_anew(history.records[100].at_ns)
+    figures.begin_anew(history.records[half].at_ns)
     again = Figures.restore(figures.snapshot())
-    for record in history.records[100:]:
+    for record in history.records[half:]:
         figures.fold(record)
         again.fold(record)
     assert again.as_dict() == figures.as_dict()
