@@ -73,7 +73,7 @@ def figures(
     config_path: Path | None,
     as_json: bool,
 ) -> None:
-    """Count the figures again from a journal: any period, any target, every service level by its name.
+    """Count the figures again from a journal, for any period, with every service level by its name.
 
     FILE is the journal of the configuration when not given; of several (the archive's, then the journal) each
     must go on where the one before ended. The daemon may be running.

@@ -42,7 +42,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "fit": "Search the head start that preferred customers had in a recording.",
     },
     "Keep and look after": {
-        "figures": "Count the figures again from a journal: any period, every service level by its name.",
+        "figures": "Count the figures again from a journal, for any period, with every service level by its name.",
         "token": "Make, list and revoke tokens, on this machine's files.",
         "journal": "Verify, export, back up and compact the journal.",
         "plugin": "Show the installed plugins.",
