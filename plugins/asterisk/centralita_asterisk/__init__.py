@@ -1,0 +1,33 @@
+"""Telephone calls through Asterisk: `[channels.NAME] type = "asterisk"` and `[desks.NAME] type = "asterisk"`.
+
+Asterisk keeps the media, Centralita decides. docs/voice.md says what both need to be told.
+"""
+
+from __future__ import annotations
+
+from centralita.hookspecs import hookimpl
+from centralita.protocols import Register
+from centralita_asterisk.channel import AsteriskChannel
+from centralita_asterisk.desk import AsteriskDesk
+from centralita_asterisk.settings import DeskSettings, VoiceSettings
+
+__all__ = [
+    "AsteriskChannel",
+    "AsteriskDesk",
+    "DeskSettings",
+    "VoiceSettings",
+    "register_channels",
+    "register_desks",
+]
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Bring the channel `asterisk`."""
+    register("asterisk", VoiceSettings, AsteriskChannel)
+
+
+@hookimpl
+def register_desks(register: Register) -> None:
+    """Bring the desk `asterisk`: agents who have nothing but a telephone."""
+    register("asterisk", DeskSettings, AsteriskDesk)

@@ -1,0 +1,297 @@
+"""The channel of type `asterisk`: what the engine asks of it, and what the servers tell it.
+
+It passes things on: customers to `incoming.py`, agents' phones to `phones.py`, bringing together to `dialling.py`, who hears
+whom to `rooms.py`. It never waits for a person itself but where the engine's limit says so.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from centralita.errors import ConfigurationError
+from centralita.messages import AnyEvent as EngineEvent
+from centralita.messages import (
+    CallbackRequested,
+    ConsultationEnded,
+    ConsultationStarted,
+    ContactAdmitted,
+    ContactOffered,
+    ContactQueued,
+    ContactReturned,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+)
+from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Signal
+from centralita.views import ContactView
+from centralita_asterisk import ari
+from centralita_asterisk.ari import AnyEvent
+from centralita_asterisk.calls import Call
+from centralita_asterisk.devices import watch_devices
+from centralita_asterisk.dialling import Dialling
+from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.incoming import Incoming
+from centralita_asterisk.phones import Phones
+from centralita_asterisk.reconcile import Reconciliation
+from centralita_asterisk.rooms import arrange, close_room, release_requests, released
+from centralita_asterisk.server import Server
+from centralita_asterisk.settings import VoiceSettings
+from centralita_asterisk.speaking import sounds_of, speak
+
+FIRST_TRY_S: Final = 6.0
+LAST_WORDS_S: Final = 8.0
+"""How long what is being said may go on when the contact ends."""
+
+
+class AsteriskChannel:
+    """One `[channels.NAME] type = "asterisk"`. Implements protocols.Channel."""
+
+    capabilities = Capabilities(medium="voice", hold=True, dial=True, consult=True)
+
+    def __init__(self, settings: VoiceSettings, context: Context) -> None:
+        self._name = context.name
+        exchange = self._exchange = exchange_of(context.switchboard, context.name)
+        exchange.settings, exchange.log, exchange.clock = settings, context.log, context.clock
+        self._phones = Phones(exchange)
+        self._incoming = Incoming(exchange)
+        self._dialling = Dialling(exchange, self._phones)
+        for name, its in settings.servers.items():
+            try:
+                secret = its.secret(context.configuration.folder)
+            except OSError as error:
+                where = f"channels.{context.name}.servers.{name}.password_file"
+                raise ConfigurationError([f"{where}: can't be read: {error}"]) from error
+            exchange.servers[name] = Server(
+                name,
+                its,
+                settings,
+                secret=secret,
+                log=context.log,
+                welcome=self._welcome,
+                on_event=self._event,
+                on_lost=self._lost,
+            )
+
+    async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
+        """Be connected to every server until cancelled. The calls stay: the next life finds them."""
+        exchange = self._exchange
+        try:
+            async with trio.open_nursery() as nursery:
+                exchange.open(inbox, nursery)
+                await nursery.start(self._follow)
+                for server in exchange.servers.values():
+                    nursery.start_soon(server.run)
+                with trio.move_on_after(FIRST_TRY_S):
+                    for server in exchange.servers.values():
+                        await server.tried.wait()
+                task_status.started()
+        finally:
+            exchange.close()
+            for server in exchange.servers.values():
+                server.ready = False
+                server.tried = trio.Event()
+
+    # What the engine asks
+
+    async def send(self, message: Outgoing) -> None:
+        """Say it, if there is a sound for it; what agents write is nothing for a telephone."""
+        call = self._exchange.calls.by_provider.get(message.provider_id)
+        if call is None or message.author == "agent" or message.number <= call.said:
+            return
+        call.said = message.number
+        sounds = sounds_of(message.text, self._exchange.settings.sounds)
+        if sounds:
+            self._exchange.start(self._say, call, sounds)
+
+    async def _say(self, call: Call, sounds: list[str]) -> None:
+        await speak(self._exchange, call, sounds)
+        await arrange(self._exchange, call)
+
+    async def announce(self, announcement: Announcement) -> None:
+        """Tell the place in line."""
+
+    async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool | None:
+        """Bring both together; what must be dialled first is reported later."""
+        rules = self._exchange.switchboard.configuration().engine.queues.get(contact.queue)
+        seconds = rules.connect_s if rules is not None else 30.0
+        if callback_handle and not contact.parent:
+            call = self._exchange.calls.by_contact.get(contact.id)
+            if call is None or not call.up:
+                self._exchange.start(self._dialling.dial, contact, agent, callback_handle, seconds)
+                return None
+        return await self._dialling.join(contact, agent, seconds)
+
+    async def disconnect(self, contact: int, provider_id: str, *, reason: str) -> None:
+        """The contact is over: the agents' phones are let go, and the customer."""
+        exchange = self._exchange
+        view = exchange.view(contact)
+        if view is not None and view.parent:
+            parent = exchange.calls.by_contact.get(view.parent)
+            if parent is not None:
+                parent.colleague = ""
+                await arrange(exchange, parent)
+                await close_room(exchange, parent.server, contact)
+            return
+        call = exchange.calls.by_provider.get(provider_id)
+        if call is None:
+            return
+        if call.dialling is not None:
+            call.dialling.cancel()
+        await close_room(exchange, call.server, contact)
+        if not call.gone.is_set():
+            call.room = ""
+            with trio.move_on_after(LAST_WORDS_S):
+                async with call.voice:
+                    pass
+        exchange.calls.dialled.pop(call.channel, None)
+        await self._incoming.let_go(call)
+
+    async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
+        """Music for the customer, or the agent again."""
+        await self._arrange(contact)
+
+    async def join(self, contact: int, provider_id: str, *, agent: str) -> None:
+        """One more agent in the conversation."""
+        await self._arrange(contact)
+
+    async def part(self, contact: int, provider_id: str, *, agent: str) -> None:
+        """One agent fewer."""
+        await self._arrange(contact)
+
+    async def signal(self, signal: Signal, provider_id: str) -> None:
+        """Nobody types on the telephone."""
+
+    async def _arrange(self, contact: int) -> None:
+        call = self._exchange.calls.by_contact.get(contact)
+        if call is not None:
+            await arrange(self._exchange, call)
+
+    # What the engine tells
+
+    async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
+        exchange = self._exchange
+        async with exchange.switchboard.follow() as batches:
+            task_status.started()
+            async for batch in batches:
+                for record in batch:
+                    for event in record.events:
+                        self._happened(event)
+
+    def _happened(self, event: EngineEvent) -> None:
+        exchange = self._exchange
+        calls = exchange.calls
+        match event:
+            case ContactAdmitted():
+                call = calls.by_provider.get(event.provider_id) if event.channel == self._name else None
+                if call is not None and not call.contact:
+                    calls.is_contact(call, event.contact)
+            case ContactOffered():
+                exchange.start(self._offered, event.contact, event.agent, event.offer, event.expires_ns)
+            case ConsultationStarted():
+                if (call := calls.by_contact.get(event.contact)) is not None:
+                    call.asker = event.agent
+            case ConsultationEnded():
+                if (call := calls.by_contact.get(event.contact)) is not None:
+                    exchange.start(arrange, exchange, call)
+            case (
+                ContactQueued()
+                | ContactReturned()
+                | OfferDeclined()
+                | OfferExpired()
+                | OfferWithdrawn()
+                | CallbackRequested()
+            ):
+                if (call := calls.by_contact.get(event.contact)) is not None:
+                    exchange.start(arrange, exchange, call)
+                elif calls.legs_of(event.contact):
+                    exchange.start(self._let_legs_go, event.contact)
+            case _:
+                pass
+
+    async def _offered(self, contact: int, agent: str, offer: int, expires_ns: int) -> None:
+        """Ring the agent's phone, if the offer is for it and still stands."""
+        exchange = self._exchange
+        view = exchange.view(contact)
+        if view is None or (view.callback_channel or view.channel) != self._name:
+            return
+        sitting = exchange.switchboard.agent(agent)
+        if sitting is None or (exchange.settings.ring == "accept" and sitting.desk not in exchange.desks):
+            return
+        work = next((work for work in view.works if work.agent == agent and work.offer == offer), None)
+        call = self._dialling.call_of(view)
+        if work is None or work.state != "offered" or call is None:
+            return
+        seconds = max(1.0, (expires_ns - exchange.clock.now_ns()) / 1e9)
+        await self._phones.offer(call, view, agent, offer, seconds)
+
+    async def _let_legs_go(self, contact: int) -> None:
+        """Stop phones that ring for a consultation, or for a callback, and should not any more."""
+        exchange = self._exchange
+        view = exchange.view(contact)
+        wanted = (
+            {work.agent for work in view.works if work.state != "wrapping"} if view is not None else set()
+        )
+        for leg in exchange.calls.legs_of(contact):
+            if leg.agent not in wanted:
+                asked = release_requests(leg)
+                released(exchange, leg)
+                await leg.server.batch(asked)
+
+    # What the servers tell
+
+    async def _welcome(self, server: Server) -> None:
+        await Reconciliation(self._exchange, self._incoming, server).run()
+        for view in self._exchange.switchboard.contacts(phase="offered"):
+            for work in view.works:
+                if work.state == "offered":
+                    self._exchange.start(self._offered, view.id, work.agent, work.offer, work.deadline_ns)
+        await watch_devices(self._exchange, server)
+
+    async def _lost(self, server: Server) -> None:
+        await Reconciliation(self._exchange, self._incoming, server).lost()
+
+    def _event(self, server: Server, event: AnyEvent) -> None:
+        exchange = self._exchange
+        calls, start = exchange.calls, exchange.start
+        match event:
+            case ari.StasisStart():
+                self._started(server, event)
+            case ari.StasisEnd() | ari.ChannelDestroyed():
+                id = event.channel.id
+                cause = event.cause if isinstance(event, ari.ChannelDestroyed) else 0
+                if (leg := calls.legs.get(id)) is not None:
+                    # A channel that has not been ours yet only ends once.
+                    if isinstance(event, ari.ChannelDestroyed) or leg.state == "up":
+                        start(self._phones.ended, leg, cause)
+                elif (dialled := calls.dialled.get(id)) is not None:
+                    dialled.gone(cause)
+                elif (call := calls.by_channel.get(id)) is not None and call.up:
+                    start(self._incoming.gone, call)
+            case ari.PlaybackFinished():
+                if (over := exchange.playbacks.get(event.playback.id)) is not None:
+                    over.set()
+            case ari.DeviceStateChanged():
+                exchange.devices[server.name, event.device_state.name] = event.device_state.state
+                exchange.device_changed.unpark_all()
+            case _:
+                pass
+
+    def _started(self, server: Server, event: ari.StasisStart) -> None:
+        exchange = self._exchange
+        calls, channel = exchange.calls, event.channel
+        if (leg := calls.legs.get(channel.id)) is not None:
+            leg.up()
+            exchange.start(self._phones.answered, leg)
+        elif (dialled := calls.dialled.get(channel.id)) is not None:
+            if (call := calls.by_channel.get(channel.id)) is not None:
+                call.up = call.answered = True
+            dialled.up()
+        elif event.args[:1] not in (("leg",), ("customer",)):
+            exchange.start(self._incoming.arrived, server, channel, event.args)
+        else:
+            exchange.start(self._hang_up, server, channel.id)
+
+    async def _hang_up(self, server: Server, channel: str) -> None:
+        await server.ask("DELETE", f"channels/{channel}", known=(404,))

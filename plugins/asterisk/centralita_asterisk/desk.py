@@ -1,0 +1,107 @@
+"""The desk of type `asterisk`: agents who have a telephone and no screen.
+
+The phone is the whole desk. Who is here is told by codes that it dials, or by whether it is registered; an offer
+rings it, which the channel does for all its contacts. What can't be heard is declined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from centralita.errors import ConfigurationError
+from centralita.messages import AgentSignedIn, AnswerOffer, LoseAgent, SignIn
+from centralita.protocols import Context, Inbox, Signal
+from centralita.views import AgentView, ContactView
+from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.phones import Phones
+from centralita_asterisk.settings import DeskSettings
+
+GONE: Final = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
+"""What a device is that can't be rung."""
+
+
+class AsteriskDesk:
+    """One `[desks.NAME] type = "asterisk"`. Implements protocols.Desk."""
+
+    def __init__(self, settings: DeskSettings, context: Context) -> None:
+        channels = {one.name: one.type for one in context.configuration.of_kind("channels")}
+        if channels.get(settings.channel) != "asterisk":
+            known = ", ".join(sorted(name for name, kind in channels.items() if kind == "asterisk")) or "none"
+            raise ConfigurationError(
+                [f"desks.{context.name}.channel was {settings.channel!r}; known of type asterisk: {known}"]
+            )
+        self._settings = settings
+        self._name = context.name
+        self._exchange = exchange_of(context.switchboard, settings.channel)
+        self._exchange.desks[context.name] = settings
+        self._phones = Phones(self._exchange)
+
+    async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
+        """Keep who is here told, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._settings.persistent:
+                await nursery.start(self._keep_lines)
+            if self._settings.sign_in == "registered":
+                nursery.start_soon(self._watch_phones, inbox)
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def _watch_phones(self, inbox: Inbox) -> None:
+        """Sign in whose phone is there, and lose whose phone is not."""
+        exchange = self._exchange
+        present: dict[str, bool] = {}
+        while True:
+            for agent in self._agents():
+                there = self._is_there(agent)
+                if there is None or present.get(agent) == there:
+                    continue
+                present[agent] = there
+                if there:
+                    await inbox.submit(SignIn(agent=agent, desk=self._name))
+                else:
+                    await inbox.submit(LoseAgent(agent=agent, desk=self._name))
+            await exchange.device_changed.park()
+
+    def _agents(self) -> list[str]:
+        known = self._exchange.switchboard.configuration().engine.agents
+        return [agent for agent in self._settings.agents or known if agent in known]
+
+    def _is_there(self, agent: str) -> bool | None:
+        """Whether the agent's phone can be rung anywhere; None while no server has said."""
+        exchange = self._exchange
+        servers = exchange.servers.values()
+        states = [
+            exchange.devices.get((server.name, server.phone(agent))) for server in servers if server.ready
+        ]
+        if any(state is not None and state not in GONE for state in states):
+            return True
+        return False if states or any(server.tried.is_set() for server in servers) else None
+
+    async def _keep_lines(self, *, task_status: trio.TaskStatus[None]) -> None:
+        exchange = self._exchange
+        async with exchange.switchboard.follow() as batches:
+            task_status.started()
+            async for batch in batches:
+                for record in batch:
+                    for event in record.events:
+                        if isinstance(event, AgentSignedIn) and event.desk == self._name:
+                            exchange.start(self._phones.keep, event.agent)
+
+    async def offer(self, agent: str, contact: ContactView, *, offer: int, expires_ns: int) -> None:
+        """A call rings the phone, which the channel sees to; nothing else can be done on a telephone."""
+        if (contact.callback_channel or contact.channel) != self._exchange.name:
+            await self._exchange.submit(
+                AnswerOffer(contact=contact.id, agent=agent, offer=offer, accept=False, reason="not a call")
+            )
+
+    async def withdraw(self, agent: str, contact: int, *, offer: int, reason: str) -> None:
+        """The channel stops the ringing."""
+
+    async def update(self, agent: AgentView, contacts: Sequence[ContactView]) -> None:
+        """There is nothing to show it on."""
+
+    async def signal(self, agent: str, signal: Signal) -> None:
+        """There is nothing to show it on."""

@@ -1,0 +1,127 @@
+"""What the parts of the channel share: its calls, its servers, the engine's ear, and tasks of their own.
+
+The channel and the desk are built apart and meet here: `exchange_of(switchboard, name)` gives both the same one.
+It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import structlog
+import trio
+
+from centralita.errors import EngineStopped
+from centralita.messages import AnyCommand
+from centralita.protocols import Clock, Inbox, Outcome, Switchboard
+from centralita.views import ContactView
+from centralita_asterisk.ari import AriError
+from centralita_asterisk.calls import Call, Calls, Leg, LegId
+from centralita_asterisk.server import Server
+from centralita_asterisk.settings import DeskSettings, VoiceSettings
+
+
+class Exchange:
+    """One channel's inside. `run` of the channel fills in what only a running one has."""
+
+    settings: VoiceSettings
+    log: structlog.stdlib.BoundLogger
+    clock: Clock
+
+    def __init__(self, switchboard: Switchboard, name: str) -> None:
+        self.name = name
+        self.switchboard = switchboard
+        self.calls = Calls()
+        self.servers: dict[str, Server] = {}
+        self.desks: dict[str, DeskSettings] = {}
+        """The desks of telephones at this channel."""
+        self.playbacks: dict[str, trio.Event] = {}
+        self.recordings: dict[str, trio.Event] = {}
+        self.devices: dict[tuple[str, str], str] = {}
+        """What each phone does, by server and device, as the server says it."""
+        self.device_changed = trio.lowlevel.ParkingLot()
+        self._inbox: Inbox | None = None
+        self._nursery: trio.Nursery | None = None
+        self._number = 0
+
+    def open(self, inbox: Inbox, nursery: trio.Nursery) -> None:
+        """The channel runs."""
+        self._inbox, self._nursery = inbox, nursery
+
+    def close(self) -> None:
+        """The channel runs no more. What was known is the servers' to tell again."""
+        self._inbox = self._nursery = None
+        self.calls = Calls()
+        self.playbacks.clear()
+        self.recordings.clear()
+
+    @property
+    def running(self) -> bool:
+        """Whether the channel runs."""
+        return self._inbox is not None
+
+    def next_number(self) -> int:
+        """A number that no channel, playback or recording of any life of ours has had."""
+        self._number = max(self._number + 1, self.clock.now_ns() // 1000)
+        return self._number
+
+    async def submit(self, command: AnyCommand) -> Outcome | None:
+        """Hand in a command; None when the engine takes none any more."""
+        if self._inbox is None:
+            return None
+        try:
+            return await self._inbox.submit(command)
+        except EngineStopped:
+            return None
+
+    def start(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+        """Have something done beside. What Asterisk refuses or fails to answer is logged; what should then be
+        true is brought about by the next look at the call."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._guarded, work, arguments)
+
+    async def _guarded(self, work: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> None:
+        try:
+            await work(*arguments)
+        except AriError as error:
+            self.log.warning("asterisk_request_failed", doing=work.__name__, error=str(error))
+
+    def view(self, contact: int, *, messages: bool = False) -> ContactView | None:
+        """The contact as the engine has it."""
+        return self.switchboard.contact(contact, messages=messages)
+
+    def phase(self, call: Call) -> str:
+        """The phase of the call's contact; empty when there is none or it is over."""
+        view = self.view(call.contact) if call.contact else None
+        return "" if view is None or (view.outcome and view.phase == "ended") else view.phase
+
+    def new_leg(
+        self, server: Server, agent: str, *, contact: int, offer: int = 0, kind: Any = "agent"
+    ) -> Leg:
+        """A leg that is about to be begun, already known."""
+        id = LegId(kind=kind, contact=contact, offer=offer, number=self.next_number(), agent=agent)
+        leg = Leg(id.text(self.settings.app), agent, server, contact=contact, offer=offer)
+        leg.kept = kind == "line"
+        self.calls.add_leg(leg)
+        return leg
+
+    def agent_of_phone(self, server: Server, channel_name: str) -> str:
+        """Whose phone a channel is (`PJSIP/ana-0000001f`); empty when nobody's."""
+        phone = channel_name.rpartition("-")[0]
+        for agent in self.switchboard.configuration().engine.agents:
+            if server.phone(agent) == phone:
+                return agent
+        return ""
+
+
+_EXCHANGES: Final[WeakKeyDictionary[Switchboard, dict[str, Exchange]]] = WeakKeyDictionary()
+
+
+def exchange_of(switchboard: Switchboard, channel: str) -> Exchange:
+    """The inside of the channel of that name in this engine, made by whoever asks first."""
+    exchanges = _EXCHANGES.setdefault(switchboard, {})
+    if channel not in exchanges:
+        exchanges[channel] = Exchange(switchboard, channel)
+    return exchanges[channel]

@@ -1,0 +1,147 @@
+"""A call comes in, waits and leaves: from the first ring to the customer's hanging up.
+
+What the dialplan says of a call are words after the application's name: `Stasis(centralita,queue=sales,language=es)`.
+They are the fields of an admission; `skill.NAME=LEVEL` is a skill, and anything else an attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from centralita.messages import AbandonContact, AdmitContact
+from centralita_asterisk.ari import AriError, Channel, Request
+from centralita_asterisk.calls import Call
+from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.rooms import arrange
+from centralita_asterisk.server import Server
+from centralita_asterisk.speaking import speak
+
+FIELDS: Final = ("queue", "language", "customer_name", "handle", "subject", "preferred_agent")
+SECONDS_MAX: Final = 31_536_000.0
+
+
+def read_words(words: Sequence[str]) -> dict[str, Any]:
+    """The dialplan's words as fields of an admission. What can't be read is left out, and said in `unread`."""
+    fields: dict[str, Any] = {"skills": {}, "attributes": {}}
+    unread: list[str] = []
+    for word in words:
+        key, separator, value = word.partition("=")
+        if not word.strip():
+            continue
+        if not separator:
+            unread.append(word)
+        elif key in FIELDS:
+            fields[key] = value
+        elif key == "priority" and value.lstrip("-").isdigit():
+            fields["priority"] = int(value)
+        elif key.startswith("skill.") and value.isdigit():
+            fields["skills"][key[6:]] = int(value)
+        elif key in ("priority",) or key.startswith("skill."):
+            unread.append(word)
+        else:
+            fields["attributes"][key] = value
+    fields["skills"] = fields["skills"] or None
+    fields["attributes"] = fields["attributes"] or None
+    fields["unread"] = unread
+    return fields
+
+
+class Incoming:
+    """What is done with customers who call."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def arrived(
+        self, server: Server, channel: Channel, words: Sequence[str], *, credit_s: float = 0
+    ) -> None:
+        """A customer's channel is ours: answer it and admit the contact."""
+        exchange, settings = self._exchange, self._exchange.settings
+        provider_id = f"{server.name}/{channel.id}"
+        if provider_id in exchange.calls.by_provider:
+            return
+        call = Call(provider_id, server, channel=channel.id, number=channel.caller.number)
+        call.answered = channel.state == "Up"
+        exchange.calls.add(call)
+        if not call.answered:
+            exchange.start(self._pick_up, call)
+        if settings.greeting_first:
+            await self._greet(call)
+            if call.gone.is_set():
+                exchange.calls.forget(call)
+                return
+        fields = read_words(words)
+        if fields["unread"]:
+            exchange.log.warning("dialplan_words_unread", words=fields["unread"][:5], known=", ".join(FIELDS))
+        del fields["unread"]
+        fields.setdefault("handle", channel.caller.number)
+        fields.setdefault("customer_name", channel.caller.name)
+        outcome = await exchange.submit(
+            AdmitContact(
+                channel=exchange.name,
+                provider_id=provider_id,
+                to=channel.dialplan.exten,
+                credit_s=min(credit_s, SECONDS_MAX) if credit_s else None,
+                **fields,
+            )
+        )
+        if outcome is None:
+            return  # we are going; the next life finds the call where it is
+        if outcome.refusal is not None:
+            exchange.log.warning("call_refused", code=outcome.refusal.code, reason=outcome.refusal.message)
+            await self.let_go(call)
+            return
+        if not call.contact:
+            exchange.calls.is_contact(call, outcome.contact)
+        if call.gone.is_set():
+            await self.left(call)
+            return
+        await arrange(exchange, call)
+        if not settings.greeting_first:
+            await self._greet(call)
+
+    async def _pick_up(self, call: Call) -> None:
+        path = f"channels/{call.channel}"
+        match self._exchange.settings.answer:
+            case "at_once":
+                call.answered = True
+                await call.server.ask("POST", f"{path}/answer", known=(404, 409, 412))
+            case "early_media":
+                await call.server.ask("POST", f"{path}/progress", known=(404, 409, 412))
+            case "with_agent":
+                await call.server.ask("POST", f"{path}/ring", known=(404, 409, 412))
+
+    async def _greet(self, call: Call) -> None:
+        exchange = self._exchange
+        if exchange.settings.greeting and exchange.settings.answer != "with_agent":
+            await speak(exchange, call, exchange.settings.greeting)
+            if call.contact:
+                await arrange(exchange, call)
+
+    async def gone(self, call: Call) -> None:
+        """The customer's channel has ended."""
+        call.up = False
+        call.gone.set()
+        if call.contact:
+            await self.left(call)
+
+    async def left(self, call: Call) -> None:
+        """The customer has hung up, whatever was going on."""
+        exchange = self._exchange
+        outcome = await exchange.submit(AbandonContact(contact=call.contact, reason="hung up"))
+        if outcome is not None and outcome.refusal is not None and outcome.refusal.code == "already":
+            # It has become a callback: nobody is on the line any more, and nobody need be.
+            exchange.calls.forget(call)
+
+    async def let_go(self, call: Call) -> None:
+        """Hang up on the customer."""
+        channel, call.up = call.channel, False
+        call.gone.set()
+        self._exchange.calls.forget(call)
+        if channel:
+            try:
+                await call.server.batch([Request("DELETE", f"channels/{channel}", known=(404,))])
+            except AriError as error:
+                self._exchange.log.warning("hang_up_failed", error=str(error))
+                raise

@@ -1,0 +1,227 @@
+"""After a connection: what the server has and what the engine knows are brought together.
+
+A restart, ours or the server's, may have come between any two steps. Calls that are there go on where they were; customers
+whom the engine does not know are admitted, with the time they have waited as credit; what the engine has and the
+server has not is over. Nothing is left behind, and nobody is hung up on because of a restart.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from centralita.messages import AbandonContact, EndContact, ReconcileChannel
+from centralita.views import ContactView
+from centralita_asterisk.ari import Channel, Request
+from centralita_asterisk.calls import Call, Leg, LegId, read_leg_id
+from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.incoming import Incoming
+from centralita_asterisk.rooms import arrange
+from centralita_asterisk.server import Server
+
+CONTACTS_MAX: Final = 100_000
+_TALKING: Final = ("connected", "held")
+
+
+class _Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    channels: tuple[str, ...] = ()
+
+
+class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    startup_time: str
+
+
+class _Info(msgspec.Struct, frozen=True, kw_only=True):
+    status: _Status
+
+
+class Reconciliation:
+    """One look at one server."""
+
+    def __init__(self, exchange: Exchange, incoming: Incoming, server: Server) -> None:
+        self._exchange = exchange
+        self._incoming = incoming
+        self._server = server
+
+    async def run(self) -> None:
+        """Bring everything together. Raises AriError when the server can't be asked."""
+        exchange, server = self._exchange, self._server
+        # Before the server is asked: whoever comes meanwhile is not thought to have vanished.
+        expected = self._live()
+        info = msgspec.json.decode(await server.ask("GET", "asterisk/info", {"only": "status"}), type=_Info)
+        bridges = msgspec.json.decode(await server.ask("GET", "bridges"), type=list[_Bridge])
+        channels = await server.channels()
+        self._forget_all()
+        rooms = {member: bridge.id for bridge in bridges for member in bridge.channels}
+        prefix = f"{server.app}-room-"
+        server.rooms = {bridge.id for bridge in bridges if bridge.id.startswith(prefix)}
+        ours = [channel for channel in channels if self._is_ours(channel)]
+        strangers = self._adopt(ours, rooms, expected)
+        await self._end_vanished(expected, _ns(info.status.startup_time))
+        for channel, words in strangers:
+            age_s = max(0.0, (exchange.clock.now_ns() - _ns(channel.creationtime)) / 1e9)
+            exchange.start(self._admit, channel, words, age_s)
+        await self._clear(ours)
+        for call in exchange.calls:
+            if call.server is server and call.contact:
+                exchange.start(arrange, exchange, call)
+
+    async def lost(self) -> None:
+        """The server has been away for too long: its calls are over."""
+        self._forget_all()
+        await self._end_vanished(self._live(), self._exchange.clock.now_ns())
+
+    def _live(self) -> dict[int, ContactView]:
+        exchange = self._exchange
+        return {
+            view.id: view
+            for view in exchange.switchboard.contacts(limit=CONTACTS_MAX)
+            if (view.callback_channel or view.channel) == exchange.name and not view.parent
+        }
+
+    def _is_ours(self, channel: Channel) -> bool:
+        app = self._server.app
+        in_app = channel.dialplan.app_name == "Stasis" and channel.dialplan.app_data.split(",")[0] == app
+        return in_app or read_leg_id(app, channel.id) is not None
+
+    def _forget_all(self) -> None:
+        calls, server = self._exchange.calls, self._server
+        for call in calls:
+            if call.server is server:
+                calls.forget(call)
+        for leg in list(calls.legs.values()):
+            if leg.server is server:
+                leg.gone(0)
+                calls.forget_leg(leg)
+        for id, leg in list(calls.dialled.items()):
+            if leg.server is server:
+                leg.gone(0)
+                del calls.dialled[id]
+        server.rooms.clear()
+
+    def _adopt(
+        self, ours: list[Channel], rooms: dict[str, str], expected: dict[int, ContactView]
+    ) -> list[tuple[Channel, list[str]]]:
+        """Know again what we began and whom the engine knows; returns customers whom it does not."""
+        server = self._server
+        by_provider = {view.provider_id: view for view in expected.values()}
+        strangers: list[tuple[Channel, list[str]]] = []
+        for channel in ours:
+            id = read_leg_id(server.app, channel.id)
+            if id is not None:
+                self._adopt_leg(channel, id, rooms, expected)
+                continue
+            words = channel.dialplan.app_data.split(",")[1:]
+            if words[:1] == ["agent"] or channel.name.startswith(("Snoop/", "Recorder/", "Announcer/")):
+                continue
+            provider_id = f"{server.name}/{channel.id}"
+            view = by_provider.get(provider_id)
+            if view is None:
+                strangers.append((channel, words))
+            else:
+                call = Call(provider_id, server, channel=channel.id, number=channel.caller.number)
+                call.answered = channel.state == "Up"
+                self._know(call, view, rooms.get(channel.id, ""))
+        return strangers
+
+    def _adopt_leg(
+        self, channel: Channel, id: LegId, rooms: dict[str, str], expected: dict[int, ContactView]
+    ) -> None:
+        exchange, server = self._exchange, self._server
+        if channel.id.endswith("-far"):
+            return  # the other half of a local channel
+        if id.kind == "customer":
+            view = expected.get(id.contact)
+            if view is not None:
+                call = Call(
+                    view.provider_id, server, channel=channel.id, number=view.callback_handle or view.handle
+                )
+                call.up = call.answered = channel.state == "Up"
+                self._know(call, view, rooms.get(channel.id, ""))
+                if not call.up:
+                    exchange.calls.dialled[channel.id] = Leg(channel.id, "", server, contact=view.id)
+            return
+        if id.kind in ("agent", "line"):
+            leg = Leg(channel.id, id.agent, server, contact=id.contact, offer=id.offer)
+            leg.kept = id.kind == "line"
+            leg.room = rooms.get(channel.id, "")
+            if leg.kept and leg.room.startswith(f"{server.app}-room-"):
+                leg.contact = int(leg.room.rpartition("-")[2])
+            exchange.calls.add_leg(leg)
+            if channel.state == "Up":
+                leg.up()
+
+    def _know(self, call: Call, view: ContactView, room: str) -> None:
+        call.room = room
+        call.said = max((message.number for message in view.messages), default=0)
+        self._exchange.calls.add(call)
+        self._exchange.calls.is_contact(call, view.id)
+
+    async def _admit(self, channel: Channel, words: list[str], age_s: float) -> None:
+        await self._incoming.arrived(self._server, channel, words, credit_s=age_s)
+
+    async def _end_vanished(self, expected: dict[int, ContactView], started_ns: int) -> None:
+        """Tell the engine of customers who are gone, and of agents who are."""
+        exchange, server = self._exchange, self._server
+        alive: list[str] = []
+        for view in expected.values():
+            call = exchange.calls.by_contact.get(view.id)
+            placed = view.direction == "outbound" or bool(view.callback_handle)
+            here = call is not None
+            if not placed and not view.provider_id.startswith(f"{server.name}/"):
+                alive.append(view.provider_id)
+            elif here:
+                alive.append(view.provider_id)
+                await self._agents_gone(view)
+            elif placed:
+                alive.append(view.provider_id)
+                if view.phase in ("connected", "on_hold") and self._all_there():
+                    await exchange.submit(EndContact(contact=view.id, by="channel", reason="lost"))
+            elif started_ns <= view.arrived_ns:
+                # The server has been up all the time, so it was the customer who hung up.
+                await exchange.submit(AbandonContact(contact=view.id, reason="hung up unseen"))
+        await exchange.submit(ReconcileChannel(channel=exchange.name, alive=tuple(alive)))
+
+    def _all_there(self) -> bool:
+        return all(server.ready or server is self._server for server in self._exchange.servers.values())
+
+    async def _agents_gone(self, view: ContactView) -> None:
+        """An agent who hung up while nobody was looking."""
+        calls = self._exchange.calls
+        talking = [work.agent for work in view.works if work.state in _TALKING]
+        gone = [agent for agent in talking if calls.leg(view.id, agent) is None]
+        if talking and len(gone) == len(talking) and not view.consultation:
+            await self._exchange.submit(
+                EndContact(contact=view.id, by="channel", reason="agent hung up unseen")
+            )
+
+    async def _clear(self, ours: list[Channel]) -> None:
+        """Hang up what is for a contact that is over."""
+        exchange, server = self._exchange, self._server
+        asked: list[Request] = []
+        for channel in ours:
+            id = read_leg_id(server.app, channel.id)
+            if id is None or id.kind == "line" or channel.id.endswith("-far"):
+                continue
+            view = exchange.view(id.contact)
+            if view is None or view.phase in ("ended", "wrapping") or id.kind == "ear":
+                asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
+        for room in list(server.rooms):
+            view = exchange.view(int(room.rpartition("-")[2]))
+            if view is None or view.phase in ("ended", "wrapping"):
+                asked.append(Request("DELETE", f"bridges/{room}", known=(404,)))
+                server.rooms.discard(room)
+        await server.batch(asked)
+
+
+def _ns(moment: str) -> int:
+    """Asterisk's `2026-11-29T15:54:10.704+0000` as nanoseconds since the epoch."""
+    for form in ("%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z"):
+        try:
+            return int(datetime.strptime(moment, form).timestamp() * 1e9)
+        except ValueError:
+            continue
+    return 0

@@ -1,0 +1,96 @@
+"""What an operator may say about telephones: the settings of the channel and of the desk of type `asterisk`.
+
+A *sound* is a media URI of Asterisk (`sound:queue-thankyou`, `recording:welcome`, `tone:ring`, `digits:12`); where
+several may stand they are played one after the other. Docs: docs/voice.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+Sound = Annotated[str, Meta(min_length=1, max_length=500)]
+Sounds = tuple[Sound, ...]
+Key = Annotated[str, Meta(pattern=r"^[0-9*#]$")]
+Code = Annotated[str, Meta(pattern=r"^[0-9*#]{1,16}$")]
+PositiveS = Annotated[float, Meta(gt=0, le=86_400)]
+
+AUTO_ANSWER: Final = "Call-Info: <sip:centralita>;answer-after=0"
+
+
+class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Asterisk. `phone` and `dial` replace the channel's own for calls on this server."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://")]
+    """Where its ARI is: `http://127.0.0.1:8088/ari`."""
+    user: str
+    password: str = ""
+    password_file: str = ""
+    phone: str = ""
+    dial: str = ""
+
+    def secret(self, folder: Path) -> str:
+        """The password, from its file if it has one. Raises OSError."""
+        if not self.password_file:
+            return self.password
+        return (folder / self.password_file).read_text(encoding="utf-8").strip()
+
+
+class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[channels.NAME] type = "asterisk"`."""
+
+    servers: Annotated[dict[str, Server], Meta(min_length=1, max_length=100)]
+    app: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,40}$")] = "centralita"
+    """The Stasis application that the dialplan hands calls to; no other program may use it."""
+    phone: str = "PJSIP/{agent}"
+    """How an agent's phone is called, on a server that says nothing else."""
+    phones: dict[str, str] = {}
+    """The same for single agents, by name."""
+    dial: str = "PJSIP/{number}@trunk"
+    """How a number outside is called."""
+    caller_id: str = ""
+    """What who is called from here sees: `Shop <+34900100100>`."""
+
+    dial_s: PositiveS = 40
+    """How long a number outside may ring."""
+
+    ring: Literal["offer", "accept"] = "offer"
+    """Ring the agent's phone with the offer, answering accepts; or once it is accepted at another desk."""
+    auto_answer: bool = False
+    """Ask the phone to answer by itself when the agent has accepted elsewhere."""
+    auto_answer_header: Annotated[str, Meta(pattern=r"^[A-Za-z-]+: .+$")] = AUTO_ANSWER
+
+    answer: Literal["at_once", "early_media", "with_agent"] = "at_once"
+    """Answer a call as it comes; let it hear music before it is answered; or let it ring until an agent is there."""
+    greeting: Sounds = ()
+    greeting_first: bool = False
+    """Only when the greeting is over is the call a contact: for words that must be heard."""
+    music: str = "default"
+    """The class of the music on hold."""
+    sounds: dict[str, Sound] = {}
+    """Sounds in the place of texts that the rules and bots say, by text."""
+
+    reconnect_first_s: PositiveS = 0.2
+    reconnect_longest_s: PositiveS = 5
+    lost_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 60
+    """A server away for longer has lost its calls: their contacts end."""
+
+
+class DeskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[desks.NAME] type = "asterisk"`."""
+
+    channel: str
+    """The channel whose servers the phones are at."""
+    agents: tuple[str, ...] = ()
+    """Who may sit here; nobody named: everybody."""
+    sign_in: Literal["dialled", "registered"] = "dialled"
+    """By a code that the phone dials, or as long as the phone is registered."""
+    code_available: Code = "*11"
+    code_break: Code = "*12"
+    code_sign_out: Code = "*10"
+    persistent: bool = False
+    """The phone stays off the hook between calls, and an offer is accepted by itself after a tone."""
+    tone: Sounds = ("sound:beep",)
+    """What announces a call on a phone that is off the hook."""

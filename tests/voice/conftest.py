@@ -1,0 +1,34 @@
+"""A real Asterisk for each test process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tools.asterisk_server import Asterisk, Unavailable
+
+AGENTS = ("ana", "bea", "carl", "dora")
+
+
+@pytest.fixture(scope="session")
+def asterisk() -> Iterator[Asterisk]:
+    """One running server; every test leaves it without channels."""
+    # Not under pytest's own folder: its name is too long for Asterisk's control socket.
+    folder = Path(tempfile.mkdtemp(prefix="ast-"))
+    try:
+        server = Asterisk(folder, agents=AGENTS)
+        server.start()
+    except Unavailable as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no Asterisk here: {error}")
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,152 @@
+"""Restarts of either side: no call left behind, none ended by ours, and everybody keeps the place."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from tools.asterisk_server import MUSIC_HZ, Asterisk
+
+from centralita import MemoryJournal
+from centralita.messages import ContactConnected, ContactEnded, ContactOffered
+from tests.voice.house import open_house, talk
+from tests.voice.phone import Phone
+
+
+@pytest.fixture
+def own_asterisk(asterisk: Asterisk) -> Iterator[Asterisk]:
+    """A server that a test may kill. (`asterisk` skips where there can't be one.)"""
+    with tempfile.TemporaryDirectory(prefix="ast-") as folder:
+        server = Asterisk(Path(folder), agents=asterisk.agents)
+        server.start()
+        yield server
+        server.stop()
+
+
+async def test_callers_keep_their_place_across_our_restart(asterisk: Asterisk) -> None:
+    journal = MemoryJournal()
+    async with trio.open_nursery() as nursery:
+        customers = []
+        async with open_house(asterisk, journal=journal, tidy=False) as house:
+            for number in ("600000001", "600000002", "600000003"):
+                phone = Phone(nursery, number, hz=700)
+                await phone.open(asterisk.sip)
+                customers.append(await phone.call("sales"))
+                await house.until(lambda: len(house.switchboard.contacts(phase="waiting")) == len(customers))
+            before = [(view.handle, view.arrived_ns) for view in house.switchboard.contacts()]
+        # Nobody is there now, and the music goes on.
+        for calling in customers:
+            await calling.hears(MUSIC_HZ)
+        async with open_house(asterisk, journal=journal) as house:
+            after = [(view.handle, view.arrived_ns) for view in house.switchboard.contacts()]
+            assert after == before
+            ana = await house.phone("ana")
+            ringing = await ana.rings()
+            assert "600000001" in ringing.header("From")
+            await ringing.answer()
+            await house.event(ContactConnected)
+            await customers[0].hears(900)
+            for calling in customers:
+                await calling.hang_up()
+            await house.quiet()
+            assert sorted(house.outcomes()) == ["abandoned", "abandoned", "served"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_conversations_go_on_across_our_restart(asterisk: Asterisk) -> None:
+    journal = MemoryJournal()
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, journal=journal, tidy=False) as house:
+            house.nursery = nursery
+            customer, ana = await house.customer(), await house.phone("ana")
+            calling, answering = await talk(house, customer, ana)
+        await calling.hears(900)
+        async with open_house(asterisk, journal=journal) as house:
+            await calling.hears(900)
+            await answering.hears(700)
+            assert not calling.ended.is_set()
+            await answering.hang_up()
+            with trio.fail_after(5):
+                await calling.ended.wait()
+            assert (await house.event(ContactEnded)).outcome == "served"
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_hung_up_while_we_were_away_is_gone(asterisk: Asterisk) -> None:
+    journal = MemoryJournal()
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, journal=journal, tidy=False) as house:
+            house.nursery = nursery
+            customer, ana = await house.customer(), await house.phone("ana")
+            talking, answering = await talk(house, customer, ana)
+            waiting = await customer.call("sales")
+            await house.until(lambda: house.switchboard.contacts(phase="waiting"))
+        await talking.hang_up()
+        await waiting.hang_up()
+        async with open_house(asterisk, journal=journal) as house:
+            with trio.fail_after(5):
+                await answering.ended.wait()
+            await house.quiet()
+        nursery.cancel_scope.cancel()
+
+
+async def test_phone_that_rings_goes_on_ringing_across_our_restart(asterisk: Asterisk) -> None:
+    journal = MemoryJournal()
+    async with trio.open_nursery() as nursery:
+        async with open_house(
+            asterisk, journal=journal, tidy=False, phones={"sign_in": "registered"}
+        ) as house:
+            house.nursery = nursery
+            customer, ana = await house.customer(), await house.phone("ana", sign_in=False)
+            calling = await customer.call("sales")
+            ringing = await ana.rings()
+            await house.event(ContactOffered)
+        assert not ringing.ended.is_set()
+        async with open_house(asterisk, journal=journal, phones={"sign_in": "registered"}) as house:
+            second = ringing if not ringing.ended.is_set() else await ana.rings()
+            await second.answer()
+            await calling.hears(900)
+            await calling.hang_up()
+        nursery.cancel_scope.cancel()
+
+
+async def test_calls_end_with_their_server_and_new_ones_come(own_asterisk: Asterisk) -> None:
+    async with open_house(own_asterisk) as house:
+        customer, ana = await house.customer(), await house.phone("ana")
+        await talk(house, customer, ana)
+        await customer.call("sales")
+        await house.until(lambda: house.switchboard.contacts(phase="waiting"))
+        own_asterisk.kill()
+        await trio.to_thread.run_sync(own_asterisk.start)
+        await house.until(lambda: not house.switchboard.contacts())
+        assert sorted(house.outcomes()) == ["lost", "served"]
+        await ana.register()
+        again, _ = await talk(house, customer, ana)
+        await again.hang_up()
+
+
+async def test_server_away_for_too_long_has_lost_its_calls(own_asterisk: Asterisk) -> None:
+    async with open_house(own_asterisk, phone={"lost_after_s": 0.5}, tidy=False) as house:
+        customer = await house.customer()
+        await customer.call("sales")
+        await house.phase("waiting")
+        own_asterisk.kill()
+        await house.until(lambda: not house.switchboard.contacts())
+        assert house.outcomes() == ["lost"]
+
+
+async def test_caller_who_comes_while_we_are_away_is_kept(asterisk: Asterisk) -> None:
+    async with trio.open_nursery() as nursery:
+        phone = Phone(nursery, "600111222", hz=700)
+        await phone.open(asterisk.sip)
+        calling = await phone.call("sales")
+        with trio.fail_after(5):
+            await calling.ringing.wait()
+        async with open_house(asterisk) as house:
+            await house.phase("waiting")
+            await calling.hears(MUSIC_HZ)
+            await calling.hang_up()
+        nursery.cancel_scope.cancel()
