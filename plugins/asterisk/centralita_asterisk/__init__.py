@@ -20,6 +20,8 @@ __all__ = [
     "register_desks",
 ]
 
+centralita_api = 1
+
 
 @hookimpl
 def register_channels(register: Register) -> None:
