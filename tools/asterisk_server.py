@@ -257,11 +257,8 @@ class Asterisk:
         return found
 
     def _booted(self) -> bool:
-        try:
-            info = json.loads(self._http("GET", "asterisk/info?only=status"))
-            return "startup_time" in info["status"] and isinstance(self.get("endpoints/PJSIP"), list)
-        except (OSError, KeyError, ValueError):
-            return False
+        # ARI answers before the dialplan is loaded.
+        return "fully booted" in self.cli("core waitfullybooted")
 
     def _http(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(f"{self.url}/{path}", method=method)
