@@ -96,6 +96,7 @@ class Talk:
         self.frames = 0
         """Audio frames heard."""
         self.sent = 0
+        self.given_up = False
         self.keys = ""
         """Keys heard."""
         self.invite: Message | None = None
@@ -343,13 +344,17 @@ class Phone:
         if contact := re.search(r"<([^>]+)>", reply["contact"]):
             talk.target = contact[1]
         await self._send(self._text("ACK", talk, f"z9hG4bK{_token()}" if reply.status < 300 else talk.branch))
-        if reply.status < 300:
-            talk.answered.set()
-        else:
+        if reply.status >= 300:
+            talk.over()
+            return
+        talk.answered.set()
+        if talk.given_up:  # the answer has crossed our giving up
+            await self.request("BYE", talk)
             talk.over()
 
     async def cancel(self, talk: Talk) -> None:
         """Give up calling."""
+        talk.given_up = True
         await self._send(self._text("CANCEL", talk, talk.branch))
         with trio.move_on_after(5):
             await talk.ended.wait()
