@@ -13,17 +13,22 @@ use crate::lanes::NOWHERE;
 use crate::loads::Loads;
 use crate::ranked::Ranked;
 
-/// A contact in an agent's hands.
+/// A contact in an agent's hands, with what the table says of it, so that finishing reads one place.
 #[derive(Clone, Copy)]
 pub(crate) struct Hand {
     pub(crate) contact: u64,
     /// Its part of the queue's digest.
     pub(crate) digest: u64,
+    pub(crate) effective_ns: i64,
+    /// Its terms; NOWHERE when the table must be asked, since it has exceptions or is in other hands as well.
+    pub(crate) terms: u32,
     pub(crate) units: u32,
     pub(crate) medium: u16,
     pub(crate) tentative: bool,
 }
 
+/// Two cache lines with the first contact in hand, all that a release needs of an agent.
+#[repr(align(64))]
 pub(crate) struct Agent {
     pub(crate) id: u64,
     pub(crate) since_ns: i64,
@@ -38,7 +43,7 @@ pub(crate) struct Agent {
     pub(crate) dirty: bool,
     /// The contact it drains for.
     pub(crate) reserver: Option<u64>,
-    pub(crate) hands: SmallVec<[Hand; 2]>,
+    pub(crate) hands: SmallVec<[Hand; 1]>,
 }
 
 /// What distinguishes agents of one squad.
@@ -269,6 +274,13 @@ impl Rooms {
     #[inline]
     pub(crate) fn new(agent: &Agent, media_n: usize, loads: &Loads, catalogue: &Catalogue) -> Self {
         let profile = catalogue.profile_at(agent.profile);
+        if profile.limits.is_empty() && loads.interrupts.is_empty() {
+            let room = profile.capacity - loads.units(agent.load);
+            return Self {
+                few: [room; FEW_MEDIA],
+                rest: vec![room; media_n.saturating_sub(FEW_MEDIA)],
+            };
+        }
         let room = |medium: usize| {
             let medium = medium as u32;
             if !profile.limits.is_empty() && loads.held(agent.load, medium) >= profile.limit(medium) {
@@ -276,10 +288,7 @@ impl Rooms {
             }
             profile.capacity - loads.blocking(agent.load, medium)
         };
-        let mut few = [-1; FEW_MEDIA];
-        for (medium, place) in few.iter_mut().enumerate().take(media_n) {
-            *place = room(medium);
-        }
+        let few = std::array::from_fn(|medium| if medium < media_n { room(medium) } else { -1 });
         let rest = (FEW_MEDIA..media_n).map(room).collect();
         Self { few, rest }
     }
@@ -302,11 +311,14 @@ impl Rooms {
     /// Whether there is room for the least that any requirement takes.
     #[inline]
     pub(crate) fn fit_any(&self, crews: &Crews) -> bool {
-        self.few
-            .iter()
-            .chain(&self.rest)
-            .zip(&crews.units_min)
-            .any(|(room, least)| room >= least)
+        let least = &crews.units_min;
+        let few_n = least.len().min(FEW_MEDIA);
+        (0..few_n).any(|medium| self.few[medium] >= least[medium])
+            || self
+                .rest
+                .iter()
+                .zip(&least[few_n..])
+                .any(|(room, least)| room >= least)
     }
 }
 

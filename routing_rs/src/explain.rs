@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::catalogue::{NUMBER_LIMIT, Outcome, time};
 use crate::crews::Agent;
+use crate::lanes::Entry;
 use crate::matching::Choice;
 use crate::order::Place;
 use crate::queue::{Contact, NOBODY, Queue};
@@ -86,10 +87,10 @@ impl Queue {
     fn before(&self, lane: u32, place: Place, now_ns: i64) -> usize {
         let entries = &self.lanes.lanes[lane as usize].entries;
         // Within a lane places ascend with effective times, so the bound is found by bisection over time.
-        let (Some((mut low, _)), Some((mut high, _))) = (entries.first(), entries.last()) else {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return 0;
         };
-        high += 1;
+        let (mut low, mut high) = (first.effective_ns, last.effective_ns + 1);
         while low < high {
             let middle = low + (high - low) / 2;
             if self.lane_place(lane, middle, place.contact, now_ns) < place {
@@ -99,7 +100,7 @@ impl Queue {
             }
         }
         let drawn = self.lane_place(lane, low, place.contact, now_ns) == place;
-        entries.rank((low, if drawn { place.contact } else { 0 }))
+        entries.rank(Entry::new(low, if drawn { place.contact } else { 0 }, false))
     }
 
     /// The profiles of present agents that have a requirement's skills.
@@ -137,8 +138,7 @@ impl Queue {
         for lane in self.lanes.stalls.iter().flat_map(|stall| &stall.lanes) {
             let lane = *lane;
             let entries = self.lanes.lanes[lane as usize].entries.iter();
-            let mut places = entries
-                .map(move |(effective_ns, contact)| self.lane_place(lane, effective_ns, contact, now_ns));
+            let mut places = entries.map(move |entry| self.entry_place(lane, entry, now_ns));
             if let Some(place) = places.next() {
                 heap.push(crate::matching::InLane(
                     place,

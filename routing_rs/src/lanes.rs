@@ -1,8 +1,10 @@
-//! Lanes: waiting contacts alike in all but their age, in order. Stalls: the lanes of one requirement and
-//! one rate, whose first contact is the stall's head.
+//! Terms: what contacts share that are alike in all but their age. Lanes: the waiting contacts of one
+//! requirement, rate and priority, in order. Stalls: the lanes of one requirement and one rate, whose first
+//! contact is the stall's head.
 //!
 //! A freed agent compares heads, one a stall, never contacts. Within a lane nothing is ever re-sorted: at
-//! one rate the order is that of the effective times, whatever the clock says.
+//! one rate the order is that of the effective times, whatever the clock says. An entry of a lane says all
+//! there is to say about a contact on the lane's own terms, so that giving it away reads nothing else.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -19,11 +21,11 @@ pub(crate) const NO_GLANCE: u64 = u64::MAX;
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 const CREDIT_CLASSES_MAX: usize = 64;
-const EMPTY_LANES_MAX: usize = 4096;
+const EMPTY_TERMS_MAX: usize = 4096;
 
-/// What the contacts of a lane share.
+/// What contacts have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct LaneKey {
+pub(crate) struct TermsKey {
     pub(crate) requirement: u32,
     pub(crate) order: u32,
     pub(crate) priority: i32,
@@ -33,9 +35,11 @@ pub(crate) struct LaneKey {
     pub(crate) rung: u32,
 }
 
-pub(crate) struct Lane {
-    pub(crate) key: LaneKey,
-    pub(crate) stall: u32,
+/// What contacts share, with what follows from it.
+pub(crate) struct Terms {
+    pub(crate) key: TermsKey,
+    /// Where they wait.
+    pub(crate) lane: u32,
     /// The digests of what the contacts share: `naive.py`'s `lane`, and `rest` of one without exceptions.
     pub(crate) hash: u64,
     pub(crate) rest_hash: u64,
@@ -46,9 +50,45 @@ pub(crate) struct Lane {
     pub(crate) to_several: bool,
     /// Its contacts have deadlines: rings, or a wait for a reservation.
     pub(crate) timed: bool,
-    /// (effective time, contact).
-    pub(crate) entries: Ranked<(i64, u64)>,
     members_n: u32,
+}
+
+/// A waiting contact as its lane sorts it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Entry {
+    pub(crate) effective_ns: i64,
+    /// Its id, and in the lowest bit whether it is on other terms than its lane's, or has exceptions.
+    tagged: u64,
+}
+
+impl Entry {
+    #[inline]
+    pub(crate) fn new(effective_ns: i64, contact: u64, odd: bool) -> Self {
+        let tagged = contact << 1 | u64::from(odd);
+        Self { effective_ns, tagged }
+    }
+
+    #[inline]
+    pub(crate) fn contact(self) -> u64 {
+        self.tagged >> 1
+    }
+
+    #[inline]
+    pub(crate) fn odd(self) -> bool {
+        self.tagged & 1 != 0
+    }
+}
+
+pub(crate) struct Lane {
+    pub(crate) stall: u32,
+    pub(crate) priority: i32,
+    pub(crate) rate: u32,
+    pub(crate) requirement: u32,
+    /// The terms of all its entries but the odd.
+    pub(crate) terms: u32,
+    /// How many terms lead here.
+    terms_n: u32,
+    pub(crate) entries: Ranked<Entry>,
 }
 
 pub(crate) struct Stall {
@@ -64,46 +104,104 @@ pub(crate) struct Stall {
 /// The first contact of a stall, as the matcher compares it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Head {
-    pub(crate) standing: u128,
-    pub(crate) contact: u64,
+    pub(crate) entry: Entry,
+    pub(crate) priority: i32,
     /// NOWHERE when the stall is empty.
     pub(crate) lane: u32,
-    pub(crate) rate: u32,
 }
 
 impl Head {
-    const fn empty(rate: u32) -> Self {
+    const EMPTY: Self = Self {
+        entry: Entry {
+            effective_ns: i64::MAX,
+            tagged: u64::MAX,
+        },
+        priority: i32::MIN,
+        lane: NOWHERE,
+    };
+
+    #[inline]
+    pub(crate) fn standing(&self) -> u128 {
+        standing(self.priority, self.entry.effective_ns)
+    }
+}
+
+/// So many stalls a scan may go through, each by a number of 16 bits.
+pub(crate) const NEAR_STALLS: usize = 2048;
+
+/// By stall: the head's standing at a glance, `NO_GLANCE` when there is none. A scan reads little else, so
+/// those of the stalls it may go through lie where no bound needs to be checked.
+pub(crate) struct Glances {
+    near: Box<[u64; NEAR_STALLS]>,
+    far: Vec<u64>,
+}
+
+impl Default for Glances {
+    fn default() -> Self {
         Self {
-            standing: u128::MAX,
-            contact: u64::MAX,
-            lane: NOWHERE,
-            rate,
+            near: Box::new([NO_GLANCE; NEAR_STALLS]),
+            far: Vec::new(),
+        }
+    }
+}
+
+impl Glances {
+    /// Of a stall below `NEAR_STALLS`.
+    #[inline]
+    pub(crate) fn near(&self, stall: u16) -> u64 {
+        self.near[stall as usize % NEAR_STALLS]
+    }
+
+    #[inline]
+    pub(crate) fn of(&self, stall: u32) -> u64 {
+        let stall = stall as usize;
+        match self.near.get(stall) {
+            Some(glanced) => *glanced,
+            None => self.far[stall - NEAR_STALLS],
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, stall: u32, glanced: u64) {
+        let stall = stall as usize;
+        if let Some(place) = self.near.get_mut(stall) {
+            *place = glanced;
+            return;
+        }
+        let far = stall - NEAR_STALLS;
+        if far == self.far.len() {
+            self.far.push(glanced);
+        } else {
+            self.far[far] = glanced;
         }
     }
 }
 
 #[derive(Default)]
 pub(crate) struct Lanes {
-    handles: HashMap<LaneKey, u32, BuildHasherDefault<Folder>>,
+    handles: HashMap<TermsKey, u32, BuildHasherDefault<Folder>>,
+    pub(crate) terms: Vec<Terms>,
+    /// By stall and priority.
+    lane_of: HashMap<(u32, i32), u32, BuildHasherDefault<Folder>>,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) stalls: Vec<Stall>,
     /// By stall; apart from the stalls so that a scan reads few lines.
     pub(crate) heads: Vec<Head>,
-    /// By stall: the head's standing at a glance, `NO_GLANCE` when there is none. A scan reads little else.
-    pub(crate) glances: Vec<u64>,
+    pub(crate) glances: Glances,
     /// By requirement: its stalls.
     pub(crate) of_requirement: Vec<Vec<u32>>,
     /// How many stalls with a head there are at each rate.
     rates: Vec<(u32, u32)>,
     emptied: VecDeque<u32>,
-    free: Vec<u32>,
-    /// By requirement: the lane found last, which is mostly the one wanted next.
+    free_terms: Vec<u32>,
+    free_lanes: Vec<u32>,
+    /// By requirement: the terms found last, which are mostly those wanted next.
     recent: Vec<u32>,
     credits: Vec<i64>,
 }
 
 impl Lanes {
-    /// Credits are usually one for each queue: those few are kept once by lane, others with the contact.
+    /// Credits are usually one for each queue: those few are kept once by terms, others with the contact.
     pub(crate) fn credit_class(&mut self, credit_ns: i64) -> i64 {
         if self.credits.contains(&credit_ns) {
             return credit_ns;
@@ -115,26 +213,26 @@ impl Lanes {
         OWN_CREDIT
     }
 
-    /// The lane of a key and whether its stall is new. The caller counts the contact in by `join`.
+    /// The handle of some terms and, when it is new, their stall. The caller counts the contact in by `join`.
     #[inline]
-    pub(crate) fn find(&mut self, key: LaneKey, catalogue: &Catalogue) -> (u32, Option<u32>) {
+    pub(crate) fn find(&mut self, key: TermsKey, catalogue: &Catalogue) -> (u32, Option<u32>) {
         if let Some(recent) = self.recent.get(key.requirement as usize)
             && self
-                .lanes
+                .terms
                 .get(*recent as usize)
-                .is_some_and(|lane| lane.key == key)
+                .is_some_and(|terms| terms.key == key)
         {
             return (*recent, None);
         }
-        let (lane, new_stall) = match self.handles.get(&key) {
-            Some(lane) => (*lane, None),
+        let (terms, new_stall) = match self.handles.get(&key) {
+            Some(terms) => (*terms, None),
             None => self.make(key, catalogue),
         };
-        self.recent[key.requirement as usize] = lane;
-        (lane, new_stall)
+        self.recent[key.requirement as usize] = terms;
+        (terms, new_stall)
     }
 
-    fn make(&mut self, key: LaneKey, catalogue: &Catalogue) -> (u32, Option<u32>) {
+    fn make(&mut self, key: TermsKey, catalogue: &Catalogue) -> (u32, Option<u32>) {
         let (required, order) = (
             catalogue.requirement_hash(key.requirement),
             catalogue.order_hash(key.order),
@@ -148,27 +246,43 @@ impl Lanes {
             catalogue.order_at(key.order),
         );
         let (stall, new) = self.stall(key.requirement, key.rate, catalogue);
-        let lane = Lane {
+        let lane = self.lane(stall, key.priority);
+        let terms = Terms {
             key,
-            stall,
+            lane,
             hash,
             rest_hash,
             medium: required.medium as u16,
             units: required.units as u32,
             to_several: order.offer_to > 1,
             timed: key.ladder != NO_LADDER || order.reserve_after_ns != NEVER_NS,
-            entries: Ranked::default(),
             members_n: 0,
         };
-        let handle = if let Some(handle) = self.free.pop() {
-            self.lanes[handle as usize] = lane;
-            handle
-        } else {
-            self.lanes.push(lane);
-            self.lanes.len() as u32 - 1
-        };
+        let handle = keep(&mut self.terms, &mut self.free_terms, terms);
+        self.lanes[lane as usize].terms_n += 1;
         self.handles.insert(key, handle);
         (handle, new.then_some(stall))
+    }
+
+    fn lane(&mut self, stall: u32, priority: i32) -> u32 {
+        if let Some(lane) = self.lane_of.get(&(stall, priority)) {
+            return *lane;
+        }
+        let Stall {
+            requirement, rate, ..
+        } = self.stalls[stall as usize];
+        let lane = Lane {
+            stall,
+            priority,
+            rate,
+            requirement,
+            terms: NOWHERE,
+            terms_n: 0,
+            entries: Ranked::default(),
+        };
+        let handle = keep(&mut self.lanes, &mut self.free_lanes, lane);
+        self.lane_of.insert((stall, priority), handle);
+        handle
     }
 
     fn stall(&mut self, requirement: u32, rate: u32, catalogue: &Catalogue) -> (u32, bool) {
@@ -194,125 +308,152 @@ impl Lanes {
             units,
             lanes: Vec::new(),
         });
-        self.heads.push(Head::empty(rate));
-        self.glances.push(NO_GLANCE);
+        self.heads.push(Head::EMPTY);
+        self.glances.set(stall, NO_GLANCE);
         (stall, true)
     }
 
     #[inline]
-    pub(crate) fn join(&mut self, lane: u32) {
-        self.lanes[lane as usize].members_n += 1;
+    pub(crate) fn join(&mut self, terms: u32) {
+        self.terms[terms as usize].members_n += 1;
     }
 
-    /// Counts a contact out; lanes long empty are forgotten, a few are kept for those who come and go.
+    /// Counts a contact out; terms long unused are forgotten, a few are kept for those who come and go.
     #[inline]
-    pub(crate) fn leave(&mut self, lane: u32) {
-        let members_n = &mut self.lanes[lane as usize].members_n;
+    pub(crate) fn leave(&mut self, terms: u32) {
+        let members_n = &mut self.terms[terms as usize].members_n;
         *members_n -= 1;
         if *members_n == 0 {
-            self.emptied.push_back(lane);
-            if self.emptied.len() > EMPTY_LANES_MAX {
+            self.emptied.push_back(terms);
+            if self.emptied.len() > EMPTY_TERMS_MAX {
                 self.forget_one();
             }
         }
     }
 
     fn forget_one(&mut self) {
-        let Some(lane) = self.emptied.pop_front() else {
+        let Some(terms) = self.emptied.pop_front() else {
             return;
         };
-        let empty = &self.lanes[lane as usize];
-        if empty.members_n == 0 && self.handles.get(&empty.key) == Some(&lane) {
-            self.handles.remove(&empty.key);
-            self.lanes[lane as usize].key.requirement = NOWHERE;
-            self.free.push(lane);
+        let Terms {
+            key,
+            lane,
+            members_n: 0,
+            ..
+        } = self.terms[terms as usize]
+        else {
+            return;
+        };
+        if self.handles.get(&key) != Some(&terms) {
+            return;
+        }
+        self.handles.remove(&key);
+        self.terms[terms as usize].key.requirement = NOWHERE;
+        self.free_terms.push(terms);
+        let left = &mut self.lanes[lane as usize];
+        left.terms_n -= 1;
+        if left.terms_n == 0 {
+            self.lane_of.remove(&(left.stall, left.priority));
+            self.free_lanes.push(lane);
         }
     }
 
-    /// Puts a waiting contact into its lane; returns whether the stall's head changed.
+    /// The entry of a contact, and whether its lane would be open without it.
     #[inline]
-    pub(crate) fn insert(&mut self, lane: u32, effective_ns: i64, contact: u64) -> bool {
-        let one = &mut self.lanes[lane as usize];
-        let was_empty = one.entries.is_empty();
-        one.entries.insert((effective_ns, contact));
+    fn entry(&self, terms: u32, effective_ns: i64, contact: u64, exceptional: bool) -> Entry {
+        let lane = self.terms[terms as usize].lane;
+        let odd = exceptional || self.lanes[lane as usize].terms != terms;
+        Entry::new(effective_ns, contact, odd)
+    }
+
+    /// Puts a waiting contact into its lane; returns the stall when its head changed.
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        terms: u32,
+        effective_ns: i64,
+        contact: u64,
+        exceptional: bool,
+    ) -> Option<u32> {
+        let lane = self.terms[terms as usize].lane;
+        let was_empty = self.lanes[lane as usize].entries.is_empty();
         if was_empty {
+            self.lanes[lane as usize].terms = terms;
             self.open(lane);
-        } else if one.entries.first() != Some((effective_ns, contact)) {
-            return false;
+        }
+        let entry = self.entry(terms, effective_ns, contact, exceptional);
+        let one = &mut self.lanes[lane as usize];
+        one.entries.insert(entry);
+        if !was_empty && one.entries.first() != Some(entry) {
+            return None;
         }
         self.refresh(self.lanes[lane as usize].stall)
     }
 
-    /// Takes a waiting contact out of its lane; returns whether the stall's head changed.
+    /// Takes a waiting contact out of its lane; returns the stall when its head changed. What is told about the
+    /// contact must be what was told when it was put in.
     #[inline]
-    pub(crate) fn remove(&mut self, lane: u32, effective_ns: i64, contact: u64) -> bool {
+    pub(crate) fn remove(
+        &mut self,
+        terms: u32,
+        effective_ns: i64,
+        contact: u64,
+        exceptional: bool,
+    ) -> Option<u32> {
+        let entry = self.entry(terms, effective_ns, contact, exceptional);
+        let lane = self.terms[terms as usize].lane;
         let one = &mut self.lanes[lane as usize];
-        one.entries.remove((effective_ns, contact));
+        let was_there = one.entries.remove(entry);
+        debug_assert!(was_there, "a waiting contact is in its lane");
         let stall = one.stall;
         if one.entries.is_empty() {
             self.close(lane);
-        } else if self.heads[stall as usize].contact != contact {
-            return false;
+        } else if self.heads[stall as usize].entry != entry {
+            return None;
         }
         self.refresh(stall)
     }
 
     fn open(&mut self, lane: u32) {
-        let at = self.first_of_priority(lane);
+        let at = self.place_among(lane);
         let stall = self.lanes[lane as usize].stall;
         self.stalls[stall as usize].lanes.insert(at, lane);
     }
 
     fn close(&mut self, lane: u32) {
-        let from = self.first_of_priority(lane);
-        let lanes = &mut self.stalls[self.lanes[lane as usize].stall as usize].lanes;
-        if let Some(at) = lanes[from..].iter().position(|other| *other == lane) {
-            lanes.remove(from + at);
-        }
+        let at = self.place_among(lane);
+        let stall = self.lanes[lane as usize].stall;
+        self.stalls[stall as usize].lanes.remove(at);
     }
 
-    /// Where the lanes of a lane's priority begin among those of its stall.
-    fn first_of_priority(&self, lane: u32) -> usize {
-        let Lane { stall, key, .. } = &self.lanes[lane as usize];
-        let lanes = &self.stalls[*stall as usize].lanes;
-        lanes.partition_point(|other| self.lanes[*other as usize].key.priority > key.priority)
+    /// Where a lane stands, or would stand, among those of its stall with someone in them.
+    fn place_among(&self, lane: u32) -> usize {
+        let Lane { stall, priority, .. } = self.lanes[lane as usize];
+        let lanes = &self.stalls[stall as usize].lanes;
+        lanes.partition_point(|other| self.lanes[*other as usize].priority > priority)
     }
 
-    /// Finds a stall's head again; returns whether it changed.
+    /// Finds a stall's head again; returns the stall when it changed.
     #[inline]
-    fn refresh(&mut self, stall: u32) -> bool {
-        let Stall { rate, lanes, .. } = &self.stalls[stall as usize];
-        let mut first = (i64::MAX, u64::MAX);
-        let mut found: Option<(u32, i32)> = None;
-        for lane in lanes {
+    fn refresh(&mut self, stall: u32) -> Option<u32> {
+        let first = self.stalls[stall as usize].lanes.first().and_then(|lane| {
             let one = &self.lanes[*lane as usize];
-            if found.is_some_and(|(_, priority)| priority != one.key.priority) {
-                break;
-            }
-            if let Some(entry) = one.entries.first()
-                && entry < first
-            {
-                (first, found) = (entry, Some((*lane, one.key.priority)));
-            }
-        }
-        let (head, glanced) = match found {
-            Some((lane, priority)) => {
-                let head = Head {
-                    standing: standing(priority, first.0),
-                    contact: first.1,
-                    lane,
-                    rate: *rate,
-                };
-                (head, glance(priority, first.0))
-            }
-            None => (Head::empty(*rate), NO_GLANCE),
+            one.entries.first().map(|entry| Head {
+                entry,
+                priority: one.priority,
+                lane: *lane,
+            })
+        });
+        let (head, glanced) = match first {
+            Some(head) => (head, glance(head.priority, head.entry.effective_ns)),
+            None => (Head::EMPTY, NO_GLANCE),
         };
         let before = std::mem::replace(&mut self.heads[stall as usize], head);
-        self.glances[stall as usize] = glanced;
+        self.glances.set(stall, glanced);
         if (before.lane == NOWHERE) != (head.lane == NOWHERE) {
-            self.count_rate(head.rate, head.lane != NOWHERE);
+            self.count_rate(self.stalls[stall as usize].rate, head.lane != NOWHERE);
         }
-        before != head
+        (before != head).then_some(stall)
     }
 
     fn count_rate(&mut self, rate: u32, opened: bool) {
@@ -341,6 +482,16 @@ impl Lanes {
 
     pub(crate) fn bytes(&self) -> usize {
         let lanes: usize = self.lanes.iter().map(|lane| lane.entries.bytes()).sum();
-        lanes + self.lanes.capacity() * size_of::<Lane>()
+        lanes + self.lanes.capacity() * size_of::<Lane>() + self.terms.capacity() * size_of::<Terms>()
     }
+}
+
+/// Puts something where something was, or behind all.
+fn keep<T>(all: &mut Vec<T>, free: &mut Vec<u32>, made: T) -> u32 {
+    if let Some(handle) = free.pop() {
+        all[handle as usize] = made;
+        return handle;
+    }
+    all.push(made);
+    all.len() as u32 - 1
 }

@@ -13,6 +13,36 @@ pub(crate) const IDLE: u32 = 0;
 
 const LOADS_MIN: usize = 4096;
 
+/// To other loads: the medium, the units, the load. Mostly there is one.
+#[derive(Default)]
+struct Steps {
+    first: Option<(u32, i64, u32)>,
+    rest: Vec<(u32, i64, u32)>,
+}
+
+impl Steps {
+    #[inline]
+    fn find(&self, medium: u32, units: i64) -> Option<u32> {
+        if let Some((on, each, next)) = self.first
+            && (on, each) == (medium, units)
+        {
+            return Some(next);
+        }
+        self.rest
+            .iter()
+            .find(|(on, each, _)| (*on, *each) == (medium, units))
+            .map(|(.., next)| *next)
+    }
+
+    fn add(&mut self, step: (u32, i64, u32)) {
+        if self.first.is_none() {
+            self.first = Some(step);
+        } else {
+            self.rest.push(step);
+        }
+    }
+}
+
 #[derive(Default)]
 struct Load {
     shares: Box<[Share]>,
@@ -20,8 +50,8 @@ struct Load {
     /// By medium: the units held on media it may not interrupt.
     blocking: Vec<i64>,
     /// (medium, units, load) with one contact more, and with one less.
-    more: Vec<(u32, i64, u32)>,
-    less: Vec<(u32, i64, u32)>,
+    more: Steps,
+    less: Steps,
     agents_n: u32,
 }
 
@@ -82,9 +112,8 @@ impl Loads {
     pub(crate) fn step(&mut self, load: u32, medium: u32, units: i64, change: i64) -> u32 {
         let one = &self.loads[load as usize];
         let known = if change > 0 { &one.more } else { &one.less };
-        let found = known.iter().find(|(on, each, _)| (*on, *each) == (medium, units));
-        let next = match found {
-            Some((_, _, next)) => *next,
+        let next = match known.find(medium, units) {
+            Some(next) => next,
             None => self.make(load, medium, units, change),
         };
         self.loads[load as usize].agents_n = self.loads[load as usize].agents_n.saturating_sub(1);
@@ -120,7 +149,7 @@ impl Loads {
             None => self.add(shares),
         };
         let one = &mut self.loads[load as usize];
-        if change > 0 { &mut one.more } else { &mut one.less }.push((medium, units, next));
+        if change > 0 { &mut one.more } else { &mut one.less }.add((medium, units, next));
         next
     }
 
@@ -148,14 +177,14 @@ impl Loads {
     /// Forgets loads that nobody has, when very many were seen (contacts of ever new units).
     fn sweep(&mut self) {
         for at in 1..self.loads.len() {
-            self.loads[at].more = Vec::new();
-            self.loads[at].less = Vec::new();
+            self.loads[at].more = Steps::default();
+            self.loads[at].less = Steps::default();
             if self.loads[at].agents_n == 0 {
                 self.handles.remove(&self.loads[at].shares);
                 self.free.push(at as u32);
             }
         }
-        self.loads[0].more = Vec::new();
+        self.loads[0].more = Steps::default();
         self.sweep_at = (2 * (self.loads.len() - self.free.len())).max(LOADS_MIN);
     }
 }

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, time};
 use crate::crews::{Agent, Ranking, Rooms, fits};
 use crate::hash::lot;
-use crate::lanes::{NO_GLANCE, NOWHERE};
+use crate::lanes::{Entry, NO_GLANCE, NOWHERE};
 use crate::order::Place;
 use crate::queue::{Contact, Enqueue, Queue};
 use crate::ranked::Ranked;
@@ -28,8 +28,8 @@ pub(crate) type Choice = SmallVec<[i64; 6]>;
 enum Source {
     Itself,
     Agent(u32),
-    /// The lane, and the contact's effective time in it.
-    Lane(u32, i64),
+    /// The lane, and the contact's entry in it.
+    Lane(u32, Entry),
 }
 
 /// A contact that may be next.
@@ -161,10 +161,10 @@ impl Queue {
             match source {
                 Source::Itself => {}
                 Source::Agent(at) => self.propose(at, now_ns, &mut heap),
-                Source::Lane(lane, effective_ns) => {
+                Source::Lane(lane, entry) => {
                     let entries = &self.lanes.lanes[lane as usize].entries;
                     // What nobody can take today, nobody can take further back in the lane either.
-                    if barred_alone && let Some(next) = entries.after((effective_ns, place.contact)) {
+                    if barred_alone && let Some(next) = entries.after(entry) {
                         self.propose_lane(lane, next, now_ns, &mut heap);
                     }
                 }
@@ -196,9 +196,9 @@ impl Queue {
         }
     }
 
-    fn propose_lane(&self, lane: u32, entry: (i64, u64), now_ns: i64, heap: &mut BinaryHeap<Candidate>) {
-        let place = self.lane_place(lane, entry.0, entry.1, now_ns);
-        heap.push(Reverse((place, Source::Lane(lane, entry.0))));
+    fn propose_lane(&self, lane: u32, entry: Entry, now_ns: i64, heap: &mut BinaryHeap<Candidate>) {
+        let place = self.entry_place(lane, entry, now_ns);
+        heap.push(Reverse((place, Source::Lane(lane, entry))));
     }
 
     fn give_to(&mut self, one: &mut Contact, chosen: &[u32], now_ns: i64, pairs: &mut Pairs) {
@@ -280,7 +280,8 @@ impl Queue {
         } else {
             self.first_adjacent_at(agent, rooms, now_ns)
         }?;
-        let one = self.find(self.lanes.heads[stall as usize].contact)?;
+        let head = &self.lanes.heads[stall as usize];
+        let one = self.contact_of(head.lane, head.entry)?;
         if self.excludes(&one, agent.id) {
             self.first_allowed(agent, rooms, now_ns)
         } else {
@@ -293,11 +294,33 @@ impl Queue {
     }
 
     fn first_adjacent(&self, agent: &Agent, rooms: &Rooms) -> Option<u32> {
-        let (heads, glances) = (&self.lanes.heads, &self.lanes.glances);
+        let stalls = &self.shelves.adjacent[agent.profile as usize];
+        let glances = &self.lanes.glances;
+        // First without asking for room, which most have, nor comparing in full, which is seldom needed.
+        let (mut least, mut next, mut found) = (NO_GLANCE, NO_GLANCE, 0);
+        for stall in stalls {
+            let glanced = glances.near(*stall);
+            next = next.min(glanced.max(least));
+            found = if glanced < least { *stall } else { found };
+            least = least.min(glanced);
+        }
+        if least == NO_GLANCE {
+            return None;
+        }
+        let found = u32::from(found);
+        if least != next && self.stall_fits(found, rooms) {
+            return Some(found);
+        }
+        self.first_with_room(stalls, rooms)
+    }
+
+    fn first_with_room(&self, stalls: &[u16], rooms: &Rooms) -> Option<u32> {
+        let heads = &self.lanes.heads;
         let mut best = NO_GLANCE;
         let mut found: Option<u32> = None;
-        for stall in &self.shelves.adjacent[agent.profile as usize] {
-            let glanced = glances[*stall as usize];
+        for near in stalls {
+            let glanced = self.lanes.glances.near(*near);
+            let stall = &u32::from(*near);
             if glanced > best || glanced == NO_GLANCE || !self.stall_fits(*stall, rooms) {
                 continue;
             }
@@ -305,7 +328,7 @@ impl Queue {
                 && let Some(found) = found
             {
                 let (head, before) = (&heads[*stall as usize], &heads[found as usize]);
-                if (head.standing, head.contact) > (before.standing, before.contact) {
+                if (head.standing(), head.entry) > (before.standing(), before.entry) {
                     continue;
                 }
             }
@@ -315,10 +338,11 @@ impl Queue {
     }
 
     fn first_adjacent_at(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<u32> {
-        let stalls = self.shelves.adjacent[agent.profile as usize].iter();
-        let waiting = stalls.filter(|stall| self.lanes.heads[**stall as usize].lane != NOWHERE);
-        let able = waiting.filter(|stall| self.stall_fits(**stall, rooms));
-        able.min_by_key(|stall| self.head_place(**stall, now_ns)).copied()
+        let stalls = &self.shelves.adjacent[agent.profile as usize];
+        let stalls = stalls.iter().map(|stall| u32::from(*stall));
+        let waiting = stalls.filter(|stall| self.lanes.heads[*stall as usize].lane != NOWHERE);
+        let able = waiting.filter(|stall| self.stall_fits(*stall, rooms));
+        able.min_by_key(|stall| self.head_place(*stall, now_ns))
     }
 
     fn first_shelved(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<u32> {
@@ -367,7 +391,7 @@ impl Queue {
                 ..
             }) = self.first_on(case.shelf(shelf), skills, rooms.on(case.medium), sooner)
             {
-                best = Some((self.lanes.glances[stall as usize], standing, contact, stall));
+                best = Some((self.lanes.glances.of(stall), standing, contact, stall));
             }
         }
         best.map(|(.., stall)| stall)
@@ -408,12 +432,8 @@ impl Queue {
             }
             for lane in &stall.lanes {
                 let mut entries = self.lanes.lanes[*lane as usize].entries.iter();
-                if let Some((effective_ns, contact)) = entries.next() {
-                    heap.push(InLane(
-                        self.lane_place(*lane, effective_ns, contact, now_ns),
-                        *lane,
-                        entries,
-                    ));
+                if let Some(entry) = entries.next() {
+                    heap.push(InLane(self.entry_place(*lane, entry, now_ns), *lane, entries));
                 }
             }
         }
@@ -422,26 +442,25 @@ impl Queue {
             if !self.excludes(&one, agent.id) {
                 return Some(one);
             }
-            if let Some((effective_ns, contact)) = entries.next() {
-                heap.push(InLane(
-                    self.lane_place(lane, effective_ns, contact, now_ns),
-                    lane,
-                    entries,
-                ));
+            if let Some(entry) = entries.next() {
+                heap.push(InLane(self.entry_place(lane, entry, now_ns), lane, entries));
             }
         }
         None
     }
 
     pub(crate) fn lane_place(&self, lane: u32, effective_ns: i64, contact: u64, now_ns: i64) -> Place {
-        let key = &self.lanes.lanes[lane as usize].key;
-        Place::new(key.priority, key.rate, effective_ns, contact, now_ns)
+        let lane = &self.lanes.lanes[lane as usize];
+        Place::new(lane.priority, lane.rate, effective_ns, contact, now_ns)
+    }
+
+    pub(crate) fn entry_place(&self, lane: u32, entry: Entry, now_ns: i64) -> Place {
+        self.lane_place(lane, entry.effective_ns, entry.contact(), now_ns)
     }
 
     fn head_place(&self, stall: u32, now_ns: i64) -> Place {
         let head = &self.lanes.heads[stall as usize];
-        let effective_ns = (head.standing as u64 ^ 1 << 63) as i64;
-        self.lane_place(head.lane, effective_ns, head.contact, now_ns)
+        self.entry_place(head.lane, head.entry, now_ns)
     }
 
     #[inline]
@@ -532,7 +551,7 @@ impl Queue {
         for (lane, pressing) in &self.pressing {
             let required = self
                 .catalogue
-                .requirement_at(self.lanes.lanes[*lane as usize].key.requirement);
+                .requirement_at(self.lanes.lanes[*lane as usize].requirement);
             let drains = profile.skills.meet(&required.skills)
                 && profile.capacity >= required.units
                 && profile.limit(required.medium) > 0;

@@ -1,121 +1,193 @@
 //! A map from ids to small values, for ids that come in sequence and mostly leave in it.
 //!
-//! Ids are kept in pages of 32, each as long as it has entries: neighbours in time are neighbours in
-//! memory, so that whoever arrives and whoever has waited longest are found on lines just read. Ids far
-//! apart cost a page each, ids in sequence a byte more than their value. Nothing is larger than a page.
+//! Ids in sequence share pages of 64, where a value is found by its place and lies beside its neighbours in
+//! time; ids far apart, and the few that a page's others left behind, are kept in a table one by one. A page
+//! is made for the fourth of its ids and given up with all but two of them, so that neither costs more than
+//! some hundred bytes an id. Nothing is larger than a page, so nothing great is ever copied.
 
-use crate::slab::Slab;
+use crate::bits::each;
 use crate::table::Table;
 
-const PAGE_BITS: u32 = 5;
-const ITEMS_MIN: usize = 4;
+const PAGE_BITS: u32 = 6;
+const PAGE: usize = 1 << PAGE_BITS;
+
+/// From so many ids on they have a page; down to one less they keep it.
+const DENSE_MIN: u32 = 4;
+
+/// In the directory: the rest is the place of a page, not the number of ids that have none.
+const IS_PAGE: u32 = 1 << 31;
 
 struct Page<V> {
     /// Which of the page's ids are here.
-    here: u32,
-    /// Their values, ascending by id.
-    items: Vec<V>,
+    here: u64,
+    values: [V; PAGE],
 }
 
 /// A map from ids below `u64::MAX` to `V`.
 pub(crate) struct Pages<V> {
+    /// By the upper bits of an id: its page, or how many ids with these bits are in `scattered`.
     directory: Table<u32>,
-    pages: Slab<Page<V>>,
+    pages: Vec<Option<Box<Page<V>>>>,
+    free: Vec<u32>,
+    scattered: Table<V>,
     len: usize,
 }
 
-impl<V> Default for Pages<V> {
+impl<V: Copy + Default> Default for Pages<V> {
     fn default() -> Self {
         Self {
             directory: Table::default(),
-            pages: Slab::default(),
+            pages: Vec::new(),
+            free: Vec::new(),
+            scattered: Table::default(),
             len: 0,
         }
     }
 }
 
-impl<V> Page<V> {
-    /// The bit of an id, and how many values lie before it.
-    #[inline]
-    fn find(&self, key: u64) -> (u32, usize) {
-        let bit = 1_u32 << (key & ((1 << PAGE_BITS) - 1));
-        // In full from the first on is the rule, so the count is seldom needed.
-        let below = bit - 1;
-        let rank = if self.here & below == below {
-            key as u32 & ((1 << PAGE_BITS) - 1)
-        } else {
-            (self.here & below).count_ones()
-        };
-        (bit, rank as usize)
-    }
+#[inline]
+fn within(key: u64) -> (u64, usize) {
+    let at = key & (PAGE as u64 - 1);
+    (1 << at, at as usize)
 }
 
-impl<V: Copy> Pages<V> {
+impl<V: Copy + Default> Pages<V> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     #[inline]
+    fn page(&self, entry: u32) -> Option<&Page<V>> {
+        self.pages.get((entry & !IS_PAGE) as usize)?.as_deref()
+    }
+
+    #[inline]
+    fn page_mut(&mut self, entry: u32) -> Option<&mut Page<V>> {
+        self.pages.get_mut((entry & !IS_PAGE) as usize)?.as_deref_mut()
+    }
+
+    #[inline]
     pub(crate) fn get(&self, key: u64) -> Option<V> {
-        let page = &self.pages[self.directory.get(key >> PAGE_BITS)?];
-        let (bit, rank) = page.find(key);
-        if page.here & bit == 0 {
-            return None;
+        let entry = self.directory.get(key >> PAGE_BITS)?;
+        if entry & IS_PAGE == 0 {
+            return self.scattered.get(key);
         }
-        page.items.get(rank).copied()
+        let page = self.page(entry)?;
+        let (bit, at) = within(key);
+        (page.here & bit != 0).then(|| page.values[at])
     }
 
     /// Sets the value of a key; returns whether it is new.
     #[inline]
     pub(crate) fn set(&mut self, key: u64, value: V) -> bool {
-        let Some(at) = self.directory.get(key >> PAGE_BITS) else {
-            let mut items = Vec::with_capacity(ITEMS_MIN);
-            items.push(value);
-            let here = 1 << (key & ((1 << PAGE_BITS) - 1));
-            let at = self.pages.add(Page { here, items });
-            self.directory.set(key >> PAGE_BITS, at);
-            self.len += 1;
-            return true;
+        let entry = self.directory.get(key >> PAGE_BITS).unwrap_or(0);
+        if entry & IS_PAGE == 0 {
+            return self.scatter(key, value, entry);
+        }
+        let Some(page) = self.page_mut(entry) else {
+            return false;
         };
-        let page = &mut self.pages[at];
-        let (bit, rank) = page.find(key);
-        if page.here & bit != 0 {
-            page.items[rank] = value;
+        let (bit, at) = within(key);
+        let new = page.here & bit == 0;
+        page.here |= bit;
+        page.values[at] = value;
+        self.len += usize::from(new);
+        new
+    }
+
+    /// Sets the value of a key of a page that is not, which may make it one.
+    fn scatter(&mut self, key: u64, value: V, before_n: u32) -> bool {
+        if !self.scattered.set(key, value) {
             return false;
         }
-        page.here |= bit;
-        page.items.insert(rank, value);
         self.len += 1;
+        let number = key >> PAGE_BITS;
+        let entry = if before_n + 1 == DENSE_MIN {
+            self.gather(number)
+        } else {
+            before_n + 1
+        };
+        self.directory.set(number, entry);
         true
+    }
+
+    /// Makes a page of what is scattered; returns its entry for the directory.
+    fn gather(&mut self, number: u64) -> u32 {
+        let mut page = Box::new(Page {
+            here: 0,
+            values: [V::default(); PAGE],
+        });
+        let (mut found_n, mut at) = (0, 0);
+        while found_n < DENSE_MIN && at < PAGE {
+            if let Some(value) = self.scattered.remove(number << PAGE_BITS | at as u64) {
+                page.here |= 1 << at;
+                page.values[at] = value;
+                found_n += 1;
+            }
+            at += 1;
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.pages.push(None);
+            self.pages.len() as u32 - 1
+        });
+        self.pages[place as usize] = Some(page);
+        place | IS_PAGE
     }
 
     #[inline]
     pub(crate) fn remove(&mut self, key: u64) -> Option<V> {
-        let at = self.directory.get(key >> PAGE_BITS)?;
-        let page = &mut self.pages[at];
-        let (bit, rank) = page.find(key);
+        let entry = self.directory.get(key >> PAGE_BITS)?;
+        if entry & IS_PAGE == 0 {
+            return self.remove_scattered(key, entry);
+        }
+        let page = self.page_mut(entry)?;
+        let (bit, at) = within(key);
         if page.here & bit == 0 {
             return None;
         }
         page.here &= !bit;
-        let value = page.items.remove(rank);
+        let value = page.values[at];
+        // Two are left, or fewer.
+        let but_one = page.here & page.here.wrapping_sub(1);
+        let few = but_one & but_one.wrapping_sub(1) == 0;
         self.len -= 1;
-        if page.here == 0 {
-            self.pages.remove(at);
-            self.directory.remove(key >> PAGE_BITS);
-        } else if page.items.len() > ITEMS_MIN && page.items.len() * 2 < page.items.capacity() {
-            page.items.shrink_to(page.items.len() + ITEMS_MIN / 2);
+        if few {
+            self.give_up(key >> PAGE_BITS, entry & !IS_PAGE);
         }
         Some(value)
     }
 
+    fn remove_scattered(&mut self, key: u64, before_n: u32) -> Option<V> {
+        let value = self.scattered.remove(key)?;
+        self.len -= 1;
+        if before_n == 1 {
+            self.directory.remove(key >> PAGE_BITS);
+        } else {
+            self.directory.set(key >> PAGE_BITS, before_n - 1);
+        }
+        Some(value)
+    }
+
+    /// Scatters the few that a page has left.
+    fn give_up(&mut self, number: u64, place: u32) {
+        let Some(page) = self.pages[place as usize].take() else {
+            return;
+        };
+        for at in each(page.here, 0) {
+            self.scattered
+                .set(number << PAGE_BITS | u64::from(at), page.values[at as usize]);
+        }
+        self.free.push(place);
+        if self.free.len() == self.pages.len() {
+            (self.pages, self.free) = (Vec::new(), Vec::new());
+        }
+        self.directory.set(number, page.here.count_ones());
+    }
+
     pub(crate) fn bytes(&self) -> usize {
-        let items: usize = self
-            .pages
-            .iter()
-            .map(|(_, page)| page.items.capacity() * size_of::<V>())
-            .sum();
-        items + self.pages.bytes() + self.directory.bytes()
+        let pages_n = self.pages.len() - self.free.len();
+        let places = self.pages.capacity() * size_of::<Option<Box<Page<V>>>>() + self.free.capacity() * 4;
+        pages_n * size_of::<Page<V>>() + places + self.directory.bytes() + self.scattered.bytes()
     }
 }
 
@@ -152,11 +224,11 @@ mod tests {
     fn emptied_pages_give_their_memory_back() {
         let mut pages = Pages::<u64>::default();
         let small = pages.bytes();
-        for key in 0..200_000 {
+        for key in 0..1_000_000 {
             pages.set(key, key);
         }
         let peak = pages.bytes();
-        for key in 0..200_000 {
+        for key in 0..1_000_000 {
             assert_eq!(pages.remove(key), Some(key));
         }
         assert!(pages.bytes() - small < peak / 20);

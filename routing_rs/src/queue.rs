@@ -11,7 +11,7 @@ use crate::catalogue::{
 };
 use crate::crews::{Agent, Crews, Hand, NO_AGENT};
 use crate::hash::{Folder, Tag, digest};
-use crate::lanes::{LaneKey, Lanes, NOWHERE, OWN_CREDIT};
+use crate::lanes::{Entry, Lanes, NOWHERE, OWN_CREDIT, Terms, TermsKey};
 use crate::loads::{IDLE, Loads};
 use crate::order::Place;
 use crate::pages::Pages;
@@ -42,18 +42,23 @@ const WAITING: u32 = NO_AGENT - 2;
 #[derive(Clone, Copy)]
 pub(crate) struct Card {
     pub(crate) effective_ns: i64,
-    pub(crate) lane: u32,
+    pub(crate) terms: u32,
     /// NOWHERE when it has no exceptions.
     pub(crate) exceptions: u32,
 }
 
 /// A contact as the table keeps it, wherever it is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Kept {
-    card: Card,
+    effective_ns: i64,
+    /// And EXCEPTIONAL where `exceptions_of` has more.
+    terms: u32,
     /// The one agent who has it, `NO_AGENT`, SEVERAL, or WAITING.
     holder: u32,
 }
+
+/// Beside the terms of a contact that has exceptions.
+const EXCEPTIONAL: u32 = 1 << 31;
 
 /// A contact wherever it is.
 #[derive(Clone, Copy)]
@@ -138,10 +143,12 @@ pub struct Queue {
     contacts: Pages<Kept>,
     waiting_n: usize,
     pub(crate) exceptions: Slab<Exceptions>,
+    /// By contact, of those that have any.
+    exceptions_of: Table<u32>,
     pub(crate) lanes: Lanes,
     pub(crate) shelves: Shelves,
     pub(crate) agents: Slab<Agent>,
-    pub(crate) agent_of: Table<u32>,
+    pub(crate) agent_of: Pages<u32>,
     pub(crate) loads: Loads,
     pub(crate) crews: Crews,
     timers: Timers,
@@ -430,7 +437,7 @@ impl Queue {
 impl Queue {
     pub fn enqueue(&mut self, told: &Enqueue) -> Outcome<()> {
         let contact = id("contact", told.contact)?;
-        let mut key = LaneKey {
+        let mut key = TermsKey {
             requirement: self.catalogue.check_requirement(told.requirement)?,
             order: self.catalogue.check_order(told.order)?,
             priority: 0,
@@ -453,11 +460,11 @@ impl Queue {
             return invalid(format!("contact {contact} is here already"));
         }
         key.credit_ns = self.lanes.credit_class(credit_ns);
-        let lane = self.lane(key);
-        self.lanes.join(lane);
+        let terms = self.terms(key);
+        self.lanes.join(terms);
         let card = Card {
             effective_ns: queued_ns - credit_ns,
-            lane,
+            terms,
             exceptions: NOWHERE,
         };
         let mut one = Contact {
@@ -478,7 +485,7 @@ impl Queue {
             self.add_excluded(&mut one, *agent as u64);
         }
         self.digest = self.digest.wrapping_add(self.contact_digest(&one));
-        if self.lanes.lanes[lane as usize].timed {
+        if self.lanes.terms[terms as usize].timed {
             self.schedule_ring(&one);
             self.schedule_pressing(&one);
         }
@@ -524,7 +531,7 @@ impl Queue {
 
     pub fn change(&mut self, contact: i64, told: &Change) -> Outcome<()> {
         let mut one = self.contact(contact)?;
-        let was = self.lanes.lanes[one.card.lane as usize].key;
+        let was = self.key_of(&one);
         let mut key = was;
         if let Some(requirement) = told.requirement {
             key.requirement = self.catalogue.check_requirement(requirement)?;
@@ -610,9 +617,23 @@ impl Queue {
 
     #[inline]
     pub(crate) fn find(&self, contact: u64) -> Option<Contact> {
-        let Kept { card, holder } = self.contacts.get(contact)?;
+        let Kept {
+            effective_ns,
+            terms,
+            holder,
+        } = self.contacts.get(contact)?;
         let waiting = holder == WAITING;
         let holder = if waiting { NO_AGENT } else { holder };
+        let exceptions = if terms & EXCEPTIONAL == 0 {
+            NOWHERE
+        } else {
+            self.exceptions_of.get(contact).unwrap_or(NOWHERE)
+        };
+        let card = Card {
+            effective_ns,
+            terms: terms & !EXCEPTIONAL,
+            exceptions,
+        };
         Some(Contact {
             id: contact,
             card,
@@ -621,12 +642,40 @@ impl Queue {
         })
     }
 
-    /// Writes a contact back.
-    #[inline]
+    /// Writes a contact back, and what whoever has it knows about it.
     fn keep(&mut self, one: &Contact) {
+        self.write(one);
+        if !one.waiting && one.holder < WAITING {
+            let terms = if one.card.exceptions == NOWHERE {
+                one.card.terms
+            } else {
+                NOWHERE
+            };
+            let hands = &mut self.agents[one.holder].hands;
+            if let Some(hand) = hands.iter_mut().find(|hand| hand.contact == one.id) {
+                (hand.terms, hand.effective_ns) = (terms, one.card.effective_ns);
+            }
+        }
+    }
+
+    /// The table's half of `keep`.
+    #[inline]
+    fn write(&mut self, one: &Contact) {
         let holder = if one.waiting { WAITING } else { one.holder };
-        let card = one.card;
-        self.contacts.set(one.id, Kept { card, holder });
+        let Card {
+            effective_ns,
+            mut terms,
+            exceptions,
+        } = one.card;
+        if exceptions != NOWHERE {
+            terms |= EXCEPTIONAL;
+        }
+        let kept = Kept {
+            effective_ns,
+            terms,
+            holder,
+        };
+        self.contacts.set(one.id, kept);
     }
 
     pub(crate) fn contact(&self, contact: i64) -> Outcome<Contact> {
@@ -635,8 +684,36 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn key_of(&self, one: &Contact) -> LaneKey {
-        self.lanes.lanes[one.card.lane as usize].key
+    pub(crate) fn terms_of(&self, one: &Contact) -> &Terms {
+        &self.lanes.terms[one.card.terms as usize]
+    }
+
+    #[inline]
+    fn lane_of(&self, one: &Contact) -> u32 {
+        self.terms_of(one).lane
+    }
+
+    /// The contact that an entry of a lane stands for.
+    #[inline]
+    pub(crate) fn contact_of(&self, lane: u32, entry: Entry) -> Option<Contact> {
+        if entry.odd() {
+            return self.find(entry.contact());
+        }
+        Some(Contact {
+            id: entry.contact(),
+            card: Card {
+                effective_ns: entry.effective_ns,
+                terms: self.lanes.lanes[lane as usize].terms,
+                exceptions: NOWHERE,
+            },
+            waiting: true,
+            holder: NO_AGENT,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn key_of(&self, one: &Contact) -> TermsKey {
+        self.lanes.terms[one.card.terms as usize].key
     }
 
     pub(crate) fn own(&self, one: &Contact) -> Option<&Exceptions> {
@@ -666,17 +743,18 @@ impl Queue {
         self.own(one).map_or(0, |own| own.credit_ns)
     }
 
-    fn lane(&mut self, key: LaneKey) -> u32 {
-        let (lane, new_stall) = self.lanes.find(key, &self.catalogue);
+    fn terms(&mut self, key: TermsKey) -> u32 {
+        let (terms, new_stall) = self.lanes.find(key, &self.catalogue);
         if let Some(stall) = new_stall {
             self.shelves.learn_stall(stall, &self.catalogue, &self.lanes);
         }
-        lane
+        terms
     }
 
     fn except(&mut self, one: &mut Contact) -> &mut Exceptions {
         if one.card.exceptions == NOWHERE {
             one.card.exceptions = self.exceptions.add(Exceptions::default());
+            self.exceptions_of.set(one.id, one.card.exceptions);
         }
         &mut self.exceptions[one.card.exceptions]
     }
@@ -694,15 +772,16 @@ impl Queue {
 
     #[inline]
     fn contact_digest(&self, one: &Contact) -> u64 {
-        let lane = &self.lanes.lanes[one.card.lane as usize];
+        let terms = self.terms_of(one);
         if one.card.exceptions == NOWHERE {
-            let (credit_ns, queued_ns) = (lane.key.credit_ns, one.card.effective_ns + lane.key.credit_ns);
+            let credit_ns = terms.key.credit_ns;
+            let queued_ns = one.card.effective_ns + credit_ns;
             let parts = [
                 one.id,
-                lane.hash,
+                terms.hash,
                 queued_ns as u64,
                 credit_ns as u64,
-                lane.rest_hash,
+                terms.rest_hash,
                 0,
             ];
             return digest(Tag::Contact, parts);
@@ -711,17 +790,17 @@ impl Queue {
     }
 
     fn exceptional_digest(&self, one: &Contact) -> u64 {
-        let lane = &self.lanes.lanes[one.card.lane as usize];
+        let terms = self.terms_of(one);
         let credit_ns = self.credit_ns(one);
-        let rest = self.own(one).map_or(lane.rest_hash, |own| {
-            let ladder = self.catalogue.ladder_hash(lane.key.ladder);
+        let rest = self.own(one).map_or(terms.rest_hash, |own| {
+            let ladder = self.catalogue.ladder_hash(terms.key.ladder);
             let preferred = own.preferred.unwrap_or(NOBODY as u64);
             let until = own.preferred_until_ns as u64;
             digest(
                 Tag::Rest,
                 [
                     ladder,
-                    u64::from(lane.key.rung),
+                    u64::from(terms.key.rung),
                     preferred,
                     until,
                     u64::from(own.pressing),
@@ -732,7 +811,7 @@ impl Queue {
         let queued = (one.card.effective_ns + credit_ns) as u64;
         digest(
             Tag::Contact,
-            [one.id, lane.hash, queued, credit_ns as u64, rest, 0],
+            [one.id, terms.hash, queued, credit_ns as u64, rest, 0],
         )
     }
 
@@ -752,11 +831,11 @@ impl Queue {
         self.keep(one);
     }
 
-    fn move_to(&mut self, one: &mut Contact, key: LaneKey) {
-        let lane = self.lane(key);
-        self.lanes.join(lane);
-        self.lanes.leave(one.card.lane);
-        one.card.lane = lane;
+    fn move_to(&mut self, one: &mut Contact, key: TermsKey) {
+        let terms = self.terms(key);
+        self.lanes.join(terms);
+        self.lanes.leave(one.card.terms);
+        one.card.terms = terms;
     }
 
     /// Puts a waiting contact where agents look for it.
@@ -776,9 +855,15 @@ impl Queue {
                 return;
             }
         }
-        if self.lanes.insert(one.card.lane, one.card.effective_ns, one.id) {
-            self.shelve(one.card.lane);
-        }
+        let Card {
+            effective_ns,
+            terms,
+            exceptions,
+        } = one.card;
+        let changed = self
+            .lanes
+            .insert(terms, effective_ns, one.id, exceptions != NOWHERE);
+        self.shelve(changed);
         self.look_at_contact(one.id);
     }
 
@@ -801,15 +886,22 @@ impl Queue {
                 return;
             }
         }
-        if self.lanes.remove(one.card.lane, one.card.effective_ns, one.id) {
-            self.shelve(one.card.lane);
-        }
+        let Card {
+            effective_ns,
+            terms,
+            exceptions,
+        } = one.card;
+        let changed = self
+            .lanes
+            .remove(terms, effective_ns, one.id, exceptions != NOWHERE);
+        self.shelve(changed);
     }
 
     #[inline]
-    fn shelve(&mut self, lane: u32) {
-        let stall = self.lanes.lanes[lane as usize].stall;
-        self.shelves.head_changed(stall, &self.lanes);
+    fn shelve(&mut self, changed: Option<u32>) {
+        if let Some(stall) = changed {
+            self.shelves.head_changed(stall, &self.lanes);
+        }
     }
 
     fn look_at_contact(&mut self, contact: u64) {
@@ -874,13 +966,14 @@ impl Queue {
     fn forget_rules(&mut self, one: &Contact) {
         let contact = one.id;
         self.digest = self.digest.wrapping_sub(self.contact_digest(one));
-        if self.lanes.lanes[one.card.lane as usize].timed {
+        if self.terms_of(one).timed {
             self.timers.cancel(RING, contact);
             self.timers.cancel(PRESSING, contact);
         }
         if one.card.exceptions != NOWHERE
             && let Some(own) = self.exceptions.remove(one.card.exceptions)
         {
+            self.exceptions_of.remove(contact);
             if own.preferred.is_some() {
                 self.timers.cancel(PREFERENCE, contact);
             }
@@ -890,7 +983,7 @@ impl Queue {
                     .wrapping_sub(digest(Tag::Excluded, [contact, agent, 0, 0, 0, 0]));
             }
         }
-        self.lanes.leave(one.card.lane);
+        self.lanes.leave(one.card.terms);
     }
 }
 
@@ -946,6 +1039,9 @@ impl Queue {
 
     fn start_pressing(&mut self, one: &mut Contact) {
         let before = self.contact_digest(one);
+        if one.waiting {
+            self.unfile(one);
+        }
         let credit_ns = self.credit_ns(one);
         let own = self.except(one);
         own.credit_ns = credit_ns;
@@ -953,7 +1049,7 @@ impl Queue {
         let after = self.contact_digest(one);
         self.digest = self.digest.wrapping_add(after).wrapping_sub(before);
         if one.waiting {
-            self.press(one);
+            self.file(one);
         }
         self.keep(one);
     }
@@ -1071,6 +1167,8 @@ impl Queue {
         let hand = Hand {
             contact: one.id,
             digest: 0,
+            effective_ns: one.card.effective_ns,
+            terms: NOWHERE,
             units: units as u32,
             medium: medium as u16,
             tentative,
@@ -1090,7 +1188,7 @@ impl Queue {
 
     /// Puts a contact, waiting until now, into the hands of the agents chosen for it.
     pub(crate) fn give(&mut self, one: &mut Contact, agents: &[u32], now_ns: i64) {
-        let tentative = self.lanes.lanes[one.card.lane as usize].to_several;
+        let tentative = self.terms_of(one).to_several;
         self.stop_waiting(one);
         for at in agents {
             self.put(one, *at, tentative);
@@ -1101,14 +1199,16 @@ impl Queue {
     }
 
     fn put(&mut self, one: &mut Contact, at: u32, tentative: bool) {
-        let lane = &self.lanes.lanes[one.card.lane as usize];
-        let (medium, units) = (lane.medium, lane.units);
+        let terms = self.terms_of(one);
+        let (medium, units) = (terms.medium, terms.units);
         self.put_hand(
             one,
             at,
             Hand {
                 contact: one.id,
                 digest: 0,
+                effective_ns: one.card.effective_ns,
+                terms: NOWHERE,
                 units,
                 medium,
                 tentative,
@@ -1120,6 +1220,9 @@ impl Queue {
         self.touch(at);
         hand.digest = self.hand_digest(at, &hand);
         self.digest = self.digest.wrapping_add(hand.digest);
+        if one.holder == NO_AGENT && one.card.exceptions == NOWHERE {
+            hand.terms = one.card.terms;
+        }
         let agent = &mut self.agents[at];
         agent.hands.push(hand);
         agent.load = self
@@ -1128,15 +1231,28 @@ impl Queue {
         if one.holder == NO_AGENT {
             one.holder = at;
         } else {
-            let first = (one.holder != SEVERAL).then_some(one.holder);
-            one.holder = SEVERAL;
-            let credit_ns = self.credit_ns(one);
-            let own = self.except(one);
-            own.credit_ns = credit_ns;
-            own.holders.extend(first);
-            own.holders.push(at);
+            self.share(one, at);
         }
-        self.keep(one);
+        self.write(one);
+    }
+
+    /// One more agent has a contact.
+    fn share(&mut self, one: &mut Contact, at: u32) {
+        let first = (one.holder != SEVERAL).then_some(one.holder);
+        one.holder = SEVERAL;
+        let credit_ns = self.credit_ns(one);
+        let own = self.except(one);
+        own.credit_ns = credit_ns;
+        own.holders.extend(first);
+        own.holders.push(at);
+        if let Some(first) = first
+            && let Some(hand) = self.agents[first]
+                .hands
+                .iter_mut()
+                .find(|hand| hand.contact == one.id)
+        {
+            hand.terms = NOWHERE;
+        }
     }
 
     /// Takes a contact out of an agent's hands; it stays held, by whoever else has it.
@@ -1221,12 +1337,35 @@ impl Queue {
         )
     }
 
+    #[inline]
     fn holding(&self, contact: i64, agent: i64) -> Outcome<(Contact, u32)> {
-        let one = self.contact(contact)?;
-        // Mostly the contact tells the agent's index.
-        if one.holder < WAITING && self.agents[one.holder].id as i64 == agent {
-            return Ok((one, one.holder));
+        // Mostly the agent's hands tell all about the contact, so that the table need not be read.
+        if agent >= 0
+            && let Some(at) = self.agent_of.get(agent as u64)
+            && let Some(hand) = self.agents[at]
+                .hands
+                .iter()
+                .find(|hand| hand.contact as i64 == contact)
+            && hand.terms != NOWHERE
+        {
+            let card = Card {
+                effective_ns: hand.effective_ns,
+                terms: hand.terms,
+                exceptions: NOWHERE,
+            };
+            let one = Contact {
+                id: hand.contact,
+                card,
+                waiting: false,
+                holder: at,
+            };
+            return Ok((one, at));
         }
+        self.holding_by_table(contact, agent)
+    }
+
+    fn holding_by_table(&self, contact: i64, agent: i64) -> Outcome<(Contact, u32)> {
+        let one = self.contact(contact)?;
         let at = self.agent(agent)?;
         if !one.waiting && self.hand(one.id, at).is_some() {
             return Ok((one, at));
@@ -1255,16 +1394,17 @@ impl Queue {
 impl Queue {
     fn press(&mut self, one: &Contact) {
         self.pressing
-            .entry(one.card.lane)
+            .entry(self.lane_of(one))
             .or_default()
             .insert((one.card.effective_ns, one.id));
     }
 
     fn unpress(&mut self, one: &Contact) {
-        if let Some(pressing) = self.pressing.get_mut(&one.card.lane) {
+        let lane = self.lane_of(one);
+        if let Some(pressing) = self.pressing.get_mut(&lane) {
             pressing.remove((one.card.effective_ns, one.id));
             if pressing.is_empty() {
-                self.pressing.remove(&one.card.lane);
+                self.pressing.remove(&lane);
             }
         }
     }

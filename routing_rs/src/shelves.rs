@@ -9,11 +9,10 @@
 use smallvec::SmallVec;
 
 use crate::catalogue::{Catalogue, Packed, Skills};
-use crate::lanes::{Lanes, NO_GLANCE, NOWHERE};
+use crate::lanes::{Lanes, NEAR_STALLS, NO_GLANCE, NOWHERE};
 use crate::ranked::Ranked;
 
-/// Past so many stalls, or pairs of profile and stall, the lists are given up for shelves.
-const STALLS_MAX: usize = 2048;
+/// Past so many pairs of profile and stall, or `NEAR_STALLS`, the lists are given up for shelves.
 const PAIRS_MAX: usize = 2_000_000;
 
 /// Skills beyond so many share shelves.
@@ -104,7 +103,7 @@ struct Filed {
 #[derive(Default)]
 pub(crate) struct Shelves {
     /// By profile: the stalls it can serve; empty once dispersed.
-    pub(crate) adjacent: Vec<Vec<u32>>,
+    pub(crate) adjacent: Vec<Vec<u16>>,
     pairs_n: usize,
     pub(crate) dispersed: bool,
     pub(crate) cases: Vec<Case>,
@@ -131,7 +130,7 @@ impl Shelves {
             let all = lanes.stalls.iter().enumerate();
             let able =
                 all.filter(|(_, stall)| skills.meet(&catalogue.requirement_at(stall.requirement).skills));
-            stalls.extend(able.map(|(at, _)| at as u32));
+            stalls.extend(able.map(|(at, _)| at as u16));
         }
         self.pairs_n += stalls.len();
         self.adjacent.push(stalls);
@@ -148,7 +147,7 @@ impl Shelves {
         }
         for profile in 0..self.adjacent.len() {
             if catalogue.profile_at(profile as u32).skills.meet(required) {
-                self.adjacent[profile].push(stall);
+                self.adjacent[profile].push(stall as u16);
                 self.pairs_n += 1;
             }
         }
@@ -164,7 +163,7 @@ impl Shelves {
     }
 
     fn disperse_if_many(&mut self, catalogue: &Catalogue, lanes: &Lanes) {
-        if lanes.stalls.len() > STALLS_MAX || self.pairs_n > PAIRS_MAX {
+        if lanes.stalls.len() >= NEAR_STALLS || self.pairs_n > PAIRS_MAX {
             self.disperse(catalogue, lanes);
         }
     }
@@ -254,19 +253,20 @@ impl Shelves {
             shelf.remove(of(before));
         }
         if head.lane != NOWHERE {
-            filed.now = Some((head.standing, head.contact));
-            shelf.insert(of((head.standing, head.contact)));
+            let now = (head.standing(), head.entry.contact());
+            filed.now = Some(now);
+            shelf.insert(of(now));
         }
         *glanced = shelf
             .first()
-            .map_or(NO_GLANCE, |first| lanes.glances[first.stall as usize]);
+            .map_or(NO_GLANCE, |first| lanes.glances.of(first.stall));
     }
 
     pub(crate) fn bytes(&self) -> usize {
         let adjacent: usize = self
             .adjacent
             .iter()
-            .map(|stalls| stalls.capacity() * 4 + 24)
+            .map(|stalls| stalls.capacity() * 2 + 24)
             .sum();
         let shelves: usize = self
             .cases
