@@ -229,6 +229,8 @@ def test_unsent_message_outlives_a_reload(company: Company, pages: Open) -> None
     page = pages(f"{company.address}/")
     write(page, "first")
     expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    # The page keeps its own outbox when it hears that "first" was received; what we put there comes after.
+    page.wait_for_function("() => JSON.parse(localStorage[Object.keys(localStorage)[0]]).outbox.length === 0")
     page.evaluate("""() => { const key = Object.keys(localStorage)[0]; const kept = JSON.parse(localStorage[key]);
         kept.outbox.push({type: "message", message_id: "kept", text: "second", attachments: [], chat: 1});
         localStorage[key] = JSON.stringify(kept); }""")
