@@ -270,7 +270,19 @@ class Asterisk:
     # Configuration
 
     def _write_configuration(self) -> None:
-        for part in ("etc", "lib", "db", "keys", "agi-bin", "spool", "run", "log", "moh", "keys/keys"):
+        for part in (
+            "etc",
+            "lib",
+            "db",
+            "keys",
+            "agi-bin",
+            "spool",
+            "run",
+            "log",
+            "moh",
+            "keys/keys",
+            "spool/recording",
+        ):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         for leftover in (self.folder / "run").iterdir():
             leftover.unlink()

@@ -73,6 +73,7 @@ DEFAULT_MEDIA: Final[dict[str, Medium]] = {
     "social": Medium(units=25, max_per_agent=4, live=False),
     "sms": Medium(units=20, max_per_agent=5, live=False),
     "email": Medium(units=10, max_per_agent=5, live=False),
+    "voicemail": Medium(units=10, max_per_agent=5, live=False),
     "callback": Medium(units=100, max_per_agent=1, may_interrupt=("email",)),
 }
 

@@ -14,8 +14,16 @@ from tools.asterisk_server import Asterisk, Unavailable
 AGENTS = ("ana", "bea", "carl", "dora")
 
 
+@pytest.fixture
+def asterisk(session_asterisk: Asterisk) -> Iterator[Asterisk]:
+    """The running server; what a failed test has left there is no concern of the next one."""
+    yield session_asterisk
+    if session_asterisk.channels():
+        session_asterisk.cli("channel request hangup all")
+
+
 @pytest.fixture(scope="session")
-def asterisk() -> Iterator[Asterisk]:
+def session_asterisk() -> Iterator[Asterisk]:
     """One running server; every test leaves it without channels."""
     # Not under pytest's own folder: its name is too long for Asterisk's control socket.
     folder = Path(tempfile.mkdtemp(prefix="ast-"))

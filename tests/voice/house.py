@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -52,7 +52,7 @@ channel = "phone"
 """
 
 
-def config(asterisk: Asterisk, **changed: dict[str, Any]) -> dict[str, Any]:
+def config(asterisk: Asterisk, changed: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The configuration as a mapping; `changed` are tables merged into it, `phone` the channel's."""
     raw = tomllib.loads(
         CONFIG.replace("{url}", asterisk.url).replace("{user}", USER).replace("{password}", PASSWORD)
@@ -181,12 +181,13 @@ async def open_house(
     journal: Journal | None = None,
     plugins: Sequence[object] = (),
     tidy: bool = True,
+    also: Mapping[str, dict[str, Any]] | None = None,
     **changed: dict[str, Any],
 ) -> AsyncIterator[House]:
     """Open it; at the end nothing may be left on the server unless `tidy` is False."""
     async with AsyncExitStack() as stack:
         nursery = await stack.enter_async_context(trio.open_nursery())
-        raw = config(asterisk, **changed)
+        raw = config(asterisk, {**changed, **(also or {})})
         switchboard = await stack.enter_async_context(
             open_engine(
                 raw,

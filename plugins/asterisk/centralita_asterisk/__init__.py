@@ -9,7 +9,8 @@ from centralita.hookspecs import hookimpl
 from centralita.protocols import Register
 from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.desk import AsteriskDesk
-from centralita_asterisk.settings import DeskSettings, VoiceSettings
+from centralita_asterisk.settings import DeskSettings, VoicemailSettings, VoiceSettings
+from centralita_asterisk.voicemail import VoicemailChannel
 
 __all__ = [
     "AsteriskChannel",
@@ -25,8 +26,9 @@ centralita_api = 1
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Bring the channel `asterisk`."""
+    """Bring the channels `asterisk` and `asterisk_voicemail`."""
     register("asterisk", VoiceSettings, AsteriskChannel)
+    register("asterisk_voicemail", VoicemailSettings, VoicemailChannel)
 
 
 @hookimpl

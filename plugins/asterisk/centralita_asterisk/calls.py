@@ -114,7 +114,7 @@ class Call:
     """The customer's side of one contact. Without a `channel` the customer is not (yet) on the line."""
 
     __slots__ = (
-        "answered", "asker", "channel", "colleague", "contact", "dialling", "digits", "gone", "lock", "music", "number",
+        "answered", "asker", "channel", "colleague", "contact", "dialling", "digits", "gone", "in_mailbox", "lock", "music", "number",
         "playing", "provider_id", "room", "said", "server", "up", "voice",
     )  # fmt: skip
 
@@ -129,6 +129,8 @@ class Call:
         self.answered = False
         self.gone = trio.Event()
         """The customer has left, or was let go."""
+        self.in_mailbox = False
+        """The caller is leaving a message, whatever becomes of the contact."""
         self.room = ""
         self.music = False
         self.playing = ""

@@ -6,7 +6,8 @@ whom to `rooms.py`. It never waits for a person itself but where the engine's li
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import trio
 
@@ -35,10 +36,12 @@ from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.phones import Phones
 from centralita_asterisk.reconcile import Reconciliation
+from centralita_asterisk.recordings import Recordings
 from centralita_asterisk.rooms import arrange, close_room, release_requests, released
 from centralita_asterisk.server import Server
 from centralita_asterisk.settings import VoiceSettings
 from centralita_asterisk.speaking import sounds_of, speak
+from centralita_asterisk.waiting import Waiting
 
 FIRST_TRY_S: Final = 6.0
 LAST_WORDS_S: Final = 8.0
@@ -55,6 +58,8 @@ class AsteriskChannel:
         exchange = self._exchange = exchange_of(context.switchboard, context.name)
         exchange.settings, exchange.log, exchange.clock = settings, context.log, context.clock
         self._phones = Phones(exchange)
+        self._recordings = exchange.recordings = Recordings(exchange, context.data)
+        self._waiting = Waiting(exchange, self._recordings)
         self._incoming = Incoming(exchange)
         self._dialling = Dialling(exchange, self._phones)
         for name, its in settings.servers.items():
@@ -74,6 +79,12 @@ class AsteriskChannel:
                 on_lost=self._lost,
             )
 
+    def routes(self) -> Sequence[Any]:
+        """Recordings, for the front door."""
+        from centralita_asterisk.routes import file_routes  # Litestar is heavy; only a front door needs it
+
+        return file_routes(self._name, self._recordings)
+
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Be connected to every server until cancelled. The calls stay: the next life finds them."""
         exchange = self._exchange
@@ -81,6 +92,7 @@ class AsteriskChannel:
             async with trio.open_nursery() as nursery:
                 exchange.open(inbox, nursery)
                 await nursery.start(self._follow)
+                nursery.start_soon(self._recordings.sweep)
                 for server in exchange.servers.values():
                     nursery.start_soon(server.run)
                 with trio.move_on_after(FIRST_TRY_S):
@@ -111,6 +123,9 @@ class AsteriskChannel:
 
     async def announce(self, announcement: Announcement) -> None:
         """Tell the place in line."""
+        call = self._exchange.calls.by_provider.get(announcement.provider_id)
+        if call is not None:
+            self._exchange.start(self._waiting.announce, call, announcement)
 
     async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool | None:
         """Bring both together; what must be dialled first is reported later."""
@@ -140,13 +155,24 @@ class AsteriskChannel:
         if call.dialling is not None:
             call.dialling.cancel()
         await close_room(exchange, call.server, contact)
+        if call.in_mailbox:
+            return
         if not call.gone.is_set():
             call.room = ""
+            if reason == "refused" and exchange.settings.voicemail_when_refused:
+                exchange.start(self._refused, call)
+                return
             with trio.move_on_after(LAST_WORDS_S):
                 async with call.voice:
                     pass
         exchange.calls.dialled.pop(call.channel, None)
         await self._incoming.let_go(call)
+
+    async def _refused(self, call: Call) -> None:
+        """Whoever was turned away may leave a message, after what they were told."""
+        async with call.voice:
+            pass
+        await self._recordings.take_message(call, cancel=False)
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         """Music for the customer, or the agent again."""
@@ -189,20 +215,16 @@ class AsteriskChannel:
                     calls.is_contact(call, event.contact)
             case ContactOffered():
                 exchange.start(self._offered, event.contact, event.agent, event.offer, event.expires_ns)
+            case CallbackRequested():
+                if (call := calls.by_contact.get(event.contact)) is not None:
+                    exchange.start(self._waiting.became_callback, call)
             case ConsultationStarted():
                 if (call := calls.by_contact.get(event.contact)) is not None:
                     call.asker = event.agent
             case ConsultationEnded():
                 if (call := calls.by_contact.get(event.contact)) is not None:
                     exchange.start(arrange, exchange, call)
-            case (
-                ContactQueued()
-                | ContactReturned()
-                | OfferDeclined()
-                | OfferExpired()
-                | OfferWithdrawn()
-                | CallbackRequested()
-            ):
+            case ContactQueued() | ContactReturned() | OfferDeclined() | OfferExpired() | OfferWithdrawn():
                 if (call := calls.by_contact.get(event.contact)) is not None:
                     exchange.start(arrange, exchange, call)
                 elif calls.legs_of(event.contact):
@@ -248,6 +270,7 @@ class AsteriskChannel:
                 if work.state == "offered":
                     self._exchange.start(self._offered, view.id, work.agent, work.offer, work.deadline_ns)
         await watch_devices(self._exchange, server)
+        self._exchange.start(self._recordings.fetch_left, server)
 
     async def _lost(self, server: Server) -> None:
         await Reconciliation(self._exchange, self._incoming, server).lost()
@@ -272,6 +295,11 @@ class AsteriskChannel:
             case ari.PlaybackFinished():
                 if (over := exchange.playbacks.get(event.playback.id)) is not None:
                     over.set()
+            case ari.ChannelDtmfReceived():
+                if (call := calls.by_channel.get(event.channel.id)) is not None and call.up:
+                    start(self._waiting.key, call, event.digit)
+            case ari.RecordingFinished() | ari.RecordingFailed():
+                start(self._recordings.ended, server, event.recording)
             case ari.DeviceStateChanged():
                 exchange.devices[server.name, event.device_state.name] = event.device_state.state
                 exchange.device_changed.unpark_all()

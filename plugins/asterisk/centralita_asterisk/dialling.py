@@ -16,6 +16,7 @@ from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.phones import NotReached, Phones
 from centralita_asterisk.rooms import arrange
 from centralita_asterisk.server import Server
+from centralita_asterisk.speaking import speak_to_agent
 
 
 class Dialling:
@@ -55,13 +56,17 @@ class Dialling:
 
     async def join(self, view: ContactView, agent: str, seconds: float) -> bool:
         """Put the waiting customer (for a consultation: the colleague who asks) and the agent together."""
+        exchange = self._exchange
         call = self.call_of(view)
         if call is None or call.gone.is_set():
             return False
         leg = await self._phones.reach(call, view, agent, seconds)
         if view.parent:
             call.colleague = agent
-        await arrange(self._exchange, call, joining=leg)
+        else:
+            whisper = exchange.settings.whisper
+            await speak_to_agent(exchange, leg, whisper.get(view.queue) or whisper.get("*") or ())
+        await arrange(exchange, call, joining=leg)
         return not call.gone.is_set()
 
     async def dial(self, view: ContactView, agent: str, number: str, seconds: float) -> None:

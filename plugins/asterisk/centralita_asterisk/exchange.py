@@ -7,7 +7,7 @@ It decides nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -22,6 +22,9 @@ from centralita_asterisk.calls import Call, Calls, Leg, LegId
 from centralita_asterisk.server import Server
 from centralita_asterisk.settings import DeskSettings, VoiceSettings
 
+if TYPE_CHECKING:
+    from centralita_asterisk.recordings import Recordings
+
 
 class Exchange:
     """One channel's inside. `run` of the channel fills in what only a running one has."""
@@ -29,6 +32,7 @@ class Exchange:
     settings: VoiceSettings
     log: structlog.stdlib.BoundLogger
     clock: Clock
+    recordings: Recordings
 
     def __init__(self, switchboard: Switchboard, name: str) -> None:
         self.name = name
@@ -38,7 +42,7 @@ class Exchange:
         self.desks: dict[str, DeskSettings] = {}
         """The desks of telephones at this channel."""
         self.playbacks: dict[str, trio.Event] = {}
-        self.recordings: dict[str, trio.Event] = {}
+        self.messages: dict[str, trio.Event] = {}
         self.devices: dict[tuple[str, str], str] = {}
         """What each phone does, by server and device, as the server says it."""
         self.device_changed = trio.lowlevel.ParkingLot()
@@ -55,7 +59,7 @@ class Exchange:
         self._inbox = self._nursery = None
         self.calls = Calls()
         self.playbacks.clear()
-        self.recordings.clear()
+        self.messages.clear()
 
     @property
     def running(self) -> bool:

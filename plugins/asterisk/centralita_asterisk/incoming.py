@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from centralita.messages import AbandonContact, AdmitContact
+from centralita.protocols import Outcome
 from centralita_asterisk.ari import AriError, Channel, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
@@ -18,6 +19,7 @@ from centralita_asterisk.server import Server
 from centralita_asterisk.speaking import speak
 
 FIELDS: Final = ("queue", "language", "customer_name", "handle", "subject", "preferred_agent")
+_SAID_WRONG: Final = ("unknown_queue", "unknown_skill", "bad_value")
 SECONDS_MAX: Final = 31_536_000.0
 
 
@@ -71,21 +73,7 @@ class Incoming:
             if call.gone.is_set():
                 exchange.calls.forget(call)
                 return
-        fields = read_words(words)
-        if fields["unread"]:
-            exchange.log.warning("dialplan_words_unread", words=fields["unread"][:5], known=", ".join(FIELDS))
-        del fields["unread"]
-        fields.setdefault("handle", channel.caller.number)
-        fields.setdefault("customer_name", channel.caller.name)
-        outcome = await exchange.submit(
-            AdmitContact(
-                channel=exchange.name,
-                provider_id=provider_id,
-                to=channel.dialplan.exten,
-                credit_s=min(credit_s, SECONDS_MAX) if credit_s else None,
-                **fields,
-            )
-        )
+        outcome = await self._admit(call, channel, words, credit_s)
         if outcome is None:
             return  # we are going; the next life finds the call where it is
         if outcome.refusal is not None:
@@ -100,6 +88,28 @@ class Incoming:
         await arrange(exchange, call)
         if not settings.greeting_first:
             await self._greet(call)
+
+    async def _admit(
+        self, call: Call, channel: Channel, words: Sequence[str], credit_s: float
+    ) -> Outcome | None:
+        """Admit the contact as the dialplan says; when that can't be, with nothing but its number, and say so:
+        a word misspelt in the dialplan is no reason to hang up on anybody."""
+        exchange = self._exchange
+        fields = read_words(words)
+        if unread := fields.pop("unread"):
+            exchange.log.warning("dialplan_words_unread", words=unread[:5], known=", ".join(FIELDS))
+        common: dict[str, Any] = {
+            "channel": exchange.name,
+            "provider_id": call.provider_id,
+            "to": channel.dialplan.exten,
+            "credit_s": min(credit_s, SECONDS_MAX) if credit_s else None,
+        }
+        caller: dict[str, Any] = {"handle": channel.caller.number, "customer_name": channel.caller.name}
+        outcome = await exchange.submit(AdmitContact(**common, **{**caller, **fields}))
+        if outcome is not None and outcome.refusal is not None and outcome.refusal.code in _SAID_WRONG:
+            exchange.log.error("dialplan_words_refused", reason=outcome.refusal.message)
+            outcome = await exchange.submit(AdmitContact(**common, **caller))
+        return outcome
 
     async def _pick_up(self, call: Call) -> None:
         path = f"channels/{call.channel}"

@@ -34,7 +34,7 @@ async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None)
     """Bring about what the engine says of the call; `joining` is about to be connected. Raises AriError."""
     async with call.lock:
         view = exchange.view(call.contact)
-        if view is None or call.gone.is_set():
+        if view is None or call.gone.is_set() or call.in_mailbox:
             return
         plan = _Plan(exchange, call, view, joining)
         await call.server.batch(plan.requests())

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
+import httpx
 import structlog
 import trio
 
 from centralita_asterisk import ari, settings
 from centralita_asterisk.ari import AnyEvent, Ari, AriError, Request
+
+FILE_S: Final = 60.0
+"""How long fetching a file may stand still."""
 
 
 class Server:
@@ -78,6 +83,20 @@ class Server:
     async def channels(self) -> list[ari.Channel]:
         """Every channel the server has."""
         return await self._connected().channels()
+
+    async def file(self, path: str) -> bytes | None:
+        """The bytes of a stored file; None when there is none. Raises AriError. The WebSocket carries text only."""
+        url = f"{self._its.url.rstrip('/')}/{path}"
+        try:
+            async with httpx.AsyncClient(auth=(self._its.user, self._secret), timeout=FILE_S) as client:
+                answer = await client.get(url)
+        except httpx.HTTPError as error:
+            raise AriError(f"{path} could not be fetched: {type(error).__name__}") from None
+        if answer.status_code == 404:
+            return None
+        if answer.status_code >= 400:
+            raise AriError(f"{path} could not be fetched: {answer.status_code}")
+        return answer.content
 
     def _connected(self) -> Ari:
         if self._ari is None:

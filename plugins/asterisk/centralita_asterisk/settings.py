@@ -38,6 +38,20 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (folder / self.password_file).read_text(encoding="utf-8").strip()
 
 
+class Phrases(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What callers are told, in sounds. `{position}` and `{minutes}` stand for numbers: `number:{position}`."""
+
+    next: Sounds = ("sound:queue-youarenext",)
+    position: Sounds = ("sound:queue-thereare", "number:{position}", "sound:queue-callswaiting")
+    wait: Sounds = ("sound:queue-holdtime", "number:{minutes}", "sound:queue-minutes")
+    callback_taken: Sounds = ("sound:auth-thankyou", "sound:vm-goodbye")
+    no_callback: Sounds = ("sound:im-sorry",)
+    voicemail: Sounds = ("sound:vm-intro",)
+    voicemail_taken: Sounds = ("sound:vm-msgsaved", "sound:vm-goodbye")
+    recording: Sounds = ("sound:beep",)
+    """Heard by both when a recording begins; empty: nothing."""
+
+
 class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[channels.NAME] type = "asterisk"`."""
 
@@ -72,10 +86,39 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sounds: dict[str, Sound] = {}
     """Sounds in the place of texts that the rules and bots say, by text."""
 
+    phrases: Phrases = Phrases()
+    digits_pause_s: Annotated[float, Meta(ge=0, le=60)] = 0
+    """For a bot: keys are gathered until such a pause, or #; 0: every key is an answer by itself."""
+    callback_key: Key | None = None
+    """Who presses it while waiting is called back, and keeps the place."""
+    voicemail_key: Key | None = None
+    """Who presses it while waiting leaves a message instead."""
+    voicemail: str = ""
+    """The channel of type `asterisk_voicemail` that messages go to."""
+    voicemail_when_refused: bool = False
+    """Ask for a message whom the rules turn away (closed, full, waited too long)."""
+    voicemail_s: Annotated[int, Meta(ge=5, le=3600)] = 180
+    voicemail_min_s: Annotated[int, Meta(ge=0, le=60)] = 2
+    """A shorter message is none."""
+
+    whisper: dict[str, Sounds] = {}
+    """What an agent hears before the caller, by the queue's name; `*` for every other queue."""
+    record: Literal["never", "on_demand", "always"] = "on_demand"
+    recording_format: Literal["wav", "gsm", "ulaw"] = "wav"
+    recordings_days: Annotated[float, Meta(gt=0, le=36_500)] = 90
+    """Recordings and voice messages are erased after so many days."""
+
     reconnect_first_s: PositiveS = 0.2
     reconnect_longest_s: PositiveS = 5
     lost_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 60
     """A server away for longer has lost its calls: their contacts end."""
+
+
+class VoicemailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[channels.NAME] type = "asterisk_voicemail"`: messages that callers have left, as deferred contacts."""
+
+    channel: str
+    """The channel of type `asterisk` that takes the messages."""
 
 
 class DeskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

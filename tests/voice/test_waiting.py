@@ -1,0 +1,268 @@
+"""What callers hear and may do before an agent is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from tools.asterisk_server import MUSIC_HZ, Asterisk
+
+import centralita
+from centralita.messages import (
+    CallbackRequested,
+    CancelContact,
+    ContactConnected,
+    ContactEnded,
+    MessagePosted,
+    SelfServiceStarted,
+    WaitAnnounced,
+)
+from centralita.protocols import Announcement, BotTurn, Context, Inbox, Register
+from centralita.views import ContactView
+from centralita_asterisk.settings import Phrases
+from centralita_asterisk.speaking import sounds_of
+from centralita_asterisk.waiting import announced
+from tests.voice.house import open_house
+
+NUMBER = "600111222"
+
+
+def test_announcements_say_what_is_known_and_no_more() -> None:
+    def said(position: int, high_s: float) -> tuple[str, ...]:
+        about = Announcement(contact=1, provider_id="x", position=position, low_s=0, high_s=high_s)
+        return announced(Phrases(), about)
+
+    assert said(1, -1) == ("sound:queue-youarenext",)
+    assert said(3, 130) == (
+        "sound:queue-thereare", "number:3", "sound:queue-callswaiting", "sound:queue-holdtime", "number:2",
+        "sound:queue-minutes",
+    )  # fmt: skip
+    assert said(-1, 10) == ("sound:queue-holdtime", "number:1", "sound:queue-minutes")
+    assert said(-1, -1) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sounds"),
+    [
+        ("sound:hello-world", ["sound:hello-world"]),
+        ("sound:a, number:3", ["sound:a", "number:3"]),
+        ("Welcome!", ["sound:welcome"]),
+        ("Nothing for this", []),
+        ("see sound:a", []),
+    ],
+)
+def test_texts_are_spoken_where_there_is_a_sound(text: str, sounds: list[str]) -> None:
+    assert sounds_of(text, {"Welcome!": "sound:welcome"}) == sounds
+
+
+async def test_place_in_line_is_said_and_the_music_comes_back(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, sales={"announce_every_s": 0.5}) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        await house.event(WaitAnnounced)
+        await calling.hears_not(MUSIC_HZ)
+        await calling.hears(MUSIC_HZ, within_s=15)
+        await calling.hang_up()
+
+
+async def test_key_asks_for_a_callback_that_keeps_the_place(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phone={"callback_key": "1"}) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        arrived_ns = house.only().arrived_ns
+        other = await customer.call("sales")
+        await house.until(lambda: len(house.switchboard.contacts(phase="waiting")) == 2)
+        await calling.press("1")
+        assert (await house.event(CallbackRequested)).handle == NUMBER
+        with trio.fail_after(15):
+            await calling.ended.wait()
+        first = house.switchboard.contacts()[0]
+        assert (first.callback_handle, first.arrived_ns) == (NUMBER, arrived_ns)
+        ana = await house.phone("ana")
+        ringing = await ana.rings()
+        assert NUMBER in ringing.header("From")
+        await ringing.answer()
+        called = await carrier.rings()
+        assert NUMBER in called.header("To")
+        await called.answer()
+        assert (await house.event(ContactConnected)).contact == first.id
+        await called.hears(900)
+        await ringing.hears(700)
+        await called.hang_up()
+        await (await ana.rings()).answer()
+        await other.hears(900)
+        await other.hang_up()
+
+
+async def test_callback_that_is_busy_is_tried_again(asterisk: Asterisk) -> None:
+    async with open_house(
+        asterisk, phone={"callback_key": "1"}, sales={"callback_retry_s": 0.5, "callback_attempts": 2}
+    ) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        await calling.press("1")
+        await house.event(CallbackRequested)
+        ana = await house.phone("ana")
+        for status in (486, 603):
+            await (await ana.rings()).answer()
+            await (await carrier.rings()).refuse(status)
+        ended = await house.event(ContactEnded)
+        assert (ended.outcome, ended.reason) == ("unreachable", "rejected")
+
+
+class Menu:
+    """A bot that asks for 1 or 2."""
+
+    def __init__(self, settings: Any, context: Context) -> None:
+        self._known = context
+
+    async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep_forever()
+
+    async def turn(self, contact: ContactView, message: str | None) -> BotTurn:
+        if message is None:
+            return BotTurn(texts=("sound:hello-world",))
+        if message in ("1", "42"):
+            return BotTurn(then="hand_over", queue="support")
+        return BotTurn(texts=("Press 1",))
+
+
+class NoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing."""
+
+
+class MenuPlugin:
+    centralita_api = 1
+
+    @centralita.hookimpl
+    def register_bots(self, register: Register) -> None:
+        register("menu_for_test", NoSettings, Menu)
+
+
+async def test_keys_answer_a_bot_that_hands_over(asterisk: Asterisk) -> None:
+    settings = {"bot": "menu", "sounds": {"Press 1": "sound:hello-world"}}
+    async with open_house(
+        asterisk, plugins=[MenuPlugin()], phone=settings, also={"bots.menu": {"type": "menu_for_test"}}
+    ) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        await house.event(SelfServiceStarted)
+        with trio.fail_after(5):
+            await calling.answered.wait()
+        frames = calling.frames
+        await house.until(lambda: calling.frames > frames + 10)
+        await calling.press("7")
+        await house.event(MessagePosted, author="bot", text="Press 1")
+        await calling.press("1")
+        await calling.hears(MUSIC_HZ)
+        assert house.only().queue == "support"
+        assert [event.text for event in house.events(MessagePosted, author="customer")] == ["7", "1"]
+        await calling.hang_up()
+
+
+async def test_digits_are_gathered_until_a_pause(asterisk: Asterisk) -> None:
+    settings = {"bot": "menu", "digits_pause_s": 1.0}
+    async with open_house(
+        asterisk, plugins=[MenuPlugin()], phone=settings, also={"bots.menu": {"type": "menu_for_test"}}
+    ) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        await house.event(SelfServiceStarted)
+        with trio.fail_after(5):
+            await calling.answered.wait()
+        await calling.press("42")
+        await house.phase("waiting")
+        assert [event.text for event in house.events(MessagePosted, author="customer")] == ["42"]
+        await calling.hang_up()
+
+
+MAILBOX: dict[str, Any] = {"type": "asterisk_voicemail", "channel": "phone"}
+
+
+async def test_voice_message_becomes_a_contact_that_waits(asterisk: Asterisk) -> None:
+    settings = {"voicemail_key": "2", "voicemail": "mailbox", "phrases": {"voicemail": []}}
+    async with open_house(asterisk, phone=settings, also={"channels.mailbox": MAILBOX}) as house:
+        customer = await house.customer(NUMBER)
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        first = house.only()
+        await calling.press("2")
+        assert (await house.event(ContactEnded)).reason == "voicemail"
+        await trio.sleep(3)
+        await calling.press("#")
+        with trio.fail_after(15):
+            await calling.ended.wait()
+        message = await house.event(MessagePosted, author="customer")
+        view = house.switchboard.contact(message.contact)
+        assert view is not None
+        assert (view.channel, view.medium, view.handle) == ("mailbox", "voicemail", NUMBER)
+        assert (view.queue, view.conversation) == ("sales", first.conversation)
+        (attachment,) = message.attachments
+        assert attachment.bytes_n > 2 * 16_000
+        await house.do(CancelContact(contact=view.id))
+
+
+async def test_caller_who_is_turned_away_may_leave_a_message(asterisk: Asterisk) -> None:
+    settings = {"voicemail_when_refused": True, "voicemail": "mailbox", "phrases": {"voicemail": []}}
+    async with open_house(
+        asterisk,
+        phone=settings,
+        sales={"max_waiting": 0},
+        also={"channels.mailbox": {**MAILBOX, "queue": "support"}},
+    ) as house:
+        customer = await house.customer(NUMBER)
+        calling = await customer.call("sales")
+        assert (await house.event(ContactEnded)).outcome == "refused"
+        with trio.fail_after(5):
+            await calling.answered.wait()
+        await trio.sleep(3)
+        await calling.hang_up()
+        message = await house.event(MessagePosted, author="customer")
+        await house.do(CancelContact(contact=message.contact))
+
+
+async def test_misspelt_queue_in_the_dialplan_hangs_up_on_nobody(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        customer = await house.customer(NUMBER)
+        calling = await customer.call("salse")
+        await calling.hears(MUSIC_HZ)
+        assert (house.only().queue, house.only().handle) == ("sales", NUMBER)
+        await calling.hang_up()
+
+
+@pytest.mark.parametrize("answer", ["early_media", "with_agent"])
+async def test_call_is_answered_only_with_the_agent(asterisk: Asterisk, answer: str) -> None:
+    async with open_house(asterisk, phone={"answer": answer}) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        await house.phase("waiting")
+        with trio.fail_after(5):
+            await calling.ringing.wait()
+        if answer == "early_media":
+            await calling.hears(MUSIC_HZ)
+        assert not calling.answered.is_set()
+        ana = await house.phone("ana")
+        await (await ana.rings()).answer()
+        await calling.hears(900)
+        assert calling.answered.is_set()
+        await calling.hang_up()
+
+
+async def test_greeting_is_heard_first(asterisk: Asterisk) -> None:
+    async with open_house(
+        asterisk, phone={"greeting": ["sound:hello-world"], "greeting_first": True}
+    ) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        with trio.fail_after(5):
+            await calling.answered.wait()
+        await house.until(lambda: calling.frames > 20)
+        assert house.switchboard.contacts() == []
+        await calling.hears(MUSIC_HZ)
+        await calling.hang_up()
