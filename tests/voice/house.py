@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -188,6 +189,8 @@ async def open_house(
     async with AsyncExitStack() as stack:
         nursery = await stack.enter_async_context(trio.open_nursery())
         raw = config(asterisk, {**changed, **(also or {})})
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        raw.setdefault("domain", {})["data"] = folder
         switchboard = await stack.enter_async_context(
             open_engine(
                 raw,
