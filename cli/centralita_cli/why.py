@@ -54,12 +54,18 @@ def _explain_contact(found: dict[str, Any]) -> None:
     if found["estimate"]["expected_s"] >= 0:
         facts.append(("made from", found["estimate"]["basis"]))
     parts: list[RenderableType] = [Text(found["words"]), tables.facts(facts)]
+    if found["before"]:
+        parts.append(tables.table((">BEFORE IT", "QUEUE", "BY", "IN WORDS"), map(_before, found["before"])))
     if found["chosen_by"]:
         parts.append(tables.table(("CHOSEN BY", "VALUE"), found["chosen_by"]))
     if found["agents"]:
         columns = ("AGENT", "WHAT BARS THEM", ">NEEDED", ">HAD", "IN WORDS")
         parts.append(tables.table(columns, map(_barred, found["agents"])))
     tables.put(*parts)
+
+
+def _before(line: dict[str, Any]) -> tuple[object, ...]:
+    return line["contact"], line["queue"] or tables.NOTHING, line["by"].replace("_", " "), line["words"]
 
 
 def _barred(line: dict[str, Any]) -> tuple[object, ...]:

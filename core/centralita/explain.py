@@ -7,10 +7,10 @@ their names back, and words. Nothing is computed that the queue does not decide 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from centralita import estimate
-from centralita.lines import rings_of
+from centralita.ahead import named_ahead, wanted
 from centralita.matching import NOBODY, Barred
 from centralita.state import Contact
 from centralita.views import AgentExplanation, BarredView, ContactExplanation
@@ -18,6 +18,8 @@ from centralita.views import AgentExplanation, BarredView, ContactExplanation
 if TYPE_CHECKING:
     from centralita.engine import Engine
 
+AHEAD_NAMED: Final = 20
+"""How many of those before a contact are named."""
 _NS_PER_S = 1_000_000_000
 _NOT_FREE = frozenset({"unavailable", "skill", "medium_limit", "capacity"})
 """What bars an agent from this contact and from every other like it."""
@@ -34,9 +36,9 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
     waits = in_line and contact.phase == "waiting"
     ahead = engine.lines.ahead(contact, now_ns=engine.now_ns) if waits else 0
     rows = queue.explain(number, now_ns=engine.now_ns, limit=limit) if in_line else []
-    wanted = _wanted(engine, contact)
+    required = wanted(engine, contact)
     present, available = (
-        queue.capable_n(engine.lines.requirement(wanted, contact.medium)) if contact.queue else (0, 0)
+        queue.capable_n(engine.lines.requirement(required, contact.medium)) if contact.queue else (0, 0)
     )
     if rows:
         available = sum(row.agents for row in rows if row.rule not in _NOT_FREE)
@@ -45,7 +47,7 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
         phase=contact.phase,
         words=_words(engine, contact, ahead, rows),
         queue=contact.queue,
-        skills=wanted,
+        skills=required,
         rung=contact.rung,
         next_ring_ns=_next_ring_ns(engine, contact),
         position=ahead + 1 if waits else 0,
@@ -55,6 +57,7 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
         estimate=(estimate.wait_of(engine, contact) if waits else estimate.UNKNOWN),
         agents=tuple(_barred_view(engine, row) for row in rows),
         chosen_by=_chosen_by(engine, contact),
+        before=named_ahead(engine, contact, limit=AHEAD_NAMED) if ahead else (),
     )
 
 
@@ -79,15 +82,6 @@ def explain_agent(engine: Engine, name: str, *, limit: int = 20) -> AgentExplana
     else:
         words = "What waits is barred for different reasons."
     return AgentExplanation(agent=name, words=words, contacts=tuple(rows))
-
-
-def _wanted(engine: Engine, contact: Contact) -> dict[str, int]:
-    """What the contact requires now, after the rings it has passed."""
-    if not contact.rung or not contact.queue:
-        return dict(contact.skills)
-    # The rules may have lost rings since the contact passed them.
-    passed = rings_of(engine.state.rules(contact.queue), contact.skills)[: contact.rung]
-    return passed[-1][1] if passed else dict(contact.skills)
 
 
 def _next_ring_ns(engine: Engine, contact: Contact) -> int:
@@ -152,7 +146,7 @@ def _words(engine: Engine, contact: Contact, ahead: int, rows: list[Barred]) -> 
         return "Nobody is signed in."
     skilled = sum(row.agents for row in rows if row.rule != "skill")
     if not skilled:
-        return f"Nobody signed in has {_skill_list(_wanted(engine, contact))}."
+        return f"Nobody signed in has {_skill_list(wanted(engine, contact))}."
     busy = sum(row.agents for row in rows if row.rule in ("capacity", "medium_limit"))
     away = sum(row.agents for row in rows if row.rule == "unavailable")
     parts = [f"{busy} busy" if busy else "", f"{away} away" if away else ""]

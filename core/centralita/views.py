@@ -144,6 +144,20 @@ class BarredView(View):
     words: str
 
 
+class AheadView(View):
+    """One who stands before a waiting contact for the same people. `by` is the part of the rule that puts them there:
+    priority, wait, head_start (credit, and time waited before in another queue or conversation) or rate."""
+
+    contact: int
+    queue: str
+    by: str
+    priority: int
+    waited_s: float
+    head_start_s: float
+    rate: float
+    words: str
+
+
 class ContactExplanation(View):
     """`why CONTACT`: what it waits for, who stands before it, and for each agent what bars them."""
 
@@ -162,6 +176,8 @@ class ContactExplanation(View):
     agents: tuple[BarredView, ...]
     chosen_by: tuple[tuple[str, str], ...] = ()
     """For an offered contact: (order key, value) of the agent who got it, in the order compared."""
+    before: tuple[AheadView, ...] = ()
+    """Of a waiting contact's `ahead`, the first twenty in order."""
 
 
 class AgentExplanation(View):

@@ -52,7 +52,7 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     expect(page.locator(".person", has_text="Ana García")).to_contain_text("In conversation")
     house.submit(EndContact(contact=answered, by="ana"))
     house.submit(RateContact(contact=answered, score=4))
-    expect(tile(page, "Answered")).to_contain_text("of 2 offered · rated 4")
+    expect(tile(page, "Answered")).to_contain_text("of 2 offered · ★ 4")
     assert "Marta" not in page.locator("body").inner_text()  # no customer's name on a wall
     shot(page, "board-wall")
 
@@ -79,8 +79,9 @@ def test_supervisor_sees_why_a_contact_waits_and_offers_it_to_an_agent(house: Ho
     page.locator(".waiter", has_text="Marta Iglesias").click()
     details = page.locator(".details:visible")
     expect(details).to_contain_text("Nobody signed in has what it needs: spanish 5.")
-    expect(details.locator(".barred")).to_contain_text("Ben Okafor")
-    expect(details.locator(".barred")).to_contain_text("needs spanish at 5, has 0")
+    expect(details.locator(".barred").first).to_contain_text("has waited longer")
+    expect(details.locator(".barred").last).to_contain_text("Ben Okafor")
+    expect(details.locator(".barred").last).to_contain_text("needs spanish at 5, has 0")
     shot(page, "board-why")
     details.get_by_label("Offer to").select_option("ben")
     details.get_by_role("button", name="Offer", exact=True).click()

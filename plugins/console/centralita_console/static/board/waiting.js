@@ -1,6 +1,6 @@
 /* Who waits, why, and what a supervisor can do about it. */
 
-import { barredWords, whyWords } from "../shared/barred.js";
+import { barredWords, beforeWords, whyWords } from "../shared/barred.js";
 import { h, reconcile, replace, set, setData, setText, show } from "../shared/dom.js";
 import { icon, mediumIcon } from "../shared/icons.js";
 import { Refused, api } from "../shared/session.js";
@@ -207,6 +207,12 @@ function draw(place, why) {
     why.chosen_by.length
       ? h("p", {}, t("why.chosen"), " ", why.chosen_by.map(([key, value]) => `${key} ${value}`).join(", "))
       : null,
+    why.before.length
+      ? [
+          h("h4", { class: "before" }, t("why.before")),
+          h("ol", { class: "barred" }, why.before.map((one) => h("li", {}, h("b", {}, `#${one.contact}`), before(one)))),
+        ]
+      : null,
     why.agents.length
       ? h(
           "ol",
@@ -225,6 +231,17 @@ function draw(place, why) {
       : null,
   );
 }
+
+const before = (one) =>
+  h(
+    "span",
+    {},
+    beforeWords({
+      ...one,
+      waited: duration(one.waited_s * 1000),
+      head_start: duration(one.head_start_s * 1000),
+    }),
+  );
 
 function makeMove(id) {
   const queue = h("select", { id: `move-queue-${id}` });

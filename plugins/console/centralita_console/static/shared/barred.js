@@ -8,6 +8,9 @@ import { t, word } from "./words.js";
 export const barredWords = (barred) =>
   `rule.${barred.rule}` in STRINGS ? t(`rule.${barred.rule}`, barred) : barred.words;
 
+/** By what somebody stands before a contact. */
+export const beforeWords = (one) => (`before.${one.by}` in STRINGS ? t(`before.${one.by}`, one) : one.words);
+
 /** The list of an AgentExplanation: a line for each of the first waiting contacts. */
 export const barredContacts = (explanation) =>
   h(
