@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-queue bench-recovery bench-sim theory fuzz clean
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz clean
 
 setup: $(VENV)/.members
 
@@ -76,6 +76,10 @@ bench: bench-queue bench-engine
 
 bench-engine: setup
 	@$(BIN)/python benchmarks/bench_engine.py
+
+# BENCH_ARGS: --minutes 1 is shorter than the 10.
+bench-load: setup
+	@$(BIN)/python benchmarks/bench_load.py $(BENCH_ARGS)
 
 # BENCH_ARGS: --contacts and --live make it shorter.
 bench-recovery: setup

@@ -19,6 +19,7 @@ from centralita.errors import CentralitaError, ConfigurationError, JournalLocked
 from centralita.runner.service import serve as run_daemon
 from centralita_cli import logs
 from centralita_cli.client import front_door
+from centralita_cli.collector import quieten
 from centralita_cli.exits import Broken, Refused, unusable
 from centralita_cli.options import config_option, existing_config, loaded
 
@@ -52,7 +53,7 @@ def serve(
     configuration = listening_on(loaded(path), host=host, port=port)
     logs.set_up(as_json=log_json, level=log_level)
     with starting(str(path)):
-        trio.run(partial(run_daemon, configuration, drain_s=drain_s))
+        trio.run(partial(run_daemon, configuration, drain_s=drain_s, ready=quieten))
 
 
 def listening_on(configuration: Configuration, *, host: str | None, port: int | None) -> Configuration:

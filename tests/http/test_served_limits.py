@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
+from litestar import WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
 
 from centralita.messages import PostMessage
 from tests.http.company import PATIENCE_S, Company, closing_code, company, eventually, read_answer
@@ -91,6 +94,37 @@ async def test_connections_beyond_the_limit_are_turned_away_and_taken_again_late
             assert refused.text == '{"code": "too_many_connections", "message": "try again in a moment"}'
         await eventually(lambda: connections(shop) == 0)
         assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 200
+
+
+async def test_crowd_of_customers_leaves_room_for_agents_and_operators(tmp_path: Path) -> None:
+    limits = {"connections": 8, "staff_connections": 4}
+    async with company(tmp_path, http={"limits": limits}) as shop:
+        assert shop.door.app is not None
+        shop.door.app.register(customers_page)
+        token = await shop.token("agent", "ana")
+        await eventually(lambda: connections(shop) == 0)
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                page = await stack.enter_async_context(shop.socket("/page/ws"))
+                # The library's client can't be closed before it has answered the first ping.
+                await page.ping()
+            refused = await shop.opening("/page/ws")
+            assert refused.status_code == 503
+            assert '"busy"' in refused.text
+            assert (await shop.opening("/ws/desk", token)).status_code == 101
+            async with shop.client(shop.admin) as client:
+                assert (await client.get("/api/status")).status_code == 200
+        await eventually(lambda: connections(shop) == 0)
+        assert (await shop.opening("/page/ws")).status_code == 101
+
+
+@websocket("/page/ws", opt={"role": "public"})
+async def customers_page(socket: WebSocket[Any, Any, Any]) -> None:
+    """What a channel for customers would mount."""
+    await socket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.receive_text()
 
 
 async def test_websocket_message_too_large_closes_the_window(tmp_path: Path) -> None:

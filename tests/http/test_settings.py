@@ -39,7 +39,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         tls_cert="gone.pem",
         origins=("intranet.example", "https://x.example/path"),
         proxies=("proxy.example",),
-        limits=DoorLimits(body_bytes=1 << 20, upload_bytes=1 << 10),
+        limits=DoorLimits(body_bytes=1 << 20, upload_bytes=1 << 10, connections=100, staff_connections=100),
     )
     told = problems(settings, tmp_path)
     assert [line.split(":")[0].split(" ")[0] for line in told] == [
@@ -50,6 +50,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "front_doors.http.origins",
         "front_doors.http.proxies",
         "front_doors.http.limits.upload_bytes",
+        "front_doors.http.limits.staff_connections",
     ]
 
 
@@ -78,3 +79,9 @@ def test_every_setting_is_in_the_document(kind: type[msgspec.Struct]) -> None:
         if f"`{field}`" not in document and f"{field} =" not in document
     ]
     assert missing == [] if kind is not HttpSettings else missing == ["limits"]
+
+
+def test_an_eighth_of_the_connections_is_kept_for_staff() -> None:
+    assert DoorLimits(connections=4096).public_connections == 3584
+    assert DoorLimits(connections=3).public_connections == 3
+    assert DoorLimits(connections=10, staff_connections=0).public_connections == 10

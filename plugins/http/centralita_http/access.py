@@ -71,9 +71,11 @@ class Gate:
         settings: HttpSettings,
         *,
         now_ns: Callable[[], int],
+        connections_n: Callable[[], int],
         tls: bool,
     ) -> None:
         self._now_ns = now_ns
+        self._connections_n = connections_n
         self._store = store
         self._switchboard = switchboard
         self._settings = settings
@@ -90,6 +92,8 @@ class Gate:
         """Let the connection pass to its handler, or raise Rejected."""
         opt = handler.opt
         access: Access = opt["role"]
+        if access == "public" and connection.scope["type"] == ScopeType.WEBSOCKET:
+            self._leave_room()
         if access != "public" or opt.get("origin") == "own":
             self._check_origin(connection)
         text = presented(connection)
@@ -153,6 +157,11 @@ class Gate:
             )
         if caller.role not in ALLOWED[access]:
             raise Rejected(403, "forbidden", f"this is for {access}; the token's role is {caller.role}")
+
+    def _leave_room(self) -> None:
+        """A crowd of customers must not keep agents and operators out."""
+        if self._connections_n() > self._settings.limits.public_connections:
+            raise Rejected(503, "busy", "too many are here; try again in a moment", retry_after_s=5)
 
     def _check_origin(self, connection: Connection) -> None:
         origin = connection.headers.get("origin")

@@ -89,7 +89,12 @@ class HttpFrontDoor:
     def _application(self, store: TokenStore, board: Board, *, tls: bool) -> Litestar:
         unexpected = Unexpected(self._context.log)
         gate = Gate(
-            store, self._context.switchboard, self._settings, now_ns=self._context.clock.now_ns, tls=tls
+            store,
+            self._context.switchboard,
+            self._settings,
+            now_ns=self._context.clock.now_ns,
+            connections_n=self._connections.total,
+            tls=tls,
         )
         app = Litestar(
             route_handlers=[

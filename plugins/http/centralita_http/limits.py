@@ -20,6 +20,8 @@ from centralita_http.settings import HttpSettings
 
 ADDRESSES_KEPT: Final = 10_000
 """Buckets remembered; the one untouched longest is forgotten, which gives it a full bucket again."""
+REFUSED_RETRY_S: Final = 5
+"""When a WebSocket that there was no room for may come again."""
 LINGER_S: Final = 2.0
 """How long an unread body is thrown away so that its sender reads our refusal."""
 
@@ -124,7 +126,8 @@ class Limited:
             nonlocal opening
             if opening and message["type"] == "websocket.close":
                 status, body = scope.get(REFUSED, (403, ErrorBody(code="forbidden", message="not here")))
-                await refuse(scope, send, status, body.code, body.message)
+                later_s = REFUSED_RETRY_S if status == 503 else None
+                await refuse(scope, send, status, body.code, body.message, retry_after_s=later_s)
             else:
                 await send(message)
             opening = False

@@ -48,7 +48,7 @@ TURN_AWAY_S: Final = 0.1
 GOODBYE_S: Final = 3.0
 """How long open WebSockets may take at stop, when their components close them with a reason."""
 GOODBYE_LOOK_S: Final = 0.01
-PING_S: Final = 10.0
+PING_S: Final = 20.0
 
 Stream = trio.abc.HalfCloseableStream
 

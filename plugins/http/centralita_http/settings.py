@@ -29,6 +29,9 @@ class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     connections: Count = 4096
     """Open connections in all; the next one is answered 503 and closed."""
+    staff_connections: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    """How many of them are kept for those with a token: with fewer left, a customer's WebSocket is answered
+    503. None: an eighth."""
     connections_per_address: Count = 512
     requests_per_s: Rate = 200
     """New requests and WebSockets of one address: a token bucket refilled at this rate."""
@@ -53,6 +56,12 @@ class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Messages waiting for one slow desk window, which is dropped then."""
     streams: Count = 256
     """Listeners of /api/events and /api/board together."""
+
+    @property
+    def public_connections(self) -> int:
+        """How many connections there may be when a customer's WebSocket is let in."""
+        kept = self.connections // 8 if self.staff_connections is None else self.staff_connections
+        return self.connections - kept
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,5 +136,10 @@ def check(settings: HttpSettings, *, path: str, folder: Path) -> None:
             problems.append(f"{path}.proxies: {proxy!r} is not an IP address")
     if settings.limits.upload_bytes < settings.limits.body_bytes:
         problems.append(f"{path}.limits.upload_bytes was {settings.limits.upload_bytes}; at least body_bytes")
+    if settings.limits.public_connections <= 0:
+        problems.append(
+            f"{path}.limits.staff_connections was {settings.limits.staff_connections}; allowed: less than"
+            f" connections, {settings.limits.connections}"
+        )
     if problems:
         raise ConfigurationError(problems)

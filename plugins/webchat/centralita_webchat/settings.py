@@ -58,6 +58,7 @@ class WebchatSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Sessions kept, whether their page is open or not."""
     sessions_per_minute_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
     """New sessions from one address. Behind a proxy every address may be the proxy's."""
-    sockets_max: Annotated[int, Meta(ge=1, le=100_000)] = 5000
+    sockets_max: Annotated[int, Meta(ge=1, le=100_000)] = 3000
+    """Below what the front door has room for, so that a page hears `too_many` and not just a closed door."""
     sockets_per_session_max: Annotated[int, Meta(ge=1, le=100)] = 5
     sockets_per_address_max: Annotated[int, Meta(ge=1, le=100_000)] = 1000
