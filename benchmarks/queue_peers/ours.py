@@ -78,9 +78,9 @@ class Fused(_Loaded):
         made: list[Pair] = []
         for kind, contact, other, now_ns in events:
             if kind == FINISH:
-                made += finish(contact, other, now_ns=now_ns)
+                made += finish(contact, other, now_ns)
             elif kind == ARRIVE:
-                made += arrive(contact, other, order, queued_ns=now_ns, now_ns=now_ns)
+                made += arrive(contact, other, order, now_ns, now_ns)
             else:
                 if kind == ARRIVE_WITH_RING:
                     queue.enqueue(contact, other, order, queued_ns=now_ns, ladder=contact % self.ladders)

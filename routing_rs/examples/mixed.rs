@@ -103,7 +103,29 @@ impl Dice {
     }
 }
 
-/// The centre, and what the driver must know to choose the next event.
+/// What happens to the centre, as it was drawn.
+#[derive(Clone, Copy)]
+enum Event {
+    Finish {
+        contact: u32,
+        agent: u32,
+    },
+    Arrive {
+        contact: u32,
+        requirement: u32,
+        ladder: i32,
+    },
+    Abandon {
+        contact: u32,
+    },
+    Priority {
+        contact: u32,
+        priority: i32,
+    },
+    Nothing,
+}
+
+/// The centre, and what must be known to draw the next event.
 struct Centre {
     queue: Queue,
     dice: Dice,
@@ -112,11 +134,11 @@ struct Centre {
     ladders: Vec<i64>,
     /// Contact and agent in hand.
     hands: Vec<(i64, i64)>,
-    /// Contacts that were enqueued; a few are gone already.
-    contacts: Vec<i64>,
-    next: i64,
+    /// Contacts below this were enqueued; a few are gone already.
+    next: u32,
     now_ns: i64,
     pairs: Pairs,
+    pairs_n: usize,
 }
 
 impl Centre {
@@ -173,22 +195,26 @@ impl Centre {
             order,
             ladders,
             hands: Vec::with_capacity(args.agents + 1),
-            contacts: Vec::with_capacity(args.waiting + args.agents + 4 * args.events),
             next: 0,
             now_ns: 1_000_000,
             pairs: Pairs::new(),
+            pairs_n: 0,
         };
         if args.mode == "slack" {
             for _ in 0..args.agents / 2 {
-                made.arrive();
+                let arrival = made.arrival(false);
+                made.play(arrival);
+                made.note();
             }
         } else {
             while made.queue.waiting_n() < args.waiting {
                 for _ in made.queue.waiting_n()..args.waiting {
                     made.now_ns += STEP_NS;
-                    made.enqueue(false);
+                    let arrival = made.arrival(false);
+                    made.tell(arrival);
                 }
                 made.match_now();
+                made.note();
             }
         }
         made
@@ -199,93 +225,115 @@ impl Centre {
         self.queue
             .match_into(self.now_ns, &mut self.pairs)
             .expect("a time in range");
-        self.hands.extend(
-            self.pairs
-                .iter()
-                .map(|(contact, agent)| (*contact as i64, *agent as i64)),
-        );
+        self.pairs_n += self.pairs.len();
     }
 
-    fn enqueue(&mut self, with_ladder: bool) {
-        let requirement = self.requirements[self.dice.below(self.requirements.len())];
-        let mut told = Enqueue::plain(self.next, requirement, self.order, self.now_ns);
-        if with_ladder {
-            told.ladder = self.ladders[self.next as usize % self.ladders.len()];
-        }
-        self.queue.enqueue(&told).expect("a new contact");
-        self.contacts.push(self.next);
+    /// Notes who has whom now.
+    fn note(&mut self) {
+        let pairs = self.pairs.iter();
+        self.hands
+            .extend(pairs.map(|(contact, agent)| (*contact as i64, *agent as i64)));
+    }
+
+    fn arrival(&mut self, with_ladder: bool) -> Event {
+        let contact = self.next;
         self.next += 1;
+        let ladder = if with_ladder {
+            self.ladders[contact as usize % self.ladders.len()] as i32
+        } else {
+            -1
+        };
+        Event::Arrive {
+            contact,
+            requirement: self.requirements[self.dice.below(self.requirements.len())] as u32,
+            ladder,
+        }
     }
 
-    fn arrive(&mut self) {
-        self.enqueue(false);
-        self.match_now();
-    }
-
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Event {
         if self.hands.is_empty() {
-            return;
+            return Event::Nothing;
         }
         let at = self.dice.below(self.hands.len());
         let (contact, agent) = self.hands.swap_remove(at);
-        self.queue.finish(contact, agent, self.now_ns).expect("in hand");
-        self.match_now();
+        Event::Finish {
+            contact: contact as u32,
+            agent: agent as u32,
+        }
     }
 
     /// A contact that most likely waits.
-    fn someone_waiting(&mut self) -> Option<i64> {
+    fn someone_waiting(&mut self) -> Option<u32> {
         for _ in 0..8 {
-            let contact = self.contacts[self.dice.below(self.contacts.len())];
-            if self.queue.is_waiting(contact).unwrap_or(false) {
-                return Some(contact);
+            let contact = self.dice.below(self.next as usize);
+            if self.queue.is_waiting(contact as i64).unwrap_or(false) {
+                return Some(contact as u32);
             }
         }
         None
     }
 
-    fn abandon(&mut self) {
-        if let Some(contact) = self.someone_waiting() {
-            self.queue.drop(contact, self.now_ns).expect("waiting");
-        }
-        self.match_now();
-    }
-
-    fn change_priority(&mut self) {
-        let priority = Some(self.dice.below(3) as i64);
-        if let Some(contact) = self.someone_waiting() {
-            self.queue
-                .change(
-                    contact,
-                    &Change {
-                        priority,
-                        ..Change::default()
-                    },
-                )
-                .expect("waiting");
-        }
-        self.match_now();
-    }
-
-    fn ring(&mut self) {
-        self.enqueue(true);
-        black_box(self.queue.advance(self.now_ns).expect("a time in range"));
-        self.match_now();
-    }
-
-    /// One event: of 100 in the mixture 42 finishes, 46 arrivals, 6 abandons, 4 priority changes, 2 arrivals
-    /// with a ring, and the rings themselves as they fall due.
-    fn step(&mut self, mode: &str) {
-        self.now_ns += STEP_NS;
+    /// Of 100 in the mixture 42 finishes, 46 arrivals, 6 abandons, 4 priority changes, 2 arrivals with a ring,
+    /// and the rings themselves as they fall due.
+    fn draw(&mut self, mode: &str) -> Event {
         let drawn = self.dice.below(100);
         match mode {
             "saturated" | "slack" if drawn < 50 => self.finish(),
-            "saturated" | "slack" => self.arrive(),
+            "saturated" | "slack" => self.arrival(false),
             _ if drawn < 42 => self.finish(),
-            _ if drawn < 88 => self.arrive(),
-            _ if drawn < 94 => self.abandon(),
-            _ if drawn < 98 => self.change_priority(),
-            _ => self.ring(),
+            _ if drawn < 88 => self.arrival(false),
+            _ if drawn < 94 => {
+                let someone = self.someone_waiting();
+                someone.map_or(Event::Nothing, |contact| Event::Abandon { contact })
+            }
+            _ if drawn < 98 => {
+                let priority = self.dice.below(3) as i32;
+                let someone = self.someone_waiting();
+                someone.map_or(Event::Nothing, |contact| Event::Priority { contact, priority })
+            }
+            _ => self.arrival(true),
         }
+    }
+
+    fn tell(&mut self, event: Event) {
+        match event {
+            Event::Finish { contact, agent } => {
+                self.queue
+                    .finish(i64::from(contact), i64::from(agent), self.now_ns)
+                    .expect("in hand");
+            }
+            Event::Arrive {
+                contact,
+                requirement,
+                ladder,
+            } => {
+                let (contact, requirement) = (i64::from(contact), i64::from(requirement));
+                let mut told = Enqueue::plain(contact, requirement, self.order, self.now_ns);
+                told.ladder = i64::from(ladder);
+                self.queue.enqueue(&told).expect("a new contact");
+            }
+            Event::Abandon { contact } => {
+                self.queue.drop(i64::from(contact), self.now_ns).expect("waiting");
+            }
+            Event::Priority { contact, priority } => {
+                let told = Change {
+                    priority: Some(i64::from(priority)),
+                    ..Change::default()
+                };
+                self.queue.change(i64::from(contact), &told).expect("waiting");
+            }
+            Event::Nothing => {}
+        }
+    }
+
+    /// One event, what is due, and who gets whom.
+    fn play(&mut self, event: Event) {
+        self.now_ns += STEP_NS;
+        self.tell(event);
+        if self.queue.next_deadline_ns() <= self.now_ns {
+            black_box(self.queue.advance(self.now_ns).expect("a time in range"));
+        }
+        self.match_now();
     }
 }
 
@@ -301,26 +349,43 @@ fn main() {
         args.requirements = args.agents;
         args.profiles = args.agents;
     }
+    let warm_n = args.events / 10;
+    let timed_n = args.events.min(1_000_000);
+    // The events are drawn while another queue plays them, so that the measured one waits for no dice and no
+    // look-up of the driver's; the same history must make the same pairs.
+    let mut drawn = Centre::new(&args);
+    let mut events: Vec<Event> = Vec::with_capacity(warm_n + args.events + timed_n);
+    for _ in 0..events.capacity() {
+        let event = drawn.draw(&args.mode);
+        drawn.play(event);
+        drawn.note();
+        events.push(event);
+    }
+    let (pairs_n, state_hash) = (drawn.pairs_n, drawn.queue.state_hash());
+    drop(drawn);
+
     let built = Instant::now();
     let mut centre = Centre::new(&args);
     let built_s = built.elapsed().as_secs_f64();
-    for _ in 0..args.events / 10 {
-        centre.step(&args.mode);
+    let (warm, rest) = events.split_at(warm_n);
+    let (measured, timed) = rest.split_at(args.events);
+    for event in warm {
+        centre.play(*event);
     }
     let (started, cpu_ns) = (Instant::now(), cpu_ns());
-    for _ in 0..args.events {
-        centre.step(&args.mode);
+    for event in measured {
+        centre.play(*event);
     }
     let events_per_s = args.events as f64 / started.elapsed().as_secs_f64();
     let events_per_cpu_s = args.events as f64 / (self::cpu_ns() - cpu_ns).max(1) as f64 * 1e9;
 
-    let timed_n = args.events.min(1_000_000);
     let mut latency_ns: Vec<u64> = Vec::with_capacity(timed_n);
-    for _ in 0..timed_n {
+    for event in timed {
         let begun = Instant::now();
-        centre.step(&args.mode);
+        centre.play(*event);
         latency_ns.push(begun.elapsed().as_nanos() as u64);
     }
+    assert_eq!((centre.pairs_n, centre.queue.state_hash()), (pairs_n, state_hash));
     let mut clock_ns: Vec<u64> = (0..10_000)
         .map(|_| Instant::now().elapsed().as_nanos() as u64)
         .collect();
@@ -338,7 +403,7 @@ fn main() {
             "{{\"mode\": \"{}\", \"waiting\": {}, \"agents\": {}, \"requirements\": {}, \"profiles\": {}, ",
             "\"events\": {}, \"events_per_s\": {:.0}, \"events_per_cpu_s\": {:.0}, \"p50_ns\": {}, \"p99_ns\": {}, \"p999_ns\": {}, ",
             "\"max_ns\": {}, \"clock_ns\": {}, \"bytes_per_waiting\": {:.1}, \"bytes_per_agent\": {:.1}, ",
-            "\"built_s\": {:.3}, \"in_hand\": {}}}"
+            "\"built_s\": {:.3}, \"pairs\": {}}}"
         ),
         args.mode,
         centre.queue.waiting_n(),
@@ -356,6 +421,6 @@ fn main() {
         waiting_bytes as f64 / centre.queue.waiting_n().max(1) as f64,
         agent_bytes as f64 / args.agents.max(1) as f64,
         built_s,
-        centre.hands.len(),
+        pairs_n,
     );
 }

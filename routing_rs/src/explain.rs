@@ -87,7 +87,7 @@ impl Queue {
     fn before(&self, lane: u32, place: Place, now_ns: i64) -> usize {
         let entries = &self.lanes.lanes[lane as usize].entries;
         // Within a lane places ascend with effective times, so the bound is found by bisection over time.
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        let (Some(first), Some(last)) = (entries.first(), entries.last(&self.lanes.blocks)) else {
             return 0;
         };
         let (mut low, mut high) = (first.effective_ns, last.effective_ns + 1);
@@ -100,7 +100,10 @@ impl Queue {
             }
         }
         let drawn = self.lane_place(lane, low, place.contact, now_ns) == place;
-        entries.rank(Entry::new(low, if drawn { place.contact } else { 0 }, false))
+        entries.rank(
+            &self.lanes.blocks,
+            Entry::new(low, if drawn { place.contact } else { 0 }, false),
+        )
     }
 
     /// The profiles of present agents that have a requirement's skills.
@@ -137,7 +140,7 @@ impl Queue {
         let mut heap = BinaryHeap::new();
         for lane in self.lanes.stalls.iter().flat_map(|stall| &stall.lanes) {
             let lane = *lane;
-            let entries = self.lanes.lanes[lane as usize].entries.iter();
+            let entries = self.lanes.lanes[lane as usize].entries.iter(&self.lanes.blocks);
             let mut places = entries.map(move |entry| self.entry_place(lane, entry, now_ns));
             if let Some(place) = places.next() {
                 heap.push(crate::matching::InLane(

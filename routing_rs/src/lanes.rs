@@ -11,8 +11,8 @@ use std::hash::BuildHasherDefault;
 
 use crate::catalogue::{Catalogue, NO_LADDER};
 use crate::hash::{Folder, Tag, digest};
+use crate::lines::{Blocks, Line, Slot};
 use crate::order::{glance, standing};
-use crate::ranked::Ranked;
 use crate::timers::NEVER_NS;
 
 /// A credit that is the contact's own, kept with its exceptions: see `Lanes::credit_class`.
@@ -54,7 +54,7 @@ pub(crate) struct Terms {
 }
 
 /// A waiting contact as its lane sorts it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) effective_ns: i64,
     /// Its id, and in the lowest bit whether it is on other terms than its lane's, or has exceptions.
@@ -88,7 +88,7 @@ pub(crate) struct Lane {
     pub(crate) terms: u32,
     /// How many terms lead here.
     terms_n: u32,
-    pub(crate) entries: Ranked<Entry>,
+    pub(crate) entries: Line,
 }
 
 pub(crate) struct Stall {
@@ -184,6 +184,7 @@ pub(crate) struct Lanes {
     /// By stall and priority.
     lane_of: HashMap<(u32, i32), u32, BuildHasherDefault<Folder>>,
     pub(crate) lanes: Vec<Lane>,
+    pub(crate) blocks: Blocks,
     pub(crate) stalls: Vec<Stall>,
     /// By stall; apart from the stalls so that a scan reads few lines.
     pub(crate) heads: Vec<Head>,
@@ -278,7 +279,7 @@ impl Lanes {
             requirement,
             terms: NOWHERE,
             terms_n: 0,
-            entries: Ranked::default(),
+            entries: Line::default(),
         };
         let handle = keep(&mut self.lanes, &mut self.free_lanes, lane);
         self.lane_of.insert((stall, priority), handle);
@@ -366,7 +367,7 @@ impl Lanes {
         Entry::new(effective_ns, contact, odd)
     }
 
-    /// Puts a waiting contact into its lane; returns the stall when its head changed.
+    /// Puts a waiting contact into its lane; returns the slot it has there, and the stall when its head changed.
     #[inline]
     pub(crate) fn insert(
         &mut self,
@@ -374,7 +375,7 @@ impl Lanes {
         effective_ns: i64,
         contact: u64,
         exceptional: bool,
-    ) -> Option<u32> {
+    ) -> (Slot, Option<u32>) {
         let lane = self.terms[terms as usize].lane;
         let was_empty = self.lanes[lane as usize].entries.is_empty();
         if was_empty {
@@ -383,15 +384,15 @@ impl Lanes {
         }
         let entry = self.entry(terms, effective_ns, contact, exceptional);
         let one = &mut self.lanes[lane as usize];
-        one.entries.insert(entry);
+        let slot = one.entries.insert(&mut self.blocks, entry);
         if !was_empty && one.entries.first() != Some(entry) {
-            return None;
+            return (slot, None);
         }
-        self.refresh(self.lanes[lane as usize].stall)
+        (slot, self.refresh(self.lanes[lane as usize].stall))
     }
 
     /// Takes a waiting contact out of its lane; returns the stall when its head changed. What is told about the
-    /// contact must be what was told when it was put in.
+    /// contact must be what was told when it was put in; its slot may be another by now.
     #[inline]
     pub(crate) fn remove(
         &mut self,
@@ -399,11 +400,12 @@ impl Lanes {
         effective_ns: i64,
         contact: u64,
         exceptional: bool,
+        slot: Slot,
     ) -> Option<u32> {
         let entry = self.entry(terms, effective_ns, contact, exceptional);
         let lane = self.terms[terms as usize].lane;
         let one = &mut self.lanes[lane as usize];
-        let was_there = one.entries.remove(entry);
+        let was_there = one.entries.remove(&mut self.blocks, entry, slot);
         debug_assert!(was_there, "a waiting contact is in its lane");
         let stall = one.stall;
         if one.entries.is_empty() {
@@ -482,7 +484,10 @@ impl Lanes {
 
     pub(crate) fn bytes(&self) -> usize {
         let lanes: usize = self.lanes.iter().map(|lane| lane.entries.bytes()).sum();
-        lanes + self.lanes.capacity() * size_of::<Lane>() + self.terms.capacity() * size_of::<Terms>()
+        lanes
+            + self.blocks.bytes()
+            + self.lanes.capacity() * size_of::<Lane>()
+            + self.terms.capacity() * size_of::<Terms>()
     }
 }
 

@@ -24,6 +24,7 @@ mod crews;
 mod explain;
 mod hash;
 mod lanes;
+mod lines;
 mod loads;
 mod matching;
 mod order;

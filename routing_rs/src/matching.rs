@@ -164,7 +164,7 @@ impl Queue {
                 Source::Lane(lane, entry) => {
                     let entries = &self.lanes.lanes[lane as usize].entries;
                     // What nobody can take today, nobody can take further back in the lane either.
-                    if barred_alone && let Some(next) = entries.after(entry) {
+                    if barred_alone && let Some(next) = entries.after(&self.lanes.blocks, entry) {
                         self.propose_lane(lane, next, now_ns, &mut heap);
                     }
                 }
@@ -431,7 +431,7 @@ impl Queue {
                 continue;
             }
             for lane in &stall.lanes {
-                let mut entries = self.lanes.lanes[*lane as usize].entries.iter();
+                let mut entries = self.lanes.lanes[*lane as usize].entries.iter(&self.lanes.blocks);
                 if let Some(entry) = entries.next() {
                     heap.push(InLane(self.entry_place(*lane, entry, now_ns), *lane, entries));
                 }

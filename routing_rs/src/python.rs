@@ -13,7 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 use smallvec::SmallVec;
 
-use crate::{Change, Enqueue, NOBODY, Queue, RULES, Refused, Timers};
+use crate::{Change, Enqueue, NOBODY, Pairs, Queue, RULES, Refused, Timers};
 
 create_exception!(
     centralita._routing,
@@ -111,6 +111,8 @@ struct PyQueue {
     broken: bool,
     /// The most that waited, as far as `advance` saw, since memory was given back.
     peak_n: usize,
+    /// Pairs on their way out.
+    pairs: Pairs,
 }
 
 impl PyQueue {
@@ -127,6 +129,25 @@ impl PyQueue {
                 "a bug in the compiled queue; its message is on stderr",
             ))
         }
+    }
+
+    /// As `run`, for what tells pairs into a list that is used again; a few of them at most.
+    #[inline]
+    fn run_for_pairs<'py>(
+        &mut self,
+        py: Python<'py>,
+        call: impl FnOnce(&mut Queue, &mut Pairs) -> Result<(), Refused>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let mut pairs = std::mem::take(&mut self.pairs);
+        pairs.clear();
+        let done = self.run(|queue| call(queue, &mut pairs));
+        let made = match (done, &pairs[..]) {
+            (Err(error), _) => Err(error),
+            (Ok(()), []) => Ok(PyList::empty(py)),
+            (Ok(()), pairs) => PyList::new(py, pairs.iter().copied()),
+        };
+        self.pairs = pairs;
+        made
     }
 
     /// As `run`, without the GIL.
@@ -147,6 +168,7 @@ impl PyQueue {
             queue: Queue::new(),
             broken: false,
             peak_n: 0,
+            pairs: Pairs::new(),
         }
     }
 
@@ -334,11 +356,12 @@ impl PyQueue {
     }
 
     #[pyo3(name = "match", signature = (*, now_ns))]
-    fn match_(&mut self, py: Python<'_>, now_ns: Int) -> PyResult<Vec<(u64, u64)>> {
+    fn match_<'py>(&mut self, py: Python<'py>, now_ns: Int) -> PyResult<Bound<'py, PyList>> {
         if self.queue.changed_n() < LONG {
-            return self.run(|queue| queue.match_now(now_ns.0));
+            return self.run_for_pairs(py, |queue, pairs| queue.match_into(now_ns.0, pairs));
         }
-        self.run_long(py, |queue| queue.match_now(now_ns.0))
+        let made = self.run_long(py, |queue| queue.match_now(now_ns.0))?;
+        PyList::new(py, made)
     }
 
     #[pyo3(signature = (*, now_ns))]
@@ -382,25 +405,40 @@ impl PyQueue {
         self.run(|queue| queue.hold(contact.0, agent.0, medium.0, units.0, tentative))
     }
 
-    #[pyo3(signature = (contact, requirement, order, *, queued_ns, now_ns, priority=Int(0)))]
-    #[pyo3(text_signature = "(self, contact, requirement, order, *, queued_ns, now_ns, priority=0)")]
-    fn enqueue_then_match(
+    // Positions are read faster than keywords are matched, which is why these two take both.
+    #[pyo3(signature = (contact, requirement, order, queued_ns, now_ns, priority=Int(0)))]
+    #[pyo3(text_signature = "(self, contact, requirement, order, queued_ns, now_ns, priority=0)")]
+    #[allow(clippy::too_many_arguments, reason = "one call for a whole arrival")]
+    fn enqueue_then_match<'py>(
         &mut self,
+        py: Python<'py>,
         contact: Int,
         requirement: Int,
         order: Int,
         queued_ns: Int,
         now_ns: Int,
         priority: Int,
-    ) -> PyResult<Vec<(u64, u64)>> {
+    ) -> PyResult<Bound<'py, PyList>> {
         let mut told = Enqueue::plain(contact.0, requirement.0, order.0, queued_ns.0);
         told.priority = priority.0;
-        self.run(|queue| queue.enqueue_then_match(&told, now_ns.0))
+        self.run_for_pairs(py, |queue, pairs| {
+            queue.enqueue(&told)?;
+            queue.match_into(now_ns.0, pairs)
+        })
     }
 
-    #[pyo3(signature = (contact, agent, *, now_ns))]
-    fn finish_then_match(&mut self, contact: Int, agent: Int, now_ns: Int) -> PyResult<Vec<(u64, u64)>> {
-        self.run(|queue| queue.finish_then_match(contact.0, agent.0, now_ns.0))
+    #[pyo3(signature = (contact, agent, now_ns))]
+    fn finish_then_match<'py>(
+        &mut self,
+        py: Python<'py>,
+        contact: Int,
+        agent: Int,
+        now_ns: Int,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.run_for_pairs(py, |queue, pairs| {
+            queue.finish(contact.0, agent.0, now_ns.0)?;
+            queue.match_into(now_ns.0, pairs)
+        })
     }
 
     fn batch(&mut self, py: Python<'_>, operations: &Bound<'_, PyAny>) -> PyResult<Vec<(u64, u64)>> {

@@ -12,6 +12,7 @@ use crate::catalogue::{
 use crate::crews::{Agent, Crews, Hand, NO_AGENT};
 use crate::hash::{Folder, Tag, digest};
 use crate::lanes::{Entry, Lanes, NOWHERE, OWN_CREDIT, Terms, TermsKey};
+use crate::lines::{NO_SLOT, Slot};
 use crate::loads::{IDLE, Loads};
 use crate::order::Place;
 use crate::pages::Pages;
@@ -35,9 +36,6 @@ const DIRTY_CONTACTS_MAX: usize = 4096;
 /// Several agents hold the contact: see its exceptions.
 const SEVERAL: u32 = NO_AGENT - 1;
 
-/// Stands for the holder of a contact that waits.
-const WAITING: u32 = NO_AGENT - 2;
-
 /// What a contact is, beside its id.
 #[derive(Clone, Copy)]
 pub(crate) struct Card {
@@ -51,14 +49,17 @@ pub(crate) struct Card {
 #[derive(Clone, Copy, Default)]
 struct Kept {
     effective_ns: i64,
-    /// And EXCEPTIONAL where `exceptions_of` has more.
+    /// And EXCEPTIONAL where `exceptions_of` has more, WAITING while it waits.
     terms: u32,
-    /// The one agent who has it, `NO_AGENT`, SEVERAL, or WAITING.
-    holder: u32,
+    /// Its slot in its lane while it waits; else the one agent who has it, `NO_AGENT`, or SEVERAL.
+    place: u32,
 }
 
 /// Beside the terms of a contact that has exceptions.
 const EXCEPTIONAL: u32 = 1 << 31;
+
+/// Beside the terms of a contact that waits.
+const WAITING: u32 = 1 << 30;
 
 /// A contact wherever it is.
 #[derive(Clone, Copy)]
@@ -67,6 +68,8 @@ pub(crate) struct Contact {
     pub(crate) card: Card,
     pub(crate) waiting: bool,
     holder: u32,
+    /// Where it waits in its lane, as far as is known.
+    slot: Slot,
 }
 
 /// What a contact has of its own, beyond its lane.
@@ -472,6 +475,7 @@ impl Queue {
             card,
             waiting: told.waiting,
             holder: NO_AGENT,
+            slot: NO_SLOT,
         };
         if key.credit_ns == OWN_CREDIT || preferred != NOBODY || !told.excluded.is_empty() {
             self.except(&mut one).credit_ns = credit_ns;
@@ -620,10 +624,14 @@ impl Queue {
         let Kept {
             effective_ns,
             terms,
-            holder,
+            place,
         } = self.contacts.get(contact)?;
-        let waiting = holder == WAITING;
-        let holder = if waiting { NO_AGENT } else { holder };
+        let waiting = terms & WAITING != 0;
+        let (holder, slot) = if waiting {
+            (NO_AGENT, place)
+        } else {
+            (place, NO_SLOT)
+        };
         let exceptions = if terms & EXCEPTIONAL == 0 {
             NOWHERE
         } else {
@@ -631,7 +639,7 @@ impl Queue {
         };
         let card = Card {
             effective_ns,
-            terms: terms & !EXCEPTIONAL,
+            terms: terms & !(EXCEPTIONAL | WAITING),
             exceptions,
         };
         Some(Contact {
@@ -639,13 +647,14 @@ impl Queue {
             card,
             waiting,
             holder,
+            slot,
         })
     }
 
     /// Writes a contact back, and what whoever has it knows about it.
     fn keep(&mut self, one: &Contact) {
         self.write(one);
-        if !one.waiting && one.holder < WAITING {
+        if !one.waiting && one.holder < SEVERAL {
             let terms = if one.card.exceptions == NOWHERE {
                 one.card.terms
             } else {
@@ -661,19 +670,24 @@ impl Queue {
     /// The table's half of `keep`.
     #[inline]
     fn write(&mut self, one: &Contact) {
-        let holder = if one.waiting { WAITING } else { one.holder };
+        let (state, place) = if one.waiting {
+            (WAITING, one.slot)
+        } else {
+            (0, one.holder)
+        };
         let Card {
             effective_ns,
             mut terms,
             exceptions,
         } = one.card;
+        terms |= state;
         if exceptions != NOWHERE {
             terms |= EXCEPTIONAL;
         }
         let kept = Kept {
             effective_ns,
             terms,
-            holder,
+            place,
         };
         self.contacts.set(one.id, kept);
     }
@@ -708,6 +722,7 @@ impl Queue {
             },
             waiting: true,
             holder: NO_AGENT,
+            slot: NO_SLOT,
         })
     }
 
@@ -838,8 +853,8 @@ impl Queue {
         one.card.terms = terms;
     }
 
-    /// Puts a waiting contact where agents look for it.
-    fn file(&mut self, one: &Contact) {
+    /// Puts a waiting contact where agents look for it; the caller writes down where that is.
+    fn file(&mut self, one: &mut Contact) {
         if one.card.exceptions != NOWHERE {
             let private = self.kept_for(one);
             let own = &mut self.exceptions[one.card.exceptions];
@@ -860,9 +875,9 @@ impl Queue {
             terms,
             exceptions,
         } = one.card;
-        let changed = self
-            .lanes
-            .insert(terms, effective_ns, one.id, exceptions != NOWHERE);
+        let exceptional = exceptions != NOWHERE;
+        let (slot, changed) = self.lanes.insert(terms, effective_ns, one.id, exceptional);
+        one.slot = slot;
         self.shelve(changed);
         self.look_at_contact(one.id);
     }
@@ -891,9 +906,10 @@ impl Queue {
             terms,
             exceptions,
         } = one.card;
+        let exceptional = exceptions != NOWHERE;
         let changed = self
             .lanes
-            .remove(terms, effective_ns, one.id, exceptions != NOWHERE);
+            .remove(terms, effective_ns, one.id, exceptional, one.slot);
         self.shelve(changed);
     }
 
@@ -922,9 +938,10 @@ impl Queue {
             return;
         };
         for contact in preferring {
-            if let Some(one) = self.find(contact) {
+            if let Some(mut one) = self.find(contact) {
                 self.unfile(&one);
-                self.file(&one);
+                self.file(&mut one);
+                self.write(&one);
             }
         }
     }
@@ -1034,6 +1051,7 @@ impl Queue {
         self.digest = self.digest.wrapping_add(after).wrapping_sub(before);
         if one.waiting {
             self.file(one);
+            self.write(one);
         }
     }
 
@@ -1358,6 +1376,7 @@ impl Queue {
                 card,
                 waiting: false,
                 holder: at,
+                slot: NO_SLOT,
             };
             return Ok((one, at));
         }

@@ -1,9 +1,9 @@
-//! A sorted sequence in blocks: the queue's only ordered container.
+//! A sorted sequence in blocks, for keys that have nowhere to keep where they are; lanes have `lines.rs`.
 //!
 //! Taking the first and putting last cost O(1) and touch one hot line; anything else is a binary search
-//! and a move within one block. Ranks are counted block by block, which intrusive lists and heaps cannot
-//! do, and nothing is ever larger than a block, so nothing great is ever copied. The first block lies in
-//! the sequence itself: the many that are short have no other, and the first of any is one step away.
+//! and a move within one block. Nothing is ever larger than a block, so nothing great is ever copied. The
+//! first block lies in the sequence itself: the many that are short have no other, and the first of any is
+//! one step away.
 
 use std::collections::VecDeque;
 
@@ -53,13 +53,6 @@ impl<K: Ord + Copy> Ranked<K> {
     #[inline]
     pub(crate) fn first(&self) -> Option<K> {
         self.front.front().copied()
-    }
-
-    pub(crate) fn last(&self) -> Option<K> {
-        match &self.rest {
-            Some(rest) => rest.back().map(|block| block.last),
-            None => self.front.back().copied(),
-        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = K> + '_ {
@@ -215,33 +208,19 @@ impl<K: Ord + Copy> Ranked<K> {
         }
     }
 
-    /// The next key after this one, which need not be here.
-    pub(crate) fn after(&self, key: K) -> Option<K> {
-        let in_front = self.front.partition_point(|item| *item <= key);
-        if let Some(next) = self.front.get(in_front) {
-            return Some(*next);
+    /// The greatest key that is not greater than this one.
+    pub(crate) fn at_or_before(&self, key: K) -> Option<K> {
+        let last = |items: &VecDeque<K>| {
+            let place = items.partition_point(|item| *item <= key);
+            place.checked_sub(1).and_then(|place| items.get(place).copied())
+        };
+        if let Some(rest) = &self.rest {
+            let at = rest.partition_point(|block| block.items.front().is_some_and(|first| *first <= key));
+            if let Some(at) = at.checked_sub(1) {
+                return last(&rest[at].items);
+            }
         }
-        let rest = self.rest.as_ref()?;
-        let block = rest.get(rest.partition_point(|block| block.last <= key))?;
-        block
-            .items
-            .get(block.items.partition_point(|item| *item <= key))
-            .copied()
-    }
-
-    /// How many keys are smaller.
-    pub(crate) fn rank(&self, key: K) -> usize {
-        let in_front = self.front.partition_point(|item| *item < key);
-        let Some(rest) = &self.rest else { return in_front };
-        if in_front < self.front.len() {
-            return in_front;
-        }
-        let at = rest.partition_point(|block| block.last < key);
-        let before: usize = rest.iter().take(at).map(|block| block.items.len()).sum();
-        let within = rest
-            .get(at)
-            .map_or(0, |block| block.items.partition_point(|item| *item < key));
-        in_front + before + within
+        last(&self.front)
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -278,10 +257,8 @@ mod tests {
                     _ => prop_assert_eq!(ranked.remove(key), set.remove(&key)),
                 }
                 prop_assert_eq!(ranked.first(), set.first().copied());
-                prop_assert_eq!(ranked.last(), set.last().copied());
                 prop_assert_eq!(ranked.len(), set.len());
-                prop_assert_eq!(ranked.rank(key), set.range(..key).count());
-                prop_assert_eq!(ranked.after(key), set.range(key + 1..).next().copied());
+                prop_assert_eq!(ranked.at_or_before(key), set.range(..=key).next_back().copied());
             }
             prop_assert_eq!(ranked.iter().collect::<Vec<_>>(), set.into_iter().collect::<Vec<_>>());
         }

@@ -1,20 +1,18 @@
 //! An arena in chunks: indices are stable, growth copies nothing, an empty chunk's memory goes back.
 
-const CHUNK: usize = 1024;
-
 struct Chunk<T> {
     items: Vec<Option<T>>,
     free: Vec<u32>,
 }
 
 /// Values under indices that are used again once free.
-pub(crate) struct Slab<T> {
+pub(crate) struct Slab<T, const CHUNK: usize = 1024> {
     chunks: Vec<Chunk<T>>,
     with_room: Vec<u32>,
     len: usize,
 }
 
-impl<T> Default for Slab<T> {
+impl<T, const CHUNK: usize> Default for Slab<T, CHUNK> {
     fn default() -> Self {
         Self {
             chunks: Vec::new(),
@@ -24,7 +22,7 @@ impl<T> Default for Slab<T> {
     }
 }
 
-impl<T> Slab<T> {
+impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     pub(crate) fn add(&mut self, value: T) -> u32 {
         self.len += 1;
         let chunk_n = if let Some(chunk_n) = self.with_room.last() {
@@ -38,6 +36,10 @@ impl<T> Slab<T> {
             self.chunks.len() as u32 - 1
         };
         let chunk = &mut self.chunks[chunk_n as usize];
+        if chunk.items.capacity() == 0 && chunk_n > 0 {
+            // The first chunk of a small arena grows; no later one is ever copied.
+            chunk.items.reserve_exact(CHUNK);
+        }
         let within = if let Some(within) = chunk.free.pop() {
             chunk.items[within as usize] = Some(value);
             within
@@ -67,6 +69,12 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    #[inline]
+    pub(crate) fn get(&self, at: u32) -> Option<&T> {
+        let chunk = self.chunks.get(at as usize / CHUNK)?;
+        chunk.items.get(at as usize % CHUNK)?.as_ref()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -88,7 +96,7 @@ impl<T> Slab<T> {
     }
 }
 
-impl<T> std::ops::Index<u32> for Slab<T> {
+impl<T, const CHUNK: usize> std::ops::Index<u32> for Slab<T, CHUNK> {
     type Output = T;
 
     #[inline]
@@ -100,7 +108,7 @@ impl<T> std::ops::Index<u32> for Slab<T> {
     }
 }
 
-impl<T> std::ops::IndexMut<u32> for Slab<T> {
+impl<T, const CHUNK: usize> std::ops::IndexMut<u32> for Slab<T, CHUNK> {
     #[inline]
     fn index_mut(&mut self, at: u32) -> &mut T {
         match &mut self.chunks[at as usize / CHUNK].items[at as usize % CHUNK] {

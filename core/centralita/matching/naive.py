@@ -557,12 +557,12 @@ class NaiveMatchingQueue:
     # One crossing for what an event needs.
 
     def enqueue_then_match(
-        self, contact: int, requirement: int, order: int, *, queued_ns: int, now_ns: int, priority: int = 0
+        self, contact: int, requirement: int, order: int, queued_ns: int, now_ns: int, priority: int = 0
     ) -> list[tuple[int, int]]:
         self.enqueue(contact, requirement, order, queued_ns=queued_ns, priority=priority)
         return self.match(now_ns=now_ns)
 
-    def finish_then_match(self, contact: int, agent: int, *, now_ns: int) -> list[tuple[int, int]]:
+    def finish_then_match(self, contact: int, agent: int, now_ns: int) -> list[tuple[int, int]]:
         self.finish(contact, agent, now_ns=now_ns)
         return self.match(now_ns=now_ns)
 
