@@ -6,6 +6,9 @@ import pytest
 
 from centralita import simulate
 from centralita.errors import ConfigurationError
+from centralita.kpi import Figures
+from centralita.messages import Record
+from centralita.simulate.drive import Drive
 from centralita.simulate.figures import summarise, together
 from centralita.simulate.plans import with_plan
 from centralita.simulate.replications import pool, replicate
@@ -124,3 +127,42 @@ def test_what_cannot_be_planned_is_said_with_its_place(scenario: Scenario) -> No
         pytest.raises(ConfigurationError, match=r"simulate\.customers\.holders: no crew"),
     ):
         staff(unskilled, Target(level=0.8), pool=running)
+
+
+CALLED_BACK = """
+skills = ["calls"]
+[queues.calls]
+skills = { calls = 1 }
+wrap_up_s = 0
+answer_target_s = 20
+[simulate]
+duration_s = 7200
+[simulate.customers.callers]
+queue = "calls"
+arrivals = { kind = "poisson", per_hour = 240 }
+handling = { kind = "exponential", mean_s = 60 }
+patience = { kind = "exponential", mean_s = 90 }
+callback = { share = 0.5, after_s = 15 }
+[simulate.crews.all]
+agents = 4
+skills = { calls = 1 }
+"""
+
+
+def test_amazons_level_counts_callbacks_as_the_figures_of_the_journal_do() -> None:
+    scenario, figures = simulate.loads(CALLED_BACK), Figures()
+
+    def watch(drive: Drive) -> None:
+        drive.follows(
+            lambda step, command: figures.fold(
+                Record(seq=step.seq, at_ns=drive.now_ns, command=command, events=list(step.events))
+            )
+        )
+
+    measured = summarise(simulate.run(scenario, watch=watch), scenario).queues["calls"]
+    tally = figures.queues["calls"]
+    assert tally.became_callbacks_in_target > 20
+    assert tally.became_callbacks > 20
+    assert measured["amazon_connect"] == pytest.approx(tally.service_levels()["amazon_connect"], abs=1e-6)
+    assert measured["amazon_connect"] != measured["asterisk_sl2"]
+    assert measured["asterisk_sl"] == measured["of_answered"]

@@ -23,7 +23,15 @@ NO_CREW: Final = "configured"
 """Stands for the agents of the configuration who are in no crew."""
 
 COUNTS: Final = ("offered", "served", "abandoned", "refused", "other", "unfinished")
-LEVELS: Final = ("of_offered", "of_answered", "of_patient", "asterisk_sl2", "genesys")
+LEVELS: Final = (
+    "of_offered",
+    "of_answered",
+    "of_patient",
+    "asterisk_sl",
+    "asterisk_sl2",
+    "genesys",
+    "amazon_connect",
+)
 MEASURES: Final = (
     *COUNTS,
     *LEVELS,
@@ -177,6 +185,12 @@ def _measure(rows: Sequence[Row], targets_ns: dict[str, int], unfinished: int) -
     served, offered = len(waits_s), len(rows) + unfinished
     met = sum(row.outcome == "served" and row.waited_ns <= targets_ns[row.queue] for row in rows)
     early = sum(row.waited_ns <= targets_ns[row.queue] for row in abandoned)
+    # Amazon Connect's callbacks leave the queue when they are asked for, and what comes of them is another contact.
+    removed = sum(
+        (row.waited_ns if row.callback_ns < 0 else row.callback_ns) <= targets_ns[row.queue]
+        for row in rows
+        if row.callback_ns >= 0 or row.outcome in ("served", "abandoned")
+    )
     handled_s = [row.handled_ns * _S for row in rows if row.outcome == "served"]
     return {
         "offered": offered,
@@ -188,8 +202,10 @@ def _measure(rows: Sequence[Row], targets_ns: dict[str, int], unfinished: int) -
         "of_offered": _ratio(met, offered),
         "of_answered": _ratio(met, served),
         "of_patient": _ratio(met, offered - early),
+        "asterisk_sl": _ratio(met, served),
         "asterisk_sl2": _ratio(met + early, served + len(abandoned)),
         "genesys": _ratio(met, served + len(abandoned)),
+        "amazon_connect": _ratio(removed, offered),
         "abandonment": _ratio(len(abandoned), offered),
         "delayed": _ratio(sum(row.waited_ns > 0 for row in rows), len(rows)),
         "wait_s_mean": _ratio(math.fsum(row.waited_ns * _S for row in rows), len(rows)),

@@ -18,7 +18,8 @@ class Row(NamedTuple):
     """One contact. Times are virtual ns; `queue` is its last, `agent` who served it, "" when nobody.
 
     `waited_ns` counts from the first queue to the connection, or to its end without one; `handled_ns` is
-    the conversation, holds and after-work.
+    the conversation, holds and after-work. `callback_ns` is the wait after which it became a callback, -1 when it
+    never did.
     """
 
     customers: str
@@ -29,6 +30,7 @@ class Row(NamedTuple):
     waited_ns: int
     handled_ns: int
     ended_ns: int
+    callback_ns: int = -1
 
 
 class Run:
@@ -55,6 +57,7 @@ class Run:
         self.waited_column = array("q")
         self.handled_column = array("q")
         self.ended_column = array("q")
+        self.callback_column = array("q")
         self.staffed_ns: dict[str, int] = dict.fromkeys(agents, 0)
         """How long each agent was there and not on a break, in the time that counts."""
         self.unfinished: Counter[str] = Counter()
@@ -83,6 +86,7 @@ class Run:
                 self.waited_column[index],
                 self.handled_column[index],
                 self.ended_column[index],
+                self.callback_column[index],
             )
 
     def waits_ns(

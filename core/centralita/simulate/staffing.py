@@ -27,7 +27,9 @@ from centralita.simulate.replications import Done, Pool
 from centralita.simulate.scenario import Crew, Customers, Scenario
 from centralita.structs import Frozen
 
-Level = Literal["of_offered", "of_answered", "of_patient", "asterisk_sl2", "genesys"]
+Level = Literal[
+    "of_offered", "of_answered", "of_patient", "asterisk_sl", "asterisk_sl2", "genesys", "amazon_connect"
+]
 
 ROUNDS_MAX: Final = 60
 """How many times agents may be added, and how many times taken away, before the search stops."""

@@ -78,6 +78,7 @@ class _Visitor(msgspec.Struct, gc=False):
     wrap_up_ns: int
     attempt: int
     impatient: bool = True
+    callback_ns: int = -1
 
 
 class _Group(msgspec.Struct):
@@ -243,7 +244,9 @@ class _World:
 
     def _called_back(self, event: CallbackRequested) -> None:
         """Whoever is called back, asked for or by the queue's rules, waits on no line."""
-        self.inside[event.contact].impatient = False
+        visitor = self.inside[event.contact]
+        visitor.impatient = False
+        visitor.callback_ns = self.drive.now_ns - self.engine.state.contacts[event.contact].wait_from_ns
 
     def _connect(self, ask: ConnectContact) -> None:
         number, agent = ask.contact, ask.agent
@@ -277,6 +280,7 @@ class _World:
         found.waited_column.append(event.waited_ns)
         found.handled_column.append(event.talk_ns + event.hold_ns + event.wrap_up_ns)
         found.ended_column.append(self.drive.now_ns)
+        found.callback_column.append(visitor.callback_ns)
         if visitor.group.redial_after is not None and event.outcome in ("abandoned", "refused"):
             self._redial(visitor)
 
