@@ -12,11 +12,16 @@ from centralita.plugins import HOOKS, load_plugins
 from centralita_cli import tables
 from centralita_cli.exits import ProblemFound, failing_as
 from centralita_cli.options import json_option
+from centralita_cli.plugin_check import check_plugin, list_checks
 
 
 @click.group()
 def plugin() -> None:
-    """Show the installed plugins."""
+    """Show the installed plugins, and hold them to their contract."""
+
+
+plugin.add_command(check_plugin)
+plugin.add_command(list_checks)
 
 
 @plugin.command("list")

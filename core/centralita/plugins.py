@@ -141,6 +141,15 @@ class Plugins:
             )
         known[registration.type_name] = registration
 
+    def with_build(self, registration: Registration, build: Build) -> Plugins:
+        """The same plugins, but for who builds the components of one type."""
+        changed = Plugins()
+        changed.loaded, changed.commands = self.loaded, self.commands
+        changed._types = {kind: dict(types) for kind, types in self._types.items()}
+        other = msgspec.structs.replace(registration, build=build)
+        changed._types[registration.kind][registration.type_name] = other
+        return changed
+
     def prepare(
         self, components: Iterable[Component], *, configuration: Configuration | None = None
     ) -> list[Prepared]:

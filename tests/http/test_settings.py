@@ -54,6 +54,14 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     ]
 
 
+def test_name_that_no_file_can_have_is_a_fault_of_the_setting(tmp_path: Path) -> None:
+    told = problems(HttpSettings(tls_cert="x" * 5000, tls_key="\0"), tmp_path)
+    assert [line.split(" ")[0] for line in told] == [
+        "front_doors.http.tls_cert",
+        "front_doors.http.tls_key",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "raw", "words"),
     [

@@ -103,6 +103,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False  # a name that no file can have
+
+
 def check(settings: HttpSettings, *, path: str, folder: Path) -> None:
     """Raise ConfigurationError with everything that makes these settings unusable or unsafe.
 
@@ -114,7 +121,7 @@ def check(settings: HttpSettings, *, path: str, folder: Path) -> None:
         problems.append(f"{path}: tls_cert and tls_key go together; one of them is missing")
     for field in ("tls_cert", "tls_key"):
         name = getattr(settings, field)
-        if name and not (folder / name).is_file():
+        if name and not _is_file(folder / name):
             problems.append(f"{path}.{field} was {name!r}: no such file in {folder}")
     if not (is_loopback(settings.host) or tls or settings.insecure):
         problems.append(

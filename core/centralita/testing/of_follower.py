@@ -1,0 +1,214 @@
+"""Checks 501 to 507: a KPI sink or a CRM takes in every record once, whatever happens on the way.
+
+From 504 on what it holds in the end is compared with what it holds after an undisturbed day. A driver says
+what that is (`drivers.FollowerDriver`); a CRM without one is asked for its history.
+
+A kill is a copy of all files between two calls: what the kernel would keep of a process killed then. It says
+nothing about a loss of power, and nothing about files outside the component's own folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import trio
+
+from centralita.messages import ContactAdmitted, Record
+from centralita.testing import samples
+from centralita.testing.bench import Bench
+from centralita.testing.checks import CheckSkipped, check, fail, said
+from centralita.testing.drivers import FollowerDriver
+from centralita.testing.house import House
+
+KINDS: Final = ("kpi_sinks", "crms")
+RUNS: Final = (201, 202, 203)
+WRITES: Final = (*RUNS, 501, 502)
+BATCH: Final = 25
+
+
+@check(501, "A new one begins at position 0", kinds=KINDS, needs=RUNS)
+async def begins_at_nothing(bench: Bench) -> None:
+    """`position` is an int, 0 when nothing has been taken in."""
+    async with bench.house() as house, house.life():
+        position = await _position(house)
+        if type(position) is not int or position != 0:
+            fail(f"position of a new one was {position!r}; must be 0")
+
+
+@check(502, "Its position is the last record that it has taken in", kinds=KINDS, needs=(*RUNS, 501))
+async def counts(bench: Bench) -> None:
+    """After each `write`."""
+    async with bench.house() as house, house.life():
+        for batch in _batches(samples.plain_records()):
+            await _write(house, batch)
+            position = await _position(house)
+            if position != batch[-1].seq:
+                fail(f"after records {batch[0].seq} to {batch[-1].seq} position was {position!r}")
+
+
+@check(503, "It takes in whatever may stand in a record", kinds=KINDS, needs=WRITES)
+async def takes_all(bench: Bench) -> None:
+    """Any signs, long words, empty fields, files, every ending."""
+    async with bench.house() as house, house.life():
+        for record in samples.busy_records():
+            await _write(house, [record])
+
+
+@check(504, "A record that comes again counts once", kinds=KINDS, needs=WRITES)
+async def counts_once(bench: Bench) -> None:
+    """The first record of a batch may be a repetition: those it has are passed over."""
+    records = samples.plain_records()
+    expected = await _undisturbed(bench, records)
+    async with bench.house(data=bench.folder / "again") as house, house.life():
+        for start in range(0, len(records), BATCH):
+            await _write(house, records[max(0, start - 10) : start + BATCH])
+            await _write(house, records[max(0, start - 10) : start + BATCH])
+        position = await _position(house)
+        if position != records[-1].seq:
+            fail(f"position was {position} after record {records[-1].seq}, some of them written twice")
+        _compare(expected, await _holds(house), "some records were written twice")
+
+
+@check(505, "Its next life goes on where the last one ended", kinds=KINDS, needs=(*WRITES, 204))
+async def goes_on(bench: Bench) -> None:
+    """Run again on the same object, and built anew on the same files."""
+    records = samples.plain_records()
+    expected = await _undisturbed(bench, records)
+    third = len(records) // 3
+    data = bench.folder / "lives"
+    async with bench.house(data=data) as house:
+        async with house.life():
+            await _feed(house, records[:third])
+        async with house.life():
+            await _feed(house, records[: 2 * third])
+    async with bench.house(data=data) as house, house.life():
+        position = await _position(house)
+        if not 0 <= position <= records[2 * third - 1].seq:
+            fail(f"after record {records[2 * third - 1].seq} and a restart position was {position}")
+        await _feed(house, records)
+        _compare(expected, await _holds(house), "it was restarted twice on the way")
+
+
+@check(506, "Killed, it has neither lost nor doubled anything", kinds=KINDS, needs=WRITES)
+async def survives_kills(bench: Bench) -> None:
+    """The position is stored together with what the records did."""
+    records = samples.plain_records()
+    expected = await _undisturbed(bench, records)
+    data = bench.folder / "killed-0"
+    for kill, until in enumerate((1, len(records) // 3, len(records) - 1), 1):
+        async with bench.house(data=data) as house, house.life():
+            position = await _position(house)
+            if position > until:
+                fail(f"after a kill position was {position}; at most {until} had been written")
+            await _feed(house, records[:until])
+            left = bench.copy_data(f"killed-{kill}", data)
+        data = left
+    async with bench.house(data=data) as house, house.life():
+        await _feed(house, records)
+        _compare(expected, await _holds(house), "its process was killed three times on the way")
+
+
+@check(
+    507, "A write that is cancelled takes in all of the batch or nothing", kinds=KINDS, needs=(*WRITES, 204)
+)
+async def cancelled_writes(bench: Bench) -> None:
+    """A write past its limit is cancelled, the component restarted, and the batch comes again."""
+    records = samples.plain_records()
+    expected = await _undisturbed(bench, records)
+    async with bench.house(data=bench.folder / "cancelled") as house:
+        for turns in range(8):
+            async with house.life():
+                position = await _position(house)
+                batch = [record for record in records if record.seq > position][:BATCH]
+                await _cancelled_write(house, batch, turns)
+        async with house.life():
+            await _feed(house, records)
+            _compare(expected, await _holds(house), "some writes were cancelled")
+
+
+async def _cancelled_write(house: House, batch: Sequence[Record], turns: int) -> None:
+    scope = trio.CancelScope()
+
+    async def write() -> None:
+        with scope:
+            await _write(house, batch)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        for _ in range(turns):
+            await trio.lowlevel.checkpoint()
+        scope.cancel()
+
+
+async def _undisturbed(bench: Bench, records: Sequence[Record]) -> object:
+    """What it holds when nothing happens on the way."""
+    async with bench.house(data=bench.folder / "undisturbed") as house, house.life():
+        await _feed(house, records)
+        return await _holds(house)
+
+
+async def _feed(house: House, records: Sequence[Record]) -> None:
+    """As the runner does: from the position on."""
+    position = await _position(house)
+    for batch in _batches([record for record in records if record.seq > position]):
+        await _write(house, batch)
+
+
+async def _holds(house: House) -> object:
+    driver = house.bench.subject.driver
+    if isinstance(driver, FollowerDriver):
+        return await driver.holds(house.component, house.data)
+    if house.bench.subject.kind == "crms":
+        return await _past(house)
+    raise CheckSkipped(house.bench.subject.why_no_driver or "the driver does not say what it holds")
+
+
+async def _past(house: House) -> object:
+    handles = {
+        event.handle
+        for record in samples.plain_records()
+        for event in record.events
+        if isinstance(event, ContactAdmitted)
+    }
+    limit_s = house.bench.limits.question_s
+    return [
+        await house.call("history", None, handle=handle, limit=100, limit_s=limit_s)
+        for handle in sorted(handles)
+    ]
+
+
+async def _position(house: House) -> Any:
+    try:
+        return await house.call("position", limit_s=house.bench.limits.start_s)
+    except Exception as error:  # noqa: BLE001 - what it raises is the finding
+        fail(f"position raised {said(error)}")
+
+
+async def _write(house: House, batch: Sequence[Record]) -> None:
+    try:
+        await house.call("write", batch, limit_s=house.bench.limits.write_s)
+    except Exception as error:  # noqa: BLE001 - what it raises is the finding
+        named = ", ".join(sorted({type(event).__name__ for record in batch for event in record.events}))
+        fail(f"write of records {batch[0].seq} to {batch[-1].seq} ({named}) raised {said(error)}")
+
+
+def _batches(records: Sequence[Record]) -> list[Sequence[Record]]:
+    return [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+
+
+def _compare(expected: object, held: object, how: str) -> None:
+    if held != expected:
+        fail(
+            f"{how}, and it does not hold what it holds after an undisturbed day: {_difference(expected, held)}"
+        )
+
+
+def _difference(expected: object, held: object) -> str:
+    one, other = repr(expected), repr(held)
+    at = next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    start = max(0, at - 40)
+    return f"…{one[start : at + 60]}… became …{other[start : at + 60]}…"
