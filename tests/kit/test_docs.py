@@ -30,7 +30,7 @@ def test_every_check_stands_in_the_docs_with_its_claim_and_meaning_and_nothing_e
         (str(number), one.claim, " ".join((inspect.getdoc(one.attempt) or "").split()))
         for number, one in sorted(CHECKS.items())
     ]
-    assert ROWS == meant
+    assert meant == ROWS
 
 
 def test_checks_of_one_kind_stand_in_one_hundred() -> None:

@@ -33,7 +33,7 @@ NAME: Final = "kit"
 class Subject:
     """What is checked: a type that a plugin registers, settings for it, and its driver.
 
-    `base` are the tables of the operator's configuration that the engine decides by, for settings which name
+    With `base` the settings are an operator's, whole; `base` are the tables of the operator's configuration that the engine decides by, for settings which name
     a queue or a skill; `folder` is where that file stands.
     """
 
@@ -64,7 +64,7 @@ class Subject:
         self.name = "journal" if kind == "journal" else name
         self.registration: Registration = registration
         self.settings = dict(settings or {})
-        self.base = dict(base or {})
+        self.base = None if base is None else dict(base)
         self.folder = folder
         self.limits = limits or Limits()
         self.clock = clock
@@ -125,9 +125,10 @@ class Bench:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The component's settings: the given ones, the driver's, the world's."""
+        """The component's settings: the driver's example or the operator's, the given ones, the driver's, the world's."""
         driver = self.subject.driver
         return {
+            **(driver.example if driver is not None and self.subject.base is None else {}),
             **self.subject.settings,
             **(driver.settings if driver is not None else {}),
             **self._world_settings,
@@ -163,7 +164,7 @@ class Bench:
             name=subject.name,
             type_name=subject.type_name,
             settings=self.settings if settings is None else settings,
-            base=subject.base,
+            base=subject.base or {},
             tables=tables,
             data=data or self.data,
             folder=subject.folder or self.folder,
@@ -186,7 +187,9 @@ class Bench:
             type=subject.type_name,
             settings=self.settings if settings is None else settings,
         )
-        (prepared,) = subject.plugins.prepare([table])
+        (prepared,) = subject.plugins.prepare(
+            [table], configuration=self.configuration(settings=table.settings)
+        )
         return prepared
 
     def make(self, settings: dict[str, Any] | None = None, *, data: Path | None = None) -> Any:

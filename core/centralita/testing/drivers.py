@@ -32,6 +32,8 @@ DRIVER_GROUP: Final = "centralita.drivers"
 class Driver:
     """What every kind's driver may say. All of it has a default."""
 
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Settings to check with when none of an operator's are given: those without a default, at least."""
     settings: ClassVar[Mapping[str, Any]] = {}
     """Settings for the check, over those of a configuration: any free port, a folder of its own."""
     tables: ClassVar[Mapping[str, Any]] = {}

@@ -28,7 +28,7 @@ CONNECTS: Final = (*ARRIVES, 310)
 async def medium_is_known(bench: Bench) -> None:
     """One of the engine's own, or one that the given configuration has."""
     capabilities: Capabilities = bench.make().capabilities
-    known = {*DEFAULT_MEDIA, *bench.subject.base.get("media", {})}
+    known = {*DEFAULT_MEDIA, *(bench.subject.base or {}).get("media", {})}
     if capabilities.medium not in known:
         fail(f"capabilities.medium was {capabilities.medium!r}; known: {', '.join(sorted(known))}")
 
