@@ -7,8 +7,12 @@ import socket
 import ssl
 import stat
 import subprocess
+from collections import Counter
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
+from threading import Thread
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -18,6 +22,8 @@ from trio_websocket import wrap_client_stream
 
 from centralita.errors import CentralitaError, ConfigurationError
 from centralita_http.door import PORT_FILE
+from centralita_http.listening import listen, serve
+from centralita_http.settings import DoorLimits
 from centralita_http.tokens import CLI_TOKEN_NAME
 from tests.http.company import PATIENCE_S, company, eventually
 
@@ -134,3 +140,25 @@ async def test_stop_with_open_windows_and_listeners_takes_no_time(tmp_path: Path
         assert [
             line for line in logs if line["event"] in {"components_do_not_end", "connection_failed"}
         ] == []
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_door_that_is_cancelled_while_it_opens_ends(turns: int) -> None:
+    class Quiet:
+        websockets_n = 0
+
+    async def main() -> None:
+        limits = DoorLimits()
+        listeners, _ = await listen("127.0.0.1", 0, limits, Counter())
+        door = partial(serve, cast(Any, Quiet()), listeners, limits, tls=None, log=cast(Any, None))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(door)
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+    # A shield that nobody lifts would hold up whoever waits for it, the test's own limit included.
+    running = Thread(target=trio.run, args=(main,), daemon=True)
+    running.start()
+    running.join(timeout=30)
+    assert not running.is_alive()

@@ -181,7 +181,9 @@ async def serve(
     if tls is not None:
         doors = [trio.SSLListener(listener, tls, https_compatible=True) for listener in listeners]
     async with trio.open_nursery() as nursery:
-        connections: trio.Nursery = await nursery.start(_keep_open)
+        # Cancelled in between, nobody would have the connections' nursery to end it, and it has a shield.
+        with trio.CancelScope(shield=True):
+            connections: trio.Nursery = await nursery.start(_keep_open)
         try:
             await trio.serve_listeners(connection, doors, handler_nursery=connections)
         finally:
