@@ -125,6 +125,30 @@ async def test_component_whose_calls_hang_is_restarted_and_works_again(
         assert state(switchboard, "channels.shop")[:2] == ("up", 1)
 
 
+async def test_slowness_of_a_starved_machine_is_no_components_hang(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """When the time limit itself is noticed late, restarting whoever was called makes it worse for everybody."""
+    house = House({"desks.floor": lambda desk: setattr(desk, "accepts", True)})
+    async with house.open(tmp_path) as switchboard:
+        channel = house["channels.shop"]
+
+        async def starve(*_: Any) -> None:
+            autojump_clock.jump(30)  # meanwhile nothing of ours had the processor
+            await trio.sleep_forever()
+
+        channel.script["send"] = starve
+        await sign_in(switchboard, "ana")
+        contact = (await channel.inbox.submit(AdmitContact(channel="shop", provider_id="p1"))).contact
+        await channel.wait_for("connect")
+        await trio.sleep(1)
+        await switchboard.submit(PostMessage(contact=contact, author="agent", author_id="ana", text="hola"))
+        await channel.wait_for("send", 3 * supervise.HANGS_MAX)
+        assert state(switchboard, "channels.shop")[:2] == ("up", 0)
+        del channel.script["send"]
+        await channel.wait_for("send", 3 * supervise.HANGS_MAX + 1)
+
+
 async def test_telephone_that_nobody_answers_is_no_hang(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL
+from typing import Any
 
 import pytest
 import trio
 from trio_websocket import ConnectionClosed, DisconnectionTimeout, HandshakeError
 
 from centralita.messages import AdmitContact, PostMessage
+from centralita_webchat.group_commit import GroupCommit
 from centralita_webchat.store import ChatRow, Opening, SessionRow, Store
 from tests.webchat.house import House, Page, open_house
 
@@ -239,6 +241,52 @@ async def test_conversation_written_down_before_a_crash_is_admitted_by_the_next_
     async with open_house(tmp_path) as house:
         (contact,) = house.switchboard.contacts()
         assert house.said(contact.id) == ["unheard"]
+
+
+async def test_start_with_many_open_conversations_takes_few_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other they would take longer than a component may take to start, over and over."""
+    chats_n = 600
+    numbers = range(chats_n)
+    contacts = [0] * chats_n
+
+    async def admit(house: House, n: int) -> None:
+        come = AdmitContact(channel="shop_chat", provider_id=f"s{n}-1", text=f"hello {n}")
+        contacts[n] = (await house.switchboard.submit(come)).contact
+
+    async with open_house(tmp_path) as house, trio.open_nursery() as nursery:
+        for n in numbers:
+            nursery.start_soon(admit, house, n)
+    (folder,) = [path.parent for path in tmp_path.rglob("sessions.sqlite")]
+    store = Store(folder / "sessions.sqlite")
+    await store.open()
+    async with trio.open_nursery() as nursery:
+        for n in numbers:
+            nursery.start_soon(keep_open_chat, store, n, contacts[n])
+    await store.close()
+    commits, commit = 0, GroupCommit._commit
+
+    def counted(self: GroupCommit, batch: Any) -> None:
+        nonlocal commits
+        commits += 1
+        commit(self, batch)
+
+    monkeypatch.setattr(GroupCommit, "_commit", counted)
+    async with open_house(tmp_path) as house:
+        assert commits < chats_n / 20
+        assert len(house.switchboard.contacts()) == chats_n
+    await store.open()
+    assert [line.text for line in await store.lines_after("s599", 0)] == ["hello 599"]
+    await store.close()
+
+
+async def keep_open_chat(store: Store, n: int, contact: int) -> None:
+    row = SessionRow(id=f"s{n}", secret_hash=b"x", created_ns=1, seen_ns=2**60)
+    await store.begin_session(row, sessions_max=10_000)
+    await store.begin_chat(
+        ChatRow(provider_id=f"s{n}-1", session=f"s{n}", number=1, contact=contact, first_message_id=f"m{n}")
+    )
 
 
 async def test_contact_that_its_channel_lost_is_ended_by_reconciliation(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ STABLE_S: Final = 60.0
 HANGS_MAX: Final = 3
 """Calls in a row that pass their time limit before the component counts as hanging."""
 
+STARVED_S: Final = 1.0
+"""A time limit that is noticed so much later says that the machine is too busy, not that the component hangs."""
+
 LEAST_LIMIT_S: Final = 0.05
 """A call that would have less time than this is not made: it could only fail."""
 
@@ -172,7 +175,9 @@ class Supervised:
         if scope is not None:
             late = trio.current_time() >= limit.deadline
             raise CallFailed(f"{name} took longer than {limit_s:g} s" if late else f"{name} was interrupted")
-        self._hangs += 1
+        # Told late itself, this process has no time for anybody: then nobody's slowness is a hang.
+        starved = trio.current_time() - limit.deadline > STARVED_S
+        self._hangs += not starved
         if self._hangs >= HANGS_MAX and self._life is not None:
             self._hung = f"hangs: {self._hangs} calls in a row took too long, the last was {name}"
             self._life.cancel()

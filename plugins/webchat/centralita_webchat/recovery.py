@@ -21,6 +21,8 @@ from centralita_webchat.standing import PHASES, Standing
 from centralita_webchat.store import ChatRow, Line, Store
 
 DURABLE_LOOK_S: Final = 0.01
+CATCHING_UP_MAX: Final = 512
+"""Conversations brought up to date at once: two commits' worth."""
 
 
 class Recovery:
@@ -59,9 +61,12 @@ class Recovery:
         seen = self._switchboard.status()["journal_seq"]
         while self._switchboard.status()["durable_seq"] < seen:
             await trio.sleep(DURABLE_LOOK_S)  # the journal's writer ends with the engine, and we with it
-        for session, chat, view in looks:
-            if view is not None:
-                await self._catch_up(session, chat, view)
+        # Side by side, so that the store commits them together: a disk would take minutes over thousands.
+        at_once = trio.CapacityLimiter(CATCHING_UP_MAX)
+        async with trio.open_nursery() as nursery:
+            for session, chat, view in looks:
+                if view is not None:
+                    nursery.start_soon(self._catch_up, session, chat, view, at_once)
         await self._end_the_ended([(session, chat) for session, chat, view in looks if view is None], seen)
 
     async def _reopen(self, session: Session, chat: ChatRow) -> None:
@@ -74,12 +79,15 @@ class Recovery:
             except Turned as turned:
                 self._context.log.warning("webchat_opening_refused", code=turned.code)
 
-    async def _catch_up(self, session: Session, chat: ChatRow, view: ContactView) -> None:
+    async def _catch_up(
+        self, session: Session, chat: ChatRow, view: ContactView, at_once: trio.CapacityLimiter
+    ) -> None:
         """Write down what was said meanwhile; what is there already stays as it is."""
-        for message in view.messages:
-            await self._add(session, chat, message, message.at_ns)
-        if PHASES.get(view.phase) == "ended":
-            await self._conversations.ended(session, chat, reason=view.outcome)
+        async with at_once:
+            lines = [self._line(chat, one, one.at_ns) for one in view.messages if not one.internal]
+            session.advance(await self._store.add_lines(session.row.id, lines))
+            if PHASES.get(view.phase) == "ended":
+                await self._conversations.ended(session, chat, reason=view.outcome)
 
     async def _end_the_ended(self, gone: list[tuple[Session, ChatRow]], until_seq: int) -> None:
         """Tell the last words of contacts that ended while we were away, from the journal, and their end."""
@@ -94,8 +102,16 @@ class Recovery:
             except JournalError as error:
                 # The journal no longer goes back so far; what it kept is all there is to tell.
                 self._context.log.warning("webchat_last_words_lost", error=type(error).__name__)
-        for contact, (session, chat) in by_contact.items():
-            await self._conversations.ended(session, chat, reason=outcomes.get(contact, ""))
+        at_once = trio.CapacityLimiter(CATCHING_UP_MAX)
+        async with trio.open_nursery() as nursery:
+            for contact, (session, chat) in by_contact.items():
+                nursery.start_soon(self._end, session, chat, outcomes.get(contact, ""), at_once)
+
+    async def _end(
+        self, session: Session, chat: ChatRow, outcome: str, at_once: trio.CapacityLimiter
+    ) -> None:
+        async with at_once:
+            await self._conversations.ended(session, chat, reason=outcome)
 
     async def _last_words(
         self, by_contact: dict[int, tuple[Session, ChatRow]], since: int, until_seq: int
@@ -114,13 +130,14 @@ class Recovery:
                     break
         return outcomes
 
-    async def _add(
-        self, session: Session, chat: ChatRow, event: MessagePosted | MessageView, at_ns: int
-    ) -> None:
-        if event.internal:
-            return
+    async def _add(self, session: Session, chat: ChatRow, event: MessagePosted, at_ns: int) -> None:
+        if not event.internal:
+            line = self._line(chat, event, at_ns)
+            session.advance(await self._store.add_lines(session.row.id, [line]))
+
+    def _line(self, chat: ChatRow, event: MessagePosted | MessageView, at_ns: int) -> Line:
         mine = event.author == "customer"
-        line = Line(
+        return Line(
             chat=chat.number,
             number=0 if mine else event.number,
             author=event.author,
@@ -131,4 +148,3 @@ class Recovery:
             # The admission's words have no id in the contact; they are the page's first message.
             message_id=(event.message_id or chat.first_message_id) if mine else "",
         )
-        session.advance(await self._store.add_lines(session.row.id, [line]))

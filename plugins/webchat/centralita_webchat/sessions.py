@@ -161,9 +161,7 @@ class Sessions:
 
     async def load_open(self) -> None:
         """Bring the sessions with an open conversation into memory; done once, before anybody enters."""
-        for chat in await self.store.open_chats():
-            row = await self.store.session(chat.session)
-            assert row is not None, "a conversation's session can't be erased while it is open"
+        for row, chat in await self.store.open_sessions():
             session = Session(row, kept=True, now_s=trio.current_time())
             session.chat = chat
             self._live[row.id] = session

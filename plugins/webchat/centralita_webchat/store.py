@@ -172,11 +172,7 @@ class Store:
 
         def do(db: sqlite3.Connection) -> SessionRow | None:
             row = db.execute("SELECT * FROM sessions WHERE id = ?", (id,)).fetchone()
-            return (
-                None
-                if row is None
-                else SessionRow(**dict(zip(SessionRow.__struct_fields__, row, strict=True)))
-            )
+            return None if row is None else _session(row)
 
         return await self._do(do)
 
@@ -236,6 +232,19 @@ class Store:
             lambda db: [_chat(row) for row in db.execute("SELECT * FROM chats WHERE ended = 0")]
         )
 
+    async def open_sessions(self) -> list[tuple[SessionRow, ChatRow]]:
+        """Every conversation that has not ended, with its session, at one go."""
+
+        def do(db: sqlite3.Connection) -> list[tuple[SessionRow, ChatRow]]:
+            chats = [_chat(row) for row in db.execute("SELECT * FROM chats WHERE ended = 0")]
+            found = []
+            for chat in chats:
+                row = db.execute("SELECT * FROM sessions WHERE id = ?", (chat.session,)).fetchone()
+                found.append((_session(row), chat))
+            return found
+
+        return await self._do(do)
+
     async def chat(self, provider_id: str) -> ChatRow | None:
         """The conversation the engine knows by this id."""
 
@@ -270,6 +279,7 @@ class Store:
             if found is None:
                 return 0
             (sequence,) = found
+            before = sequence
             for line in lines:
                 there = db.execute(
                     "SELECT 1 FROM lines WHERE session = ? AND (chat = ? AND number = ? AND number > 0"
@@ -297,7 +307,8 @@ class Store:
                 db.executemany(
                     "UPDATE files SET posted = 1 WHERE id = ?", [(file.id,) for file in line.attachments]
                 )
-            db.execute("UPDATE sessions SET sequence = ? WHERE id = ?", (sequence, session))
+            if sequence != before:  # else nothing is written, and no disk waited for
+                db.execute("UPDATE sessions SET sequence = ? WHERE id = ?", (sequence, session))
             return cast(int, sequence)
 
         return await self._do(do)
@@ -385,6 +396,10 @@ class Store:
 def _columns(row: ChatRow) -> tuple[object, ...]:
     opening = None if row.opening is None else msgspec.json.encode(row.opening)
     return tuple(opening if name == "opening" else getattr(row, name) for name in ChatRow.__struct_fields__)
+
+
+def _session(row: Sequence[object]) -> SessionRow:
+    return SessionRow(**dict(zip(SessionRow.__struct_fields__, row, strict=True)))  # type: ignore[arg-type]  # the table's types
 
 
 def _chat(row: Sequence[object]) -> ChatRow:
