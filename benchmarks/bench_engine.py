@@ -2,7 +2,7 @@
 
 Each contact is admitted, identified, classified, waits, is matched, offered, accepted, connected, ended and wrapped
 up by the real engine with the compiled queue; every record is encoded and journalled, in memory and
-in SQLite (WAL, synchronous FULL, group commit in the writer's thread), and folded into the figures. The agents are
+in SQLite (WAL, synchronous FULL, group commit in the writer's thread, plain and with customers' words sealed), and folded into the figures. The agents are
 always enough, so a contact waits only as long as its turn takes. Best of REPEATS, since the machine may be busy.
 
 One core decides; SQLite's writer thread has another where there is one. The last line of the output is JSON.
@@ -43,6 +43,7 @@ from centralita.messages import (
     SignIn,
 )
 from centralita.runner.writer import JournalWriter
+from centralita_journal_sealed import SealedJournal
 
 AGENTS: Final = 100
 AT_ONCE: Final = 60
@@ -163,13 +164,14 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, {platform.machine()}, {AGENTS} agents, {contacts:,} contacts a run"
     )
-    rates: dict[str, list[float]] = {"memory": [], "sqlite": []}
+    rates: dict[str, list[float]] = {"memory": [], "sqlite": [], "sealed": []}
     for _ in range(REPEATS):
         rates["memory"].append(trio.run(run, MemoryJournal(), contacts)[0])
-        with tempfile.TemporaryDirectory() as folder:
-            journal = SqliteJournal(Path(folder))
-            rates["sqlite"].append(trio.run(run, journal, contacts)[0])
-            journal.close()
+        for name, kind in (("sqlite", SqliteJournal), ("sealed", SealedJournal)):
+            with tempfile.TemporaryDirectory() as folder:
+                journal = kind(Path(folder))
+                rates[name].append(trio.run(run, journal, contacts)[0])
+                journal.close()
     for name, found in rates.items():
         print(
             f"  {name:7} best {max(found):9,.0f}   median {statistics.median(found):9,.0f} contacts a second"
@@ -182,6 +184,7 @@ def main() -> None:
             {
                 "contacts_per_s_memory": round(max(rates["memory"])),
                 "contacts_per_s_sqlite": round(max(rates["sqlite"])),
+                "contacts_per_s_sealed": round(max(rates["sealed"])),
                 "us_by_stage": {name: round(spent_us, 2) for name, spent_us in timed[1].items()},
             }
         )

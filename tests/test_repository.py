@@ -28,6 +28,7 @@ PURE = [
     "lint",
     "apply.py",
     "asks.py",
+    "personal.py",
     "lines.py",
     "follow.py",
     "look.py",

@@ -6,7 +6,8 @@ The work is `centralita.journal`'s; here stand the words and the exit codes.
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from centralita.recovery import Replay, replay
 from centralita_cli import tables as output
 from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
 from centralita_cli.options import config_option, json_option, loaded
+from centralita_journal_sealed import KeyFile, KeySeal, SealedJournalConfig
 
 DEFAULT_JOURNAL: Final = Component(kind="journal", name="journal", type="sqlite", settings={})
 """What a configuration without a `[journal]` means."""
@@ -97,11 +99,12 @@ def verify_file(
 def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path | None) -> None:
     """Write the records as lines of JSON, every field named.
 
-    What customers wrote is among them: treat the lines as you treat the journal.
+    What customers wrote is among them: treat the lines as you treat the journal. A sealed journal is opened with
+    the keys of the configuration; a FILE, or one whose keys are gone, shows what is sealed as erased.
     """
-    path, _ = journal_file(file, config_path)
-    with failing_as(ProblemFound):
-        for lines in export(path, after_seq=after_seq):
+    path, settings = journal_file(file, config_path)
+    with failing_as(ProblemFound), _keys_of(path, settings) as seal:
+        for lines in export(path, after_seq=after_seq, seal=seal):
             to.write(lines)
     to.flush()
 
@@ -166,15 +169,33 @@ def journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, Sql
         return file, SqliteJournalConfig()
     configuration = loaded(config_path)
     component = configuration.journal or DEFAULT_JOURNAL
-    if component.type != "sqlite":
+    if component.type not in _SETTINGS:
         raise Unusable(
-            f"journal.type was {component.type!r}; these commands know: sqlite. Name a FILE instead"
+            f"journal.type was {component.type!r}; these commands know: {', '.join(_SETTINGS)}. "
+            "Name a FILE instead"
         )
     try:
-        settings = msgspec.convert(component.settings, SqliteJournalConfig)
+        settings = msgspec.convert(component.settings, _SETTINGS[component.type])
     except msgspec.ValidationError as error:
         raise Unusable(locate(error, component.path)) from error
     return data_folder(configuration, component) / settings.path, settings
+
+
+_SETTINGS: Final[dict[str, type[SqliteJournalConfig]]] = {
+    "sqlite": SqliteJournalConfig,
+    "sealed": SealedJournalConfig,
+}
+
+
+@contextmanager
+def _keys_of(path: Path, settings: SqliteJournalConfig) -> Iterator[KeySeal | None]:
+    """What opens the customers' words in a journal, when its configuration names keys and they are there."""
+    place = path.parent / settings.keys if isinstance(settings, SealedJournalConfig) else None
+    if place is None or not place.is_file():
+        yield None
+        return
+    with closing(KeyFile(place, write=False)) as keys:
+        yield KeySeal(keys)
 
 
 def _info(path: Path, settings: SqliteJournalConfig) -> dict[str, Any]:

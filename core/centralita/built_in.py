@@ -9,8 +9,9 @@ from __future__ import annotations
 import trio
 from msgspec import Struct
 
+from centralita.errors import JournalError
 from centralita.hookspecs import hookimpl
-from centralita.journal import MemoryJournal, MemoryJournalConfig, SqliteJournal, SqliteJournalConfig
+from centralita.journal import MemoryJournal, MemoryJournalConfig, SqliteJournal, SqliteJournalConfig, tables
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Register, Signal
 from centralita.views import ContactView
 
@@ -75,6 +76,11 @@ class ProgramChannel:
 
 
 def _sqlite(config: SqliteJournalConfig, context: Context) -> SqliteJournal:
+    if tables.is_sealed(context.data / config.path):
+        raise JournalError(
+            f"{context.data / config.path}: customers' words in it are under keys; "
+            'open it with [journal] type = "sealed"'
+        )
     return SqliteJournal(context.data, config)
 
 

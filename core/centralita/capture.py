@@ -6,6 +6,9 @@ before its turn is encoded just before it does. What comes out is, byte for byte
 one go would have given. The theory is copy-on-update checkpointing (Cao et al. 2011, "Fast checkpoint
 recovery algorithms for frequently consistent applications", section 3).
 
+The hash is of the state without customers' words (`personal.py`): a journal is the same whether somebody has
+the keys to them, or has deleted some. The words themselves are covered by their records' checksums.
+
 What follows from the contacts is left empty and made again when a snapshot is read: who waits in a queue, and
 the indexes `by_provider` and `by_customer`. It refuses to know when a capture is wanted and where it goes.
 """
@@ -20,12 +23,13 @@ import msgspec
 from msgspec.structs import replace
 
 from centralita.messages import AnyEvent, Event
+from centralita.personal import bare_contact, bare_ended
 from centralita.state import Ended, State, customer_key, provider_key
 
 SNAPSHOT_SCHEMA: Final = 2
 """1: written in one go, with its indexes. 2: without them."""
 
-MEANING: Final = 1
+MEANING: Final = 2
 """Goes up when an event comes to change the state otherwise than before though no field is new: then hashes
 that were taken before can't be compared, and `tests/journal/test_upgrade.py` needs nothing else."""
 
@@ -66,7 +70,8 @@ class Capture:
         # Ids only rise and a dictionary keeps its order, so these are sorted.
         self._numbers = list(state.contacts)
         self._done_n = 0
-        self._kept: dict[int, msgspec.Raw] = {}
+        self._kept: dict[int, tuple[msgspec.Raw, msgspec.Raw]] = {}
+        """(as it was, the same without words) of contacts that have changed before their turn."""
         self._ended: list[tuple[int, Ended]] = list(state.ended.items())
         self._ended_done_n = 0
         queues = {name: replace(queue, waiting={}) for name, queue in state.queues.items()}
@@ -101,7 +106,11 @@ class Capture:
             and number not in self._kept
             and (contact := self._state.contacts.get(number)) is not None
         ):
-            self._kept[number] = msgspec.Raw(_ENCODER.encode(contact))
+            encode = _ENCODER.encode
+            self._kept[number] = (
+                msgspec.Raw(encode(contact)),
+                msgspec.Raw(encode(bare_contact(contact))),
+            )
 
     def step(self, piece: int = PIECE) -> bool:
         """Encode at most `piece` contacts, live or ended, more; True when it is whole."""
@@ -109,13 +118,21 @@ class Capture:
             chunk = self._numbers[self._done_n : self._done_n + piece]
             self._done_n += len(chunk)
             contacts, kept = self._state.contacts, self._kept
-            self._put_entries({number: kept.pop(number, None) or contacts[number] for number in chunk})
+            whole: dict[int, Any] = {}
+            bare: dict[int, Any] = {}
+            for number in chunk:
+                if number in kept:
+                    whole[number], bare[number] = kept.pop(number)
+                else:
+                    whole[number] = contact = contacts[number]
+                    bare[number] = bare_contact(contact)
+            self._put_entries(whole, bare)
         elif self._ended_done_n < len(self._ended):
             if not self._ended_done_n:
                 self._put(self._between + _map_header(len(self._ended)))
             ended = self._ended[self._ended_done_n : self._ended_done_n + piece]
             self._ended_done_n += len(ended)
-            self._put_entries(dict(ended))
+            self._put_entries(dict(ended), {number: bare_ended(number, one) for number, one in ended})
         elif not self.whole:
             self._put(self._last if self._ended else self._between + _EMPTY_MAP + self._last)
             self.whole = True
@@ -127,8 +144,10 @@ class Capture:
             pass
         return b"".join(self.parts)
 
-    def _put_entries(self, entries: dict[int, Any]) -> None:
-        self._put(_ENCODER.encode(entries)[len(_map_header(len(entries))) :])
+    def _put_entries(self, whole: dict[int, Any], bare: dict[int, Any]) -> None:
+        header = len(_map_header(len(whole)))
+        self.parts.append(_ENCODER.encode(whole)[header:])
+        self._digest.update(_ENCODER.encode(bare)[header:])
 
     def _put(self, part: bytes) -> None:
         self.parts.append(part)

@@ -17,6 +17,7 @@ from centralita.engine import Engine
 from centralita.errors import StateDiffers
 from centralita.journal import Journal, StateHash, recover
 from centralita.journal.codec import unpack_state_hash
+from centralita.journal.sealed_state import bare_state
 from centralita.journal.snapshots import SnapshotFiles
 from centralita.journal.upkeep import records_of, state_hashes_of
 from centralita.lines import Core
@@ -61,13 +62,13 @@ def restore(journal: Journal, *, kind: type[SomeEngine], core: Core = "native") 
 def replay(path: Path, *, core: Core = "native") -> Replay:
     """Apply a journal's records from the earliest state there is, and compare the state on the way.
 
-    Reads only, and works while an engine writes. Where another version has written too, it begins with the
+    Reads only, needs no keys, and works while an engine writes. Where another version has written too, it begins with the
     first snapshot of this one: what came to be known of a contact in a newer version the older one's state
     lacks. Nothing is replayed where there is nothing to begin from: an archive file, say. Raises
     JournalCorrupt at damage (`verify` finds that first), JournalError when there is no journal.
     """
     hashes, hashes_of_others = _comparable(map(unpack_state_hash, state_hashes_of(path)))
-    found = {snapshot.seq: snapshot.state for snapshot in SnapshotFiles(path).good()}
+    found = {snapshot.seq: bare_state(snapshot.state) for snapshot in SnapshotFiles(path).good()}
     own = {seq: state for seq, state in found.items() if Engine.restore(state, ()).snapshot() == state}
     first_seq, records = records_of(path)
     others = Replay(hashes_of_others=hashes_of_others, snapshots_of_others=len(found) - len(own))

@@ -7,6 +7,10 @@ a default, which `tests/journal/test_upgrade.py` holds.
 The checksum is CRC-32: it finds every burst of damage up to 32 bits and all but one in 2**32 of the
 others, at memory speed. A cryptographic hash would guard against somebody who changes the file on
 purpose, and whoever can do that can compute the hash as well.
+
+With a `Seal`, what is a customer's (`personal.py`) stands after the record, each contact's under its own key,
+and the record itself is as it will be once the key is gone. So whoever has no keys reads a whole journal, with
+`[erased]` where words were, and damage is found alike with keys and without.
 """
 
 from __future__ import annotations
@@ -14,13 +18,14 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from centralita import personal
 from centralita.errors import JournalCorrupt
-from centralita.journal.protocol import Batch, StateHash
-from centralita.messages import Record
+from centralita.journal.protocol import Batch, Seal, StateHash
+from centralita.messages import AnyCommand, AnyEvent, Record
 
 SCHEMA: Final = 1
 """The version of the bytes. It goes up when an older reader could misread what a newer one writes."""
@@ -29,11 +34,22 @@ _NUMBERS: Final = struct.Struct(">QQqI")
 _STATE_HASH: Final = struct.Struct(">Q8s16s")
 
 
+class SealedRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """A record without what is a customer's, and that, sealed, by contact."""
+
+    seq: int
+    at_ns: int
+    command: AnyCommand
+    events: list[AnyEvent]
+    sealed: dict[int, bytes] | None = None
+
+
 class Encoder:
     """Turns records into batches; keeps one msgpack encoder."""
 
-    def __init__(self) -> None:
+    def __init__(self, seal: Seal | None = None) -> None:
         self._encode = msgspec.msgpack.Encoder().encode
+        self._seal = seal
 
     def encode(
         self, records: Sequence[Record], *, after_seq: int, after_ns: int, state_hash: bytes = b""
@@ -56,16 +72,48 @@ class Encoder:
             first_seq=after_seq + 1,
             last_seq=seq,
             at_ns=at_ns,
-            payload=self._encode(records if isinstance(records, list) else list(records)),
+            payload=self._encode(self._form(records)),
             state_hash=state_hash,
         )
 
+    def _form(self, records: Sequence[Record]) -> Sequence[Record | SealedRecord]:
+        seal = self._seal
+        if seal is None:
+            return records if isinstance(records, list) else list(records)
+        encode = self._encode
+        closed: list[Record | SealedRecord] = []
+        for record in records:
+            bare, parts = personal.part(record)
+            if not parts:
+                closed.append(bare)
+                continue
+            sealed: dict[int, bytes] = {}
+            for contact, words in parts.items():
+                blob = seal.close(record.seq, contact, encode(words))
+                if blob is not None:
+                    sealed[contact] = blob
+            closed.append(
+                SealedRecord(
+                    seq=bare.seq,
+                    at_ns=bare.at_ns,
+                    command=bare.command,
+                    events=bare.events,
+                    sealed=sealed or None,
+                )
+            )
+        return closed
+
 
 class Decoder:
-    """Turns batches back into records; keeps one msgpack decoder. Use one for each thread."""
+    """Turns batches back into records; keeps one msgpack decoder. Use one for each thread.
 
-    def __init__(self) -> None:
-        self._decoder = msgspec.msgpack.Decoder(list[Record])
+    Without the seal a sealed journal was written with, its records come as if every key was erased.
+    """
+
+    def __init__(self, seal: Seal | None = None) -> None:
+        form: Any = list[Record] if seal is None else list[SealedRecord]
+        self._decoder: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(form)
+        self._seal = seal
 
     def decode(self, batch: Batch) -> list[Record]:
         """The records of a batch whose checksum was right.
@@ -83,7 +131,26 @@ class Decoder:
         for seq, record in enumerate(records, batch.first_seq):
             if record.seq != seq:
                 raise JournalCorrupt(f"record {seq}: its own number is {record.seq}")
-        return records
+        return records if self._seal is None else [_opened(record, self._seal) for record in records]
+
+
+_parts_decoder: Final = msgspec.msgpack.Decoder(list[tuple[int, personal.AnyPart]])
+
+
+def _opened(sealed: SealedRecord, seal: Seal) -> Record:
+    """The record with what its keys open; erased words stay erased. Raises JournalCorrupt."""
+    record = Record(seq=sealed.seq, at_ns=sealed.at_ns, command=sealed.command, events=sealed.events)
+    for contact, blob in (sealed.sealed or {}).items():
+        words = seal.open(record.seq, contact, blob)
+        if words is None:
+            continue
+        try:
+            personal.join(record, _parts_decoder.decode(words))
+        except (msgspec.DecodeError, AttributeError, IndexError) as error:
+            raise JournalCorrupt(
+                f"record {record.seq}: what was sealed can't be put back: {error}"
+            ) from error
+    return record
 
 
 def join(batches: Sequence[Batch]) -> Batch:

@@ -10,7 +10,8 @@ from threading import Lock
 
 from centralita.errors import Fenced, JournalError
 from centralita.journal.codec import Decoder
-from centralita.journal.protocol import Batch, Snapshot
+from centralita.journal.protocol import Batch, Seal, Snapshot
+from centralita.journal.sealed_state import close_state, open_state
 from centralita.messages import Record
 from centralita.structs import Frozen
 
@@ -29,7 +30,8 @@ class MemoryJournal:
 
     blocking = False
 
-    def __init__(self, config: MemoryJournalConfig | None = None) -> None:
+    def __init__(self, config: MemoryJournalConfig | None = None, *, seal: Seal | None = None) -> None:
+        self.seal = seal
         self._config = config or MemoryJournalConfig()
         self._batches: list[Batch] = []
         self._snapshot: Snapshot | None = None
@@ -69,7 +71,7 @@ class MemoryJournal:
 
     def read(self, after_seq: int = 0) -> Iterator[list[Record]]:
         """The records after `after_seq`, a batch at a time."""
-        decoder = Decoder()
+        decoder = Decoder(self.seal)
         for batch in self._since(after_seq):
             records = decoder.decode(batch)
             yield records[after_seq + 1 - batch.first_seq :] if batch.first_seq <= after_seq else records
@@ -83,12 +85,15 @@ class MemoryJournal:
         with self._lock:
             if seq > self._last_seq:
                 raise JournalError(f"a snapshot after record {seq}; the last record is {self._last_seq}")
-            self._snapshot = Snapshot(seq=seq, state=state)
+            kept = state if self.seal is None else close_state(state, self.seal)
+            self._snapshot = Snapshot(seq=seq, state=kept)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """The snapshot, if there is one."""
         if self._snapshot is not None:
-            yield self._snapshot
+            kept = self._snapshot.state
+            opened = kept if self.seal is None else open_state(kept, self.seal)
+            yield Snapshot(seq=self._snapshot.seq, state=opened)
 
     def tidy(self) -> bool:
         """Forget the oldest batches beyond `keep_records` that the snapshot covers."""

@@ -56,6 +56,28 @@ class Snapshot(Frozen, gc=False):
     state: bytes
 
 
+class Seal(Protocol):
+    """Keeps customers' words so that they can be forgotten: a key for each contact, kept apart from the journal.
+
+    A journal that has one gives it as its attribute `seal`, and the runner writes records through it. Called
+    from any thread.
+    """
+
+    def close(self, seq: int, contact: int, words: bytes) -> bytes | None:
+        """The words under the contact's key, bound to where they stand; None when its key is erased.
+
+        `seq` is the record's, or 0 with a state's. Raises JournalError when a new key can't be kept.
+        """
+        ...
+
+    def open(self, seq: int, contact: int, sealed: bytes) -> bytes | None:
+        """What `close` was given; None when the key is erased.
+
+        Raises JournalCorrupt when the key there is another one, or the bytes are not what was written.
+        """
+        ...
+
+
 @runtime_checkable
 class Journal(Protocol):
     """An append-only list of records, numbered from 1 without gaps."""

@@ -23,7 +23,8 @@ from centralita.journal import tables, wal
 from centralita.journal.archive import Archive
 from centralita.journal.codec import Decoder
 from centralita.journal.lock import JournalLock
-from centralita.journal.protocol import Batch, Snapshot
+from centralita.journal.protocol import Batch, Seal, Snapshot
+from centralita.journal.sealed_state import close_state, open_state
 from centralita.journal.snapshots import SnapshotFiles
 from centralita.messages import Record
 from centralita.structs import Frozen
@@ -72,13 +73,16 @@ class SqliteJournal:
 
     blocking = True
 
-    def __init__(self, folder: Path, config: SqliteJournalConfig | None = None) -> None:
-        """Open or make the journal of `config` in `folder`.
+    def __init__(
+        self, folder: Path, config: SqliteJournalConfig | None = None, *, seal: Seal | None = None
+    ) -> None:
+        """Open or make the journal of `config` in `folder`, with customers' words under `seal`.
 
         Raises JournalLocked when another process has it open, JournalCorrupt when acknowledged records
         are damaged or gone, JournalError when the disk can't be written or the file is of no use.
         """
         self._config = config or SqliteJournalConfig()
+        self.seal = seal
         self.path = folder / self._config.path
         self._archive = Archive(folder / self._config.archive) if self._config.archive else None
         self._files = SnapshotFiles(self.path)
@@ -150,7 +154,7 @@ class SqliteJournal:
 
     def read(self, after_seq: int = 0) -> Iterator[list[Record]]:
         """The records after `after_seq`, from the archive too. No lock is held between two batches."""
-        decoder = Decoder()
+        decoder = Decoder(self.seal)
         for batches in self._since(after_seq):
             records: list[Record] = []
             try:
@@ -182,12 +186,16 @@ class SqliteJournal:
         if self._config.synchronous == "normal":
             # Its records may still be on their way to the disk, and a state must not outlive them.
             _sync_file(self._log_path)
-        self._files.save(seq, state)
+        self._files.save(seq, state if self.seal is None else close_state(state, self.seal))
         self._tidy_due = True
 
     def snapshots(self) -> Iterator[Snapshot]:
         """The good snapshots, newest first; damaged ones are reported in the log and left out."""
-        return self._files.good()
+        for snapshot in self._files.good():
+            if self.seal is None:
+                yield snapshot
+            else:
+                yield Snapshot(seq=snapshot.seq, state=open_state(snapshot.state, self.seal))
 
     def tidy(self) -> bool:
         """Move a few of the records that are past `keep_days` to the archive; True when more are due.

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import struct
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -89,6 +90,23 @@ def check_identity(connection: sqlite3.Connection, path: Path, *kinds: int) -> t
     if not 1 <= schema <= SCHEMA:
         raise JournalError(f"{path}: has schema {schema}; this version reads 1 to {SCHEMA}")
     return application, schema
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a journal's file says that keys belong to it; False when there is no file to ask."""
+    if not path.is_file():
+        return False
+    with closing(connect(path, write=False)) as connection:
+        try:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed'").fetchone()
+        except sqlite3.DatabaseError:
+            return False  # opening it says what is wrong
+    return found is not None
+
+
+def mark_sealed(connection: sqlite3.Connection) -> None:
+    """Have a journal's file say that keys belong to it."""
+    connection.execute("CREATE TABLE IF NOT EXISTS sealed (keys TEXT NOT NULL) STRICT")
 
 
 def row_of(batch: Batch) -> Row:

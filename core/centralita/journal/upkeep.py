@@ -17,6 +17,7 @@ import msgspec
 from centralita.errors import JournalCorrupt, JournalError
 from centralita.journal import tables
 from centralita.journal.codec import Decoder
+from centralita.journal.protocol import Seal
 from centralita.journal.snapshots import SnapshotFiles, sync_folder
 from centralita.journal.sqlite import READ_RECORDS_N, SqliteJournal, SqliteJournalConfig
 from centralita.messages import Record, named
@@ -111,14 +112,17 @@ def verify(path: Path) -> Verification:
     )
 
 
-def export(path: Path, *, format: Literal["jsonl"] = "jsonl", after_seq: int = 0) -> Iterator[bytes]:
+def export(
+    path: Path, *, format: Literal["jsonl"] = "jsonl", after_seq: int = 0, seal: Seal | None = None
+) -> Iterator[bytes]:
     """The records as lines of JSON with every field named, oldest first, in pieces of many lines.
 
-    Raises JournalCorrupt at the first damaged record, after everything before it was given.
+    Without its `seal`, what is sealed shows as erased. Raises JournalCorrupt at the first damaged record,
+    after everything before it was given.
     """
     if format != "jsonl":
         raise ValueError(f"format was {format!r}; known: jsonl")
-    return _json_lines(path, after_seq)
+    return _json_lines(path, after_seq, seal)
 
 
 def backup(path: Path, to: Path) -> Verification:
@@ -255,15 +259,15 @@ def _good_snapshots(path: Path, last_seq: int, problems: list[str]) -> list[int]
     return good
 
 
-def _json_lines(path: Path, after_seq: int) -> Iterator[bytes]:
+def _json_lines(path: Path, after_seq: int, seal: Seal | None) -> Iterator[bytes]:
     encoder = msgspec.json.Encoder()
-    for records in _batches(path, after_seq):
+    for records in _batches(path, after_seq, seal):
         yield encoder.encode_lines([named(record) for record in records])
 
 
-def _batches(path: Path, after_seq: int) -> Iterator[list[Record]]:
+def _batches(path: Path, after_seq: int, seal: Seal | None = None) -> Iterator[list[Record]]:
     """The records after one, a batch at a time; raises what is wrong after everything before it was given."""
-    decoder = Decoder()
+    decoder = Decoder(seal)
     with closing(_reader(path)) as connection:
         tables.check_identity(connection, path)
         after_seq = max(after_seq, tables.bounds(connection)[0] - 1)

@@ -60,7 +60,7 @@ class JournalWriter:
         self._journal = journal
         self._pending_bytes_max = pending_bytes_max
         self._gather_s = gather_s
-        self._encoder = Encoder()
+        self._encoder = Encoder(getattr(journal, "seal", None))
         self._token: trio.lowlevel.TrioToken | None = None
         self._waiting: SimpleQueue[_Put | None] = SimpleQueue()
         self._committed: deque[_Put] = deque()

@@ -1,0 +1,22 @@
+"""The SQLite journal with customers' words under keys that can be deleted: `[journal] type = "sealed"`."""
+
+from __future__ import annotations
+
+from centralita.hookspecs import hookimpl
+from centralita.protocols import Context, Register
+from centralita_journal_sealed.journal import SealedJournal, SealedJournalConfig
+from centralita_journal_sealed.keys import KeyFile
+from centralita_journal_sealed.seal import KeySeal
+
+__all__ = ["KeyFile", "KeySeal", "SealedJournal", "SealedJournalConfig", "register_journals"]
+
+
+def build(config: SealedJournalConfig, context: Context) -> SealedJournal:
+    """Open the journal of a `[journal]` table."""
+    return SealedJournal(context.data, config)
+
+
+@hookimpl
+def register_journals(register: Register) -> None:
+    """Bring the type `sealed`."""
+    register("sealed", SealedJournalConfig, build)
