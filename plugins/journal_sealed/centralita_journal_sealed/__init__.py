@@ -8,6 +8,8 @@ from centralita_journal_sealed.journal import SealedJournal, SealedJournalConfig
 from centralita_journal_sealed.keys import KeyFile
 from centralita_journal_sealed.seal import KeySeal
 
+centralita_api = 1
+
 __all__ = ["KeyFile", "KeySeal", "SealedJournal", "SealedJournalConfig", "register_journals"]
 
 
