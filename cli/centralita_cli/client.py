@@ -51,6 +51,10 @@ class Client:
         """The decoded answer to a GET; a query value of None is left out."""
         return self._ask("GET", path, query=query)
 
+    def post(self, path: str, body: Mapping[str, Any], *, within_s: float) -> Any:
+        """The decoded answer to a POST of JSON."""
+        return self._ask("POST", path, query={}, body=json.dumps(body).encode(), within_s=within_s)
+
     def stream(self, path: str) -> Iterator[tuple[str, Any]]:
         """Server-sent events as (event, decoded data), until the daemon ends the stream.
 
@@ -77,20 +81,29 @@ class Client:
         finally:
             connection.close()
 
-    def _ask(self, method: str, path: str, *, query: Mapping[str, Any]) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any],
+        body: bytes | None = None,
+        within_s: float = ANSWER_S,
+    ) -> Any:
         wanted = {key: value for key, value in query.items() if value is not None}
-        connection = self._connect(ANSWER_S)
+        connection = self._connect(within_s)
+        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
         try:
             target = path + (f"?{urlencode(wanted)}" if wanted else "")
-            response = self._send(connection, method, target, {"Accept": "application/json"})
-            body = response.read(ANSWER_BYTES_MAX + 1)
+            response = self._send(connection, method, target, headers, body)
+            answer = response.read(ANSWER_BYTES_MAX + 1)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
             connection.close()
-        if len(body) > ANSWER_BYTES_MAX:
+        if len(answer) > ANSWER_BYTES_MAX:
             raise Broken(f"{self.url}{path} answered with more than {ANSWER_BYTES_MAX} bytes")
-        return self._decoded(path, body)
+        return self._decoded(path, answer)
 
     def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         if self._secure:
@@ -99,11 +112,16 @@ class Client:
         return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
 
     def _send(
-        self, connection: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str]
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes | None = None,
     ) -> http.client.HTTPResponse:
         if self._token:
             headers = {**headers, "Authorization": f"Bearer {self._token}"}
-        connection.request(method, target, headers=headers)
+        connection.request(method, target, body=body, headers=headers)
         response = connection.getresponse()
         if response.status >= 400:
             raise self._refusal(response.status, response.read(LINE_BYTES_MAX), target)

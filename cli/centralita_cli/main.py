@@ -33,6 +33,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "agents": "Show the agents and what they do.",
         "contacts": "Show the live contacts, waiting ones in order.",
         "components": "Show the plugins' components and whether they run.",
+        "customer": "Export or erase all that is kept about one customer.",
     },
     "Work in virtual time": {
         "simulate": "Run a scenario in virtual time, several times, and show its figures with 95 % intervals.",

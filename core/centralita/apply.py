@@ -50,6 +50,7 @@ from centralita.messages import (
     ContactRated,
     ContactResumed,
     ContactReturned,
+    ContactsErased,
     ContactTransferred,
     Event,
     ExclusionsEnded,
@@ -74,6 +75,7 @@ from centralita.messages import (
     WrapUpExtended,
     WrapUpStarted,
 )
+from centralita.personal import bare_ended
 from centralita.state import (
     CONTACT_TRANSITIONS,
     ENDED_KEPT_MAX,
@@ -639,6 +641,15 @@ def _component_down(state: State, event: ComponentDown, at_ns: int) -> None:
     state.components_down[event.component] = event.error
 
 
+def _erased(state: State, event: ContactsErased, at_ns: int) -> None:
+    for number in event.contacts:
+        ended = state.ended.get(number)
+        if ended is not None:
+            bare = state.ended[number] = bare_ended(number, ended)
+            del state.by_provider[provider_key(ended.channel, ended.provider_id)]
+            state.by_provider[provider_key(bare.channel, bare.provider_id)] = number
+
+
 def _component_up(state: State, event: ComponentUp, at_ns: int) -> None:
     state.components_down.pop(event.component, None)
 
@@ -698,4 +709,5 @@ APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
     ConfigurationApplied: _configuration_applied,
     ComponentDown: _component_down,
     ComponentUp: _component_up,
+    ContactsErased: _erased,
 }

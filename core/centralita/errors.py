@@ -43,6 +43,14 @@ class InvalidTransition(CentralitaError, AssertionError):
     """An event that can't follow the present phase: a bug in a stage, or a foreign journal."""
 
 
+class CustomerKept(CentralitaError):
+    """A customer who can't be erased now; `code` says why: live, not_sealed, failed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class EngineStopped(CentralitaError):
     """The engine is stopping or has failed; the command was not taken."""
 

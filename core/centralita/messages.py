@@ -403,6 +403,16 @@ class ReconcileChannel(Command, frozen=True, kw_only=True, tag="ReconcileChannel
     alive: tuple[str, ...]
 
 
+class EraseContacts(Command, frozen=True, kw_only=True, tag="EraseContacts"):
+    """What was said in these contacts, and by whom, is to be forgotten; none of them may be live.
+
+    The journal's keys go by what comes of this (docs/privacy.md). `by` says who asked for it.
+    """
+
+    contacts: tuple[int, ...]
+    by: str = ""
+
+
 class Tick(Command, frozen=True, kw_only=True, tag="Tick"):
     """Time has passed: whatever is due happens now."""
 
@@ -442,6 +452,7 @@ AnyCommand = (
     | MarkComponentDown
     | MarkComponentUp
     | ReconcileChannel
+    | EraseContacts
     | Tick
 )
 
@@ -942,6 +953,13 @@ class ComponentUp(Event, frozen=True, kw_only=True, tag="ComponentUp"):
     component: str
 
 
+class ContactsErased(Event, frozen=True, kw_only=True, tag="ContactsErased"):
+    """These contacts' words are to be forgotten by whoever keeps some."""
+
+    contacts: tuple[int, ...]
+    by: str = ""
+
+
 AnyEvent = (
     ContactAdmitted
     | IdentificationStarted
@@ -997,6 +1015,7 @@ AnyEvent = (
     | ConfigurationApplied
     | ComponentDown
     | ComponentUp
+    | ContactsErased
 )
 
 

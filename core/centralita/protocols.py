@@ -116,6 +116,15 @@ class Switchboard(Inbox, Protocol):
         """What the CRMs know of earlier contacts, newest first."""
         ...
 
+    async def export_customer(self, person: Person) -> Mapping[str, Any]:
+        """All that is kept about one customer, by component, with the journal's records; ready for JSON."""
+        ...
+
+    async def erase_customer(self, person: Person, *, by: str) -> Mapping[str, Any]:
+        """Forget one customer everywhere. Raises CustomerKept when it can't be: a contact is live, a
+        component failed, or the journal has no keys to delete."""
+        ...
+
     def signal(self, signal: Signal) -> None:
         """Pass on something fleeting (typing) between a channel and the desks; never journalled."""
         ...
@@ -281,6 +290,32 @@ class Crm(Component, Follower, Protocol):
 
     async def find_customer(self, contact: ContactView) -> Customer | None: ...
     async def history(self, customer: Customer | None, *, handle: str, limit: int) -> list[PastContact]: ...
+
+
+class Person(Frozen):
+    """Whom an export or an erasure is about, as far as anybody knows: addresses, CRMs' customers, contacts."""
+
+    handles: tuple[str, ...] = ()
+    customers: tuple[Customer, ...] = ()
+    """Of these `crm` and `id` count."""
+    contacts: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class KeepsPersonalData(Protocol):
+    """A component that keeps what is a customer's, of whatever kind: it can hand it out and forget it."""
+
+    async def find_person(self, person: Person) -> Person:
+        """What else is known to be this person's; asked again when others have added something."""
+        ...
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """All that is kept about the person, ready for JSON, with files as `{"name", "base64"}`."""
+        ...
+
+    async def erase_person(self, person: Person) -> int:
+        """Forget it for good; how many things were erased. A second call finds nothing and returns 0."""
+        ...
 
 
 class Classification(Frozen):

@@ -50,6 +50,12 @@ class MemoryJournal:
         return self._config.state_hash_every
 
     @property
+    def first_seq(self) -> int:
+        """The first record that can be read."""
+        with self._lock:
+            return self._batches[0].first_seq if self._batches else self._last_seq + 1
+
+    @property
     def last_seq(self) -> int:
         """The number of the last record; 0 when there is none."""
         return self._last_seq

@@ -112,6 +112,14 @@ class SqliteJournal:
         return self._config.state_hash_every
 
     @property
+    def first_seq(self) -> int:
+        """The first record that can be read, in the archive or here; last_seq + 1 when there is none."""
+        archived = self._archive.files() if self._archive is not None else {}
+        with closing(tables.connect(self.path, write=False)) as connection:
+            first, _ = tables.bounds(connection)
+        return min([first, *archived])
+
+    @property
     def last_seq(self) -> int:
         """The number of the last durable record; 0 when there is none."""
         return self._last_seq

@@ -63,6 +63,11 @@ class Feed:
             self._recent_n -= len(self._recent.popleft())
         self._news.unpark_all()
 
+    def forget_recent(self) -> None:
+        """Keep none in memory: whoever is behind reads from the journal, as the journal reads now."""
+        self._recent.clear()
+        self._recent_n = 0
+
     def close(self) -> None:
         """No more records will come: who has read all gets an empty batch."""
         self._closed = True

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from centralita.engine import Engine
 from centralita.lines import Core
 from centralita.look import contact_view, view_of
-from centralita.messages import AnyEvent, ContactEnded, Outcome
+from centralita.messages import AnyEvent, ContactEnded, ContactsErased, EraseContacts, Outcome, Record
 from centralita.state import Contact
 from centralita.views import ContactView
 
@@ -28,6 +28,14 @@ class RecentEngine(Engine):
     def __init__(self, *, core: Core = "native") -> None:
         super().__init__(core=core)
         self._ended: OrderedDict[int, tuple[Contact, Outcome]] = OrderedDict()
+        self.erased: list[int] = []
+        """Contacts whose erasure was among the records recovered from: a crash may have come before it was done."""
+
+    def reapply(self, record: Record) -> None:
+        """Apply one journalled record."""
+        super().reapply(record)
+        if type(record.command) is EraseContacts:
+            self.erased += record.command.contacts
 
     def emit(self, event: AnyEvent) -> None:
         """Make an event true; a contact that ends is remembered as it was at its end."""
@@ -35,6 +43,9 @@ class RecentEngine(Engine):
             self._ended[event.contact] = (self.state.contacts[event.contact], event.outcome)
             if len(self._ended) > ENDED_SHOWN_MAX:
                 self._ended.popitem(last=False)
+        elif type(event) is ContactsErased:
+            for number in event.contacts:
+                self._ended.pop(number, None)
         super().emit(event)
 
     def parent_of(self, contact: int) -> int:

@@ -30,6 +30,7 @@ from centralita.messages import (
     AnyAsk,
     AnyCommand,
     ApplyConfiguration,
+    EraseContacts,
     LoseAgent,
     MarkComponentUp,
     Record,
@@ -222,7 +223,10 @@ class Service:
             configuration=self._configuration,
             feed=feed,
             figures=figures,
+            journal=journal,
         )
+        # A crash may have come between a decision to erase and the keys' deletion.
+        house.customers.erase_keys(engine.erased)
         self._switchboard.open(house)
         self._builder.build(house, self._prepared)
         for plugin, words in self._plugins.deprecations():
@@ -362,6 +366,11 @@ class Service:
 
     def _deliver(self, house: House, records: Sequence[Record], asks: Sequence[AnyAsk]) -> None:
         """What follows once records are durable; called in their order."""
+        for record in records:
+            if isinstance(record.command, EraseContacts):
+                # Before anybody is told, and before a snapshot could come between the decision and its effect.
+                house.customers.erase_keys(record.command.contacts)
+                house.feed.forget_recent()
         house.feed.publish(records)
         if asks:
             self._asks.dispatch(asks)

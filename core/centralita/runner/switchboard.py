@@ -18,12 +18,14 @@ import trio
 import centralita
 from centralita.config import Configuration
 from centralita.engine import Engine
-from centralita.errors import EngineStopped
+from centralita.errors import CustomerKept, EngineStopped
 from centralita.explain import explain_agent, explain_contact
+from centralita.journal.protocol import Journal
 from centralita.look import agent_view, contact_view, queue_view
-from centralita.messages import AnyCommand, Customer, Record
-from centralita.protocols import Capabilities, Clock, Outcome, PastContact, Signal
+from centralita.messages import AnyCommand, Customer, EraseContacts, Record
+from centralita.protocols import Capabilities, Clock, Outcome, PastContact, Person, Signal
 from centralita.runner.channels import ChannelPort
+from centralita.runner.customers import Customers
 from centralita.runner.desks import Desks
 from centralita.runner.figures import FiguresKeeper
 from centralita.runner.followers import Feed
@@ -58,6 +60,7 @@ class House:
         configuration: Configuration,
         feed: Feed,
         figures: FiguresKeeper,
+        journal: Journal,
     ) -> None:
         self.engine = engine
         self.inbox = inbox
@@ -68,6 +71,7 @@ class House:
         self.began_ns = clock.now_ns()
         self.capabilities: dict[str, Capabilities] = {}
         self.supervised: list[Supervised] = []
+        self.customers = Customers(journal, lambda: self.supervised, live=lambda: engine.state.contacts)
         self.channels: dict[str, ChannelPort] = {}
         self.desks: Desks | None = None
         self.asks_open: Callable[[], int] = lambda: 0
@@ -229,6 +233,24 @@ class LiveSwitchboard:
                 if crm.kind == "crms" and crm.is_up:
                     nursery.start_soon(ask, crm)
         return sorted(found, key=lambda past: (-past.arrived_ns, past.contact))[:limit]
+
+    async def export_customer(self, person: Person) -> Mapping[str, Any]:
+        """All that is kept about one customer; ready for JSON. Raises CustomerKept when somebody can't be asked."""
+        return await self._open.customers.export(person)
+
+    async def erase_customer(self, person: Person, *, by: str) -> Mapping[str, Any]:
+        """Forget one customer everywhere. Raises CustomerKept.
+
+        Cancelled in between, some of it is forgotten: ask again, it finds the rest.
+        """
+        house = self._open
+
+        async def decide(command: EraseContacts) -> None:
+            outcome = await self.submit(command)
+            if outcome.refusal is not None:
+                raise CustomerKept("live", outcome.refusal.message)
+
+        return await house.customers.erase(person, decide=decide, by=by)
 
     def signal(self, signal: Signal) -> None:
         """Pass on something fleeting: a customer's to the desks, an agent's to the channel and the other desks."""

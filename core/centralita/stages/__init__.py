@@ -19,6 +19,7 @@ from centralita.messages import (
     CloseQueue,
     EndConsultation,
     EndContact,
+    EraseContacts,
     ExtendWrapUp,
     FinishSelfService,
     FinishWrapUp,
@@ -54,6 +55,7 @@ from centralita.stages import (
     configure,
     consult,
     end,
+    erase,
     identify,
     offer,
     self_serve,
@@ -97,5 +99,6 @@ DECIDE: Final[dict[type, Callable[[Any, Any], Refusal | int | None]]] = {
     MarkComponentDown: configure.component_down,
     MarkComponentUp: configure.component_up,
     ReconcileChannel: end.reconcile,
+    EraseContacts: erase.erase,
     Tick: tick.tick,
 }

@@ -17,10 +17,10 @@ import trio
 from msgspec import Meta
 
 from centralita.messages import Customer, Record
-from centralita.protocols import Context, Inbox, PastContact
+from centralita.protocols import Context, Inbox, PastContact, Person
 from centralita.structs import Frozen
 from centralita.views import ContactView
-from centralita_crm_sqlite import customers
+from centralita_crm_sqlite import customers, persons
 from centralita_crm_sqlite.database import Database
 from centralita_crm_sqlite.handles import Handle, Numbering, handle_of
 from centralita_crm_sqlite.record import Recorder
@@ -89,6 +89,30 @@ class SqliteCrm:
         if known is not None and not known.names_a_person:
             known = self.handle(handle, medium="voice", channel="")
         return await self._read(customers.history, customer, known, crm=self.name, limit=limit)
+
+    async def find_person(self, person: Person) -> Person:
+        """What else is known to be this person's."""
+        return await self._read(persons.find, person, self._addresses(person), crm=self.name)
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """All that is kept about the person."""
+        return await self._read(persons.export, person, crm=self.name)
+
+    async def erase_person(self, person: Person) -> int:
+        """Forget the person; how many customers and contacts there were. Contacts stay as figures."""
+        erased = await self._write(persons.erase, person, crm=self.name)
+        await self._in_thread(self._one_writer, self._database.forget)
+        return erased
+
+    def _addresses(self, person: Person) -> list[Handle]:
+        """Addresses in every form they may be stored under."""
+        found: dict[Handle, None] = {}
+        for address in person.handles:
+            for medium in ("", "voice", "chat"):
+                handle = self.handle(address, medium=medium, channel="")
+                if handle is not None:
+                    found[handle] = None
+        return list(found)
 
     async def position(self) -> int:
         """The last record taken in."""

@@ -214,7 +214,7 @@ def export(connection: sqlite3.Connection, customer: int) -> dict[str, Any]:
     Raises UnknownCustomer.
     """
     row = _row(connection, customer)
-    contacts = _theirs(connection, customer)
+    contacts = theirs(connection, customer)
     conversations = connection.execute(
         "SELECT id, subject, first_ns, last_ns FROM conversations WHERE customer = ? ORDER BY id", (customer,)
     )
@@ -226,20 +226,20 @@ def export(connection: sqlite3.Connection, customer: int) -> dict[str, Any]:
         "handles": [handle._asdict() for handle in handles(connection, customer)],
         "notes": [dict(note) for note in notes],
         "conversations": [dict(conversation) for conversation in conversations],
-        "contacts": [
-            {
-                **dict(contact),
-                "agent_notes": [
-                    dict(note)
-                    for note in connection.execute(
-                        "SELECT agent, at_ns, notes, disposition FROM contact_notes WHERE contact = ? ORDER BY at_ns",
-                        (contact["id"],),
-                    )
-                ],
-                "messages": _messages(connection, contact["id"], limit=-1),
-            }
-            for contact in contacts
-        ],
+        "contacts": [whole_contact(connection, contact) for contact in contacts],
+    }
+
+
+def whole_contact(connection: sqlite3.Connection, contact: sqlite3.Row) -> dict[str, Any]:
+    """A contact's row with its notes and messages, ready for JSON."""
+    notes = connection.execute(
+        "SELECT agent, at_ns, notes, disposition FROM contact_notes WHERE contact = ? ORDER BY at_ns",
+        (contact["id"],),
+    )
+    return {
+        **dict(contact),
+        "agent_notes": [dict(note) for note in notes],
+        "messages": _messages(connection, contact["id"], limit=-1),
     }
 
 
@@ -248,30 +248,35 @@ def erase(connection: sqlite3.Connection, customer: int) -> int:
 
     Contacts stay as figures: channel, queue, agent, times, outcome, disposition, rating. Who it was and
     what was said goes, from contacts of any of the customer's addresses too. A contact that is still live is
-    emptied and stays empty. The journal is not this CRM's: what it holds, its own keeping decides.
+    emptied and stays empty. The journal is not this CRM's: `centralita customer erase` reaches both.
     """
     _row(connection, customer)
-    contacts = [row["id"] for row in _theirs(connection, customer)]
+    contacts = [row["id"] for row in theirs(connection, customer)]
     for contact in contacts:
-        connection.execute("DELETE FROM messages WHERE contact = ?", (contact,))
-        connection.execute("DELETE FROM contact_notes WHERE contact = ?", (contact,))
-        connection.execute(
-            "UPDATE conversations SET subject = '' WHERE id = (SELECT conversation FROM contacts WHERE id = ?)",
-            (contact,),
-        )
-        connection.execute(
-            "UPDATE contacts SET erased = 1, customer = NULL, crm = '', crm_customer = '', handle_kind = '',"
-            " handle_channel = '', handle = '', customer_name = '', subject = '', notes = '', summary = '',"
-            " comment = '' WHERE id = ?",
-            (contact,),
-        )
+        empty_contact(connection, contact)
     connection.execute("UPDATE conversations SET subject = '' WHERE customer = ?", (customer,))
     # Addresses and notes go with the customer.
     connection.execute("DELETE FROM customers WHERE id = ?", (customer,))
     return len(contacts)
 
 
-def _theirs(connection: sqlite3.Connection, customer: int) -> list[sqlite3.Row]:
+def empty_contact(connection: sqlite3.Connection, contact: int) -> None:
+    """Leave of a contact what is a figure."""
+    connection.execute("DELETE FROM messages WHERE contact = ?", (contact,))
+    connection.execute("DELETE FROM contact_notes WHERE contact = ?", (contact,))
+    connection.execute(
+        "UPDATE conversations SET subject = '' WHERE id = (SELECT conversation FROM contacts WHERE id = ?)",
+        (contact,),
+    )
+    connection.execute(
+        "UPDATE contacts SET erased = 1, customer = NULL, crm = '', crm_customer = '', handle_kind = '',"
+        " handle_channel = '', handle = '', customer_name = '', subject = '', notes = '', summary = '',"
+        " comment = '' WHERE id = ?",
+        (contact,),
+    )
+
+
+def theirs(connection: sqlite3.Connection, customer: int) -> list[sqlite3.Row]:
     """Contacts of the customer, and of nobody from one of the customer's addresses."""
     return connection.execute(
         "SELECT * FROM contacts WHERE customer = ?1 OR customer IS NULL AND EXISTS (SELECT 1 FROM handles"

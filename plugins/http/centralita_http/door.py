@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 
 from centralita.errors import CentralitaError, ConfigurationError, EngineStopped
 from centralita.protocols import Context, Inbox
-from centralita_http import openapi, rest_contacts, rest_house, rest_tokens, streams
+from centralita_http import openapi, rest_contacts, rest_customers, rest_house, rest_tokens, streams
 from centralita_http.access import Gate, roles_missing
 from centralita_http.errors import (
     CheckedRequest,
@@ -101,6 +101,7 @@ class HttpFrontDoor:
                 *rest_house.ROUTES,
                 *rest_contacts.ROUTES,
                 *rest_tokens.ROUTES,
+                *rest_customers.ROUTES,
                 *streams.ROUTES,
                 *self._mounted,
             ],

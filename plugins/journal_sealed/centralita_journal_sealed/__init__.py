@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from centralita.hookspecs import hookimpl
 from centralita.protocols import Context, Register
 from centralita_journal_sealed.journal import SealedJournal, SealedJournalConfig
 from centralita_journal_sealed.keys import KeyFile
 from centralita_journal_sealed.seal import KeySeal
 
-centralita_api = 1
+__all__ = [
+    "KeyFile",
+    "KeySeal",
+    "SealedJournal",
+    "SealedJournalConfig",
+    "centralita_api",
+    "register_journals",
+]
 
-__all__ = ["KeyFile", "KeySeal", "SealedJournal", "SealedJournalConfig", "register_journals"]
+centralita_api: Final = 1
 
 
 def build(config: SealedJournalConfig, context: Context) -> SealedJournal:

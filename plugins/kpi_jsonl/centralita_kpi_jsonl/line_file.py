@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +90,36 @@ class LineFile:
     def rotated(self) -> list[Path]:
         """The older files, oldest first."""
         return sorted(path for path in self._folder.iterdir() if self._rotated.fullmatch(path.name))
+
+    def lines(self) -> Iterator[bytes]:
+        """Every whole line there is, oldest first."""
+        for path in [*self.rotated(), self._path]:
+            with path.open("rb") as file:
+                yield from file
+
+    def rewrite(self, change: Callable[[bytes], bytes | None]) -> int:
+        """Put what `change` returns in the place of each line; None leaves it. Returns how many were changed.
+
+        Each file is there whole at every moment, as it was or as it will be. Raises OSError.
+        """
+        changed_n = 0
+        for path in [*self.rotated(), self._path]:
+            with path.open("rb") as file:
+                lines = [(line, change(line)) for line in file]
+            changed = sum(new is not None for _, new in lines)
+            if not changed:
+                continue
+            changed_n += changed
+            partial = path.with_suffix(".partial")
+            with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o640)) as file:
+                file.writelines(line if new is None else new for line, new in lines)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync_folder(self._folder)
+        if changed_n:
+            self.open()
+        return changed_n
 
     def _rotate(self) -> None:
         self.close()

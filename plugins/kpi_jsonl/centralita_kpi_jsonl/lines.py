@@ -9,33 +9,17 @@ journal does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
 
 from centralita.messages import ConfigurationApplied, ContactEnded, Record, named
+from centralita.personal import PERSONAL
 
 Content = Literal["events", "contacts"]
 
-PERSONAL_FIELDS: Final = frozenset(
-    {
-        "attachments",
-        "attributes",
-        "comment",
-        "customer",
-        "customer_name",
-        "handle",
-        "note",
-        "notes",
-        "provider_id",
-        "subject",
-        "summary",
-        "text",
-        "to",
-    }
-)
-"""Fields of events that hold what a customer said, or who the customer is."""
+_PERSONAL: Final = {kind.__name__: names for kind, names in PERSONAL.items()}
 
 _NS_FIELDS: Final = ("waited_ns", "talk_ns", "hold_ns", "wrap_up_ns")
 _encode: Final = msgspec.json.Encoder().encode
@@ -50,11 +34,31 @@ def lines_of(record: Record, content: Content, *, personal: bool) -> bytes:
     )
 
 
+def erased(line: bytes, *, contacts: Collection[int]) -> bytes | None:
+    """A line without what is the customer's, when it is of one of these contacts and has such; else None."""
+    fields = msgspec.json.decode(line, type=dict[str, Any])
+    if fields.get("contact") not in contacts:
+        return None
+    bare = _without(fields)
+    return None if bare == fields else _encode(bare) + b"\n"
+
+
+def about(line: bytes, contacts: Collection[int]) -> dict[str, Any] | None:
+    """A line's fields, when it is of one of these contacts; else None."""
+    fields = msgspec.json.decode(line, type=dict[str, Any])
+    return fields if fields.get("contact") in contacts else None
+
+
+def _without(fields: dict[str, Any]) -> dict[str, Any]:
+    personal = _PERSONAL.get(fields.get("type", ""), ())
+    return {name: value for name, value in fields.items() if name not in personal}
+
+
 def _events(record: Record, personal: bool) -> Iterator[dict[str, Any]]:
     for event in record.events:
         fields = named(event)
         if not personal:
-            fields = {name: value for name, value in fields.items() if name not in PERSONAL_FIELDS}
+            fields = _without(fields)
         if isinstance(event, ConfigurationApplied):
             # It names every agent and rule, and is in the journal; here its moment is enough.
             fields.pop("config")

@@ -7,17 +7,18 @@ writes nothing: after a restart such records are read once more, and give nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import trio
 from msgspec import Meta
 
 from centralita.messages import Record
-from centralita.protocols import Context, Inbox
+from centralita.protocols import Context, Inbox, Person
 from centralita.structs import Frozen
 from centralita_kpi_jsonl.line_file import LineFile
-from centralita_kpi_jsonl.lines import Content, lines_of
+from centralita_kpi_jsonl.lines import Content, about, erased, lines_of
 
 
 class Settings(Frozen, forbid_unknown_fields=True):
@@ -92,6 +93,29 @@ class JsonlSink:
         if parts:
             await trio.to_thread.run_sync(self._file.append, b"".join(parts), with_lines, limiter=self._one)
         self._seq = seq
+
+    async def find_person(self, person: Person) -> Person:
+        """Nothing that others don't know better."""
+        return person
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """The lines about the person's contacts, when the file holds customers' words at all."""
+        if not self._settings.personal:
+            return {"lines": []}
+        contacts = frozenset(person.contacts)
+
+        def read() -> list[dict[str, Any]]:
+            return [fields for line in self._file.lines() if (fields := about(line, contacts)) is not None]
+
+        return {"lines": await trio.to_thread.run_sync(read, limiter=self._one)}
+
+    async def erase_person(self, person: Person) -> int:
+        """Take the customer's words out of the lines about the person's contacts; how many lines had some."""
+        contacts = frozenset(person.contacts)
+        if not self._open:
+            await self._reopen()
+        change = partial(erased, contacts=contacts)
+        return await trio.to_thread.run_sync(self._file.rewrite, change, limiter=self._one)
 
     async def _reopen(self) -> None:
         await trio.to_thread.run_sync(self._file.open, limiter=self._one)

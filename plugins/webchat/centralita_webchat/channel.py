@@ -16,13 +16,14 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Signal
+from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
 from centralita.views import ContactView
 from centralita_webchat import frames
 from centralita_webchat.attachments import Files
 from centralita_webchat.conversations import Conversations, web_handle
 from centralita_webchat.group_commit import StoreError
 from centralita_webchat.housekeeping import Housekeeping
+from centralita_webchat.persons import Persons
 from centralita_webchat.recovery import Recovery
 from centralita_webchat.sessions import Session, Sessions, Turned
 from centralita_webchat.settings import WebchatSettings
@@ -47,6 +48,7 @@ class WebChat:
         self.sessions = Sessions(settings, self.store, self.files, context.clock)
         self.standing = Standing(context, settings)
         self.conversations = Conversations(context, settings, self.store, self.sessions, self.standing)
+        self.persons = Persons(self.sessions)
         self._context = context
         self.up = False
         """Whether pages can be served; before and after, they are told to try again."""
@@ -114,6 +116,20 @@ class WebChat:
             case frames.Hello():
                 raise Turned("bad_frame", "hello is the first frame of a socket, and only that")
         return None
+
+    # What is kept of one person
+
+    async def find_person(self, person: Person) -> Person:
+        """The contacts of the person's sessions."""
+        return await self.persons.find(person)
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """The person's sessions, with transcripts and files."""
+        return await self.persons.export(person)
+
+    async def erase_person(self, person: Person) -> int:
+        """Forget the person's sessions; how many there were."""
+        return await self.persons.erase(person)
 
     # What the engine asks
 

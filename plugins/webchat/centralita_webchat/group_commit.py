@@ -61,7 +61,12 @@ class GroupCommit:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "secure_delete = ON",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             (number,) = connection.execute("PRAGMA user_version").fetchone()
             if number not in (0, self._schema_number):
@@ -95,6 +100,15 @@ class GroupCommit:
                     batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
                     with trio.CancelScope(shield=True):
                         await trio.to_thread.run_sync(self._commit, batch)
+
+    async def checkpoint(self) -> None:
+        """Bring everything into the file itself and empty its log. Raises StoreError when it is closed."""
+        async with self._turn:
+            connection = self._connection
+            if connection is None:
+                raise StoreError(f"{self._path}: is closed")
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(connection.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _commit(self, batch: Sequence[_Write[object]]) -> None:
         connection = self._connection

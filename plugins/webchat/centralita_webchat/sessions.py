@@ -173,6 +173,14 @@ class Sessions:
                 socket.send_away()
         self._live.clear()
 
+    def forget(self, id: str) -> None:
+        """Leave nothing of one session in memory; its pages are sent away, and come again as somebody new."""
+        session = self._live.pop(id, None)
+        if session is not None:
+            session.kept = False
+            for socket in session.sockets:
+                socket.send_away()
+
     async def enter(self, hello: frames.Hello, address: str) -> tuple[Session, Socket]:
         """Let a page in, to its own session or a new one. Raises Turned when there are too many.
 

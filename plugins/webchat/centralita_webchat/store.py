@@ -9,15 +9,17 @@ knows no sockets and no engine.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
 from centralita.messages import AdmitContact, Attachment
 from centralita_webchat.group_commit import GroupCommit
+
+T = TypeVar("T")
 
 PAGE: Final = 100
 """Lines of a transcript read at once."""
@@ -176,6 +178,10 @@ class Store:
 
         return await self._do(do)
 
+    async def read(self, do: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask what no other method does."""
+        return await self._do(do)
+
     async def touch_session(self, row: SessionRow) -> None:
         """Write what may change in a session besides its counters."""
 
@@ -204,6 +210,20 @@ class Store:
             return files
 
         return await self._do(do)
+
+    async def erase_session(self, id: str) -> list[str]:
+        """Erase one session and all of it; returns the ids of its files."""
+
+        def do(db: sqlite3.Connection) -> list[str]:
+            files = [file for (file,) in db.execute("SELECT id FROM files WHERE session = ?", (id,))]
+            db.execute("DELETE FROM sessions WHERE id = ?", (id,))
+            return files
+
+        return await self._do(do)
+
+    async def forget_erased(self) -> None:
+        """Bring what was erased out of the write-ahead log too, so that no copy is left in the files."""
+        await self._file.checkpoint()
 
     # Conversations
 
@@ -251,6 +271,15 @@ class Store:
         def do(db: sqlite3.Connection) -> ChatRow | None:
             row = db.execute("SELECT * FROM chats WHERE provider_id = ?", (provider_id,)).fetchone()
             return None if row is None else _chat(row)
+
+        return await self._do(do)
+
+    async def chats(self, session: str) -> list[ChatRow]:
+        """Every conversation of a session."""
+
+        def do(db: sqlite3.Connection) -> list[ChatRow]:
+            rows = db.execute("SELECT * FROM chats WHERE session = ? ORDER BY number", (session,))
+            return [_chat(row) for row in rows]
 
         return await self._do(do)
 
@@ -372,11 +401,16 @@ class Store:
 
         def do(db: sqlite3.Connection) -> FileRow | None:
             row = db.execute("SELECT * FROM files WHERE id = ?", (id,)).fetchone()
-            if row is None:
-                return None
-            return FileRow(
-                **{**dict(zip(FileRow.__struct_fields__, row, strict=True)), "posted": bool(row[-1])}
-            )
+            return None if row is None else _file(row)
+
+        return await self._do(do)
+
+    async def files_of(self, session: str) -> list[FileRow]:
+        """Every file of a session, sent or not."""
+
+        def do(db: sqlite3.Connection) -> list[FileRow]:
+            rows = db.execute("SELECT * FROM files WHERE session = ? ORDER BY created_ns, id", (session,))
+            return [_file(row) for row in rows]
 
         return await self._do(do)
 
@@ -409,6 +443,12 @@ def _chat(row: Sequence[object]) -> ChatRow:
     for flag in ("connected", "callback", "ended"):
         values[flag] = bool(values[flag])
     return ChatRow(**values)  # type: ignore[arg-type]  # the columns stand in the fields' order
+
+
+def _file(row: Sequence[object]) -> FileRow:
+    values = dict(zip(FileRow.__struct_fields__, row, strict=True))
+    values["posted"] = bool(values["posted"])
+    return FileRow(**values)  # type: ignore[arg-type]  # the columns stand in the fields' order
 
 
 def _line(row: Sequence[object]) -> Line:
