@@ -54,6 +54,8 @@ CONTRACT: Final = {
     "GET /api/tokens": "admin",
     "POST /api/tokens": "admin",
     "DELETE /api/tokens/{token_id}": "admin",
+    "POST /api/customers/export": "admin",
+    "POST /api/customers/erase": "admin",
     "GET /api/events": "supervisor",
     "GET /api/board": "supervisor",
     "WS /ws/desk": "agent",

@@ -38,6 +38,7 @@ KINDS = (
     protocols.Follower,
     protocols.KpiSink,
     protocols.Crm,
+    protocols.KeepsPersonalData,
     protocols.Classifier,
     protocols.Bot,
     protocols.HasRoutes,
