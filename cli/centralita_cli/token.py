@@ -30,20 +30,30 @@ def token() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True)
 @click.option("--agent", default="", help="Whose it is, for the role agent.")
+@click.option("--channel", default="", help="What it speaks for, for the role channel.")
 @click.option("--days", type=float, help="It expires after so many; never when not given.")
 @config_option
 @json_option
 def create(
-    name: str, role: str, agent: str, days: float | None, config_path: Path | None, as_json: bool
+    name: str,
+    role: str,
+    agent: str,
+    channel: str,
+    days: float | None,
+    config_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Make a token called NAME and print it. It is shown this once; only its hash is kept."""
     configuration = loaded(config_path)
     known = configuration.engine.agents
     if agent and agent not in known:
         raise Unusable(f"--agent was {agent!r}; known: {', '.join(sorted(known)) or 'none'}")
+    channels = configuration.engine.channels
+    if channel and channel not in channels:
+        raise Unusable(f"--channel was {channel!r}; known: {', '.join(sorted(channels)) or 'none'}")
     with _store(config_path) as store:
         try:
-            made, text = store.create(name=name, role=role, agent=agent, days=days)
+            made, text = store.create(name=name, role=role, agent=agent, channel=channel, days=days)
         except BadToken as error:
             raise Unusable(str(error)) from error
     if as_json:
@@ -68,13 +78,13 @@ def list_tokens(config_path: Path | None, as_json: bool) -> None:
             one.id,
             one.name,
             one.role,
-            one.agent or tables.NOTHING,
+            one.agent or one.channel or tables.NOTHING,
             tables.age(one.made_ns),
             _standing(one, now_ns),
         )
         for one in found
     ]
-    tables.show(("ID", "NAME", "ROLE", "AGENT", ">AGE", "STANDING"), rows, nothing="no token was made yet")
+    tables.show(("ID", "NAME", "ROLE", "OF", ">AGE", "STANDING"), rows, nothing="no token was made yet")
 
 
 @token.command()

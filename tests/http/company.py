@@ -52,7 +52,7 @@ CONFIGURATION: dict[str, Any] = {
     },
     "limits": {"grace_s": 60},
     "journal": {"type": "memory"},
-    "channels": {"post": {"type": "letterbox"}},
+    "channels": {"post": {"type": "letterbox"}, "parcels": {"type": "letterbox"}},
     "desks": {"console": {"type": "websocket"}},
     "front_doors": {"http": {"type": "http", "port": 0}},
 }
@@ -70,7 +70,9 @@ class Letterbox:
     def __init__(self, settings: LetterboxSettings, context: Context) -> None:
         self.sent: list[Outgoing] = []
         self.signals: list[Signal] = []
-        letterboxes[context.switchboard] = self
+        self.name = context.name
+        if self.name == "post":
+            letterboxes[context.switchboard] = self
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()
@@ -109,7 +111,7 @@ class Letterbox:
         async def broken() -> None:
             raise RuntimeError("a customer's words")
 
-        return [metrics, broken]
+        return [metrics, broken] if self.name == "post" else []
 
 
 letterboxes: dict[Switchboard, Letterbox] = {}
@@ -169,14 +171,16 @@ class Company:
         if key not in self._tokens:
             async with self.client(self.admin, **settings) as client:
                 body = {"name": f"{role} {agent}", "role": role, "agent": agent}
+                if role == "channel":
+                    body["channel"] = "post"
                 made = await client.post("/api/tokens", json=body)
                 assert made.status_code == 201, made.text
                 self._tokens[key] = made.json()["token"]
         return self._tokens[key]
 
-    async def admit(self, provider_id: str, **fields: Any) -> int:
+    async def admit(self, provider_id: str, *, channel: str = "post", **fields: Any) -> int:
         """A contact, as the letterbox would admit it."""
-        command = AdmitContact(channel="post", provider_id=provider_id, **fields)
+        command = AdmitContact(channel=channel, provider_id=provider_id, **fields)
         outcome = await self.switchboard.submit(command)
         assert outcome.refusal is None, outcome.refusal
         return outcome.contact

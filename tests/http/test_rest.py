@@ -95,6 +95,8 @@ async def test_configuration_is_applied_whole_or_not_at_all(tmp_path: Path) -> N
         type = "memory"
         [channels.post]
         type = "letterbox"
+        [channels.parcels]
+        type = "letterbox"
         [desks.console]
         type = "websocket"
         [front_doors.http]

@@ -1,7 +1,9 @@
 """Tokens: made once, found by id, hashed, expiring, revocable; shared with the command line."""
 
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,8 @@ def test_revoked_token_opens_nothing_and_stays_in_the_list(store: TokenStore, no
         ({"name": "a", "role": "boss"}, "role was 'boss'; known: admin, supervisor, agent, channel"),
         ({"name": "a", "role": "agent"}, "agent is empty"),
         ({"name": "a", "role": "admin", "agent": "ana"}, "only a token of role agent names one"),
+        ({"name": "a", "role": "channel"}, "channel is empty"),
+        ({"name": "a", "role": "admin", "channel": "shop"}, "only a token of role channel names one"),
         ({"name": " ", "role": "admin"}, "allowed: 1 to 100"),
         ({"name": "a" * 101, "role": "admin"}, "name had 101 characters"),
         ({"name": "a", "role": "admin", "days": 0}, "days was 0; allowed: more than 0"),
@@ -115,10 +119,26 @@ def test_bad_wish_names_its_field(store: TokenStore, asked: dict[str, Any], word
 
 def test_second_process_sees_what_the_first_did(store: TokenStore, tmp_path: Path, now: Now) -> None:
     other = TokenStore(tmp_path / "tokens", now_ns=now)
-    made, text = store.create(name="a", role="channel")
+    made, text = store.create(name="a", role="channel", channel="shop")
     assert other.verify(text) == made
     other.revoke(made.id)
     assert store.verify(text) is None
+
+
+def test_file_of_an_older_version_is_read_and_its_channels_tokens_speak_for_none(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "tokens")) as old:
+        old.execute(
+            "CREATE TABLE tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, agent TEXT NOT NULL,"
+            " hash TEXT NOT NULL, made_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, revoked_ns INTEGER NOT NULL"
+            ") STRICT"
+        )
+        old.execute("INSERT INTO tokens VALUES ('000000000000', 'old', 'channel', '', 'x', 1, 0, 0)")
+        old.commit()
+    store = TokenStore(tmp_path / "tokens")
+    assert [(one.name, one.channel) for one in store.all()] == [("old", "")]
+    made, text = store.create(name="new", role="channel", channel="shop")
+    assert store.verify(text) == made
+    store.close()
 
 
 def test_cli_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
-from centralita_http.desk_words import COMMANDS, Misspoken, Said, first_token, understand
+from centralita_http.desk_words import COMMANDS, MESSAGES, Misspoken, Said, first_token, understand
 from centralita_http.rest_contacts import Admission, AttachmentBody, MessageBody
 from centralita_http.wire import INTEGER_MAX, encode, fields_of, object_form
 
@@ -65,7 +65,7 @@ def test_nested_structs_are_read_as_objects() -> None:
     assert said.command == PostMessage(
         contact=7, author="agent", author_id="ana", text="look", attachments=(file,)
     )
-    assert said.own == 7
+    assert (said.kind, said.contact, MESSAGES[said.kind]) == ("PostMessage", 7, "agent speak")
     identified = say(command="IdentifyContact", contact=7, customer={"id": "c1", "name": "Zoe"})
     assert identified.command == messages.IdentifyContact(contact=7, customer=Customer(id="c1", name="Zoe"))
 

@@ -97,12 +97,17 @@ async def get(url: str, **headers: str) -> httpx.Response:
         return await client.get(url, headers=headers)
 
 
-def agent_token(folder: Path, role: str = "agent") -> dict[str, str]:
+def agent_token(folder: Path, role: str = "agent", agent: str = "ana") -> dict[str, str]:
     """What a console would send."""
     (path,) = folder.rglob("http.port")
     store = open_store(path.parent, now_ns=lambda: 1)
     try:
-        _, text = store.create(name="test", role=role, agent="ana" if role == "agent" else "")
+        _, text = store.create(
+            name="test",
+            role=role,
+            agent=agent if role == "agent" else "",
+            channel="shop_chat" if role == "channel" else "",
+        )
     finally:
         store.close()
     return {"Authorization": f"Bearer {text}"}
@@ -133,11 +138,39 @@ async def test_customers_picture_reaches_the_agent_and_nobody_else(tmp_path: Pat
         bare = f"http://{house.base}/attachments/{file['id']}"
         assert (await get(bare)).status_code == 404
         assert (await get(f"{bare}?signature={'0' * 64}")).status_code == 404
-        desk = f"http://{house.base}/desk/attachments/{file['id']}"
+        desk = f"http://{house.base}/desk/contacts/{contact}/attachments/{file['id']}"
         assert (await get(desk)).status_code == 401
+        assert (await get(desk, **agent_token(tmp_path))).status_code == 403, "not in the agent's hands yet"
+        await house.sign_in()
+        await house.accept(contact)
         seen = await get(desk, **agent_token(tmp_path))
         assert (seen.status_code, seen.content) == (200, PNG)
+        assert (await get(desk, **agent_token(tmp_path, "supervisor"))).status_code == 200
+        assert (await get(desk, **agent_token(tmp_path, agent="berta"))).status_code == 403
         assert (await get(desk, **agent_token(tmp_path, "channel"))).status_code == 403
+
+
+async def test_file_of_another_customer_is_not_in_ones_own_contact(tmp_path: Path) -> None:
+    async with (
+        open_house(tmp_path) as house,
+        Page(house.base).open() as mine,
+        Page(house.base).open() as theirs,
+    ):
+        file = (await upload(house, theirs, "a.png", PNG)).json()["id"]
+        await theirs.send("t1", "", attachments=[file])
+        await theirs.wait_for("received")
+        await mine.send("m1", "hello")
+        await mine.wait_for("received")
+        await house.sign_in()
+        contacts = [await house.accept(contact) for contact in await house.contact_in("offered")]
+        for contact in contacts:
+            answer = await get(
+                f"http://{house.base}/desk/contacts/{contact}/attachments/{file}", **agent_token(tmp_path)
+            )
+            view = house.switchboard.contact(contact)
+            assert view is not None
+            whose = any(message.attachments for message in view.messages)
+            assert answer.status_code == (200 if whose else 404)
 
 
 async def test_agents_file_reaches_the_customer(tmp_path: Path) -> None:

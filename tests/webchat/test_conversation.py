@@ -236,9 +236,10 @@ async def test_two_chats_stand_side_by_side(tmp_path: Path) -> None:
         port = await listening_port(tmp_path, switchboard)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             schema = (await client.get("/schema/openapi.json")).json()["paths"]
-            assert {f"/chat/{name}/desk/attachments/{{id}}" for name in ("shop_chat", "help_chat")} <= set(
-                schema
-            )
+            assert {
+                f"/chat/{name}/desk/contacts/{{contact}}/attachments/{{id}}"
+                for name in ("shop_chat", "help_chat")
+            } <= set(schema)
             script = await client.get("/chat/help_chat/widget.js")
             assert script.headers["content-type"] == "text/javascript; charset=utf-8"
             assert script.headers["cross-origin-resource-policy"] == "cross-origin"

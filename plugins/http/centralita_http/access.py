@@ -11,10 +11,16 @@ admin       an admin
 channel     a channel's token, or an admin: `channel` stands apart from the rest
 any         whoever has a live token
 
-Two more words may stand beside it. `own` narrows `agent` to what is the agent's: "agent" (the path's
-`name` is the caller) or "contact" (the path's `contact` is in the caller's hands, or the caller is consulted
-about it). `first_frame: True` lets
-a WebSocket open without a token, which the handler then asks for with `sign_in`.
+More words may stand beside it. `own` narrows `agent` to what is the agent's: "agent" (the path's `name` is
+the caller) or "contact" (the path's `contact` is in the caller's hands, or the caller is consulted
+about it); and `channel` to what is the channel's: "channel" (the path's `contact` came in there; where a body
+names the channel instead, its handler asks `check_channel`). `first_frame: True` lets a WebSocket open without a token, which the handler then asks for with
+`sign_in`.
+
+A WebSocket also says in `messages` who may send what once it is open: each kind of message with a role, and
+" see" or " speak" behind it when it is about a contact that the caller must be allowed to read, or to write
+in. Its handler asks `permit_message` before it does anything; a kind that isn't named is refused, and a WebSocket
+without `messages` is an error at start.
 
 A page of another site can't use a visitor's cookie: it is SameSite=Strict, and whatever changes
 something or opens a WebSocket is refused when it names a foreign origin. Public handlers use no cookie and
@@ -23,7 +29,7 @@ may be called from anywhere, unless `origin: "own"` says otherwise; a chat widge
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -31,7 +37,7 @@ from urllib.parse import SplitResult, urlsplit
 import trio
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, WebsocketRouteHandler
 
 from centralita.protocols import Switchboard
 from centralita.structs import Frozen
@@ -53,12 +59,13 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Caller(Frozen):
-    """Whoever calls, as the token says. `agent` is empty unless the role is agent."""
+    """Whoever calls, as the token says. `agent` is empty unless the role is agent, `channel` unless it is channel."""
 
     token_id: str
     name: str
     role: Literal["admin", "supervisor", "agent", "channel"]
     agent: str
+    channel: str = ""
 
 
 class Gate:
@@ -120,6 +127,18 @@ class Gate:
         connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
         return caller
 
+    def permit_message(self, connection: Connection, kind: str, *, contact: int = 0) -> None:
+        """Let a message of an open WebSocket be done, or raise Rejected. `contact`: what it is about, or 0."""
+        words = connection.route_handler.opt["messages"].get(kind, "").split()
+        if not words:
+            raise Rejected(403, "forbidden", f"{kind[:64]!r} is nobody's to say here")
+        caller = known_caller(connection)
+        self._permit(words[0], caller, connection)
+        if len(words) > 1 and caller is not None and caller.role == "agent":
+            may = may_see if words[1] == "see" else may_speak
+            if not may(self._switchboard, contact, caller.agent):
+                raise Rejected(403, "not_yours", f"contact {contact} is not yours")
+
     async def still_live(self, caller: Caller) -> bool:
         """Whether the caller's token is worth something yet; for connections that stay open."""
         token = await self._in_thread(self._store.get, caller.token_id)
@@ -146,7 +165,9 @@ class Gate:
             if quiet:
                 return None
             raise Rejected(401, "bad_token", "the token is unknown, expired or revoked")
-        return Caller(token_id=token.id, name=token.name, role=token.role, agent=token.agent)
+        return Caller(
+            token_id=token.id, name=token.name, role=token.role, agent=token.agent, channel=token.channel
+        )
 
     def _permit(self, access: Access, caller: Caller | None, connection: Connection) -> None:
         if access == "public" or (access == "metrics" and is_this_machine(connection)):
@@ -254,18 +275,53 @@ def is_this_machine(connection: Connection) -> bool:
     return _is_loopback(address) and not forwarded and (host == "localhost" or _is_loopback(host))
 
 
+def check_channel(connection: Connection, channel: str) -> None:
+    """Refuse a channel's token that speaks for another channel; for handlers whose body names the channel."""
+    caller = caller_of(connection)
+    if caller.role == "channel" and caller.channel != channel:
+        raise Rejected(403, "not_yours", f"the token speaks for channel {caller.channel!r} alone")
+
+
 def roles_missing(handlers: list[tuple[str, BaseRouteHandler]]) -> list[str]:
-    """A line for each (path, handler) whose `opt` has no role, or one that doesn't exist."""
+    """A line for each (path, handler) whose `opt` has no role, or one that doesn't exist, and for each
+    WebSocket that does not say who may send what."""
     known = ", ".join(sorted(ACCESSES))
-    return [
+    missing = [
         f"{path} ({handler.handler_name}): opt['role'] was {handler.opt.get('role')!r}; known: {known}"
         for path, handler in handlers
         if handler.opt.get("role") not in ACCESSES
     ]
+    for path, handler in handlers:
+        if isinstance(handler, WebsocketRouteHandler):
+            messages = handler.opt.get("messages")
+            if not isinstance(messages, Mapping) or not messages:
+                missing.append(
+                    f"{path} ({handler.handler_name}): opt['messages'] was {messages!r}; must name each kind of "
+                    "message and who may send it"
+                )
+                continue
+            missing += [
+                f"{path} ({handler.handler_name}): opt['messages'][{kind!r}] was {words!r}; allowed: one of "
+                f"{known}, and see or speak behind it"
+                for kind, words in messages.items()
+                if not _is_rule(words)
+            ]
+    return missing
+
+
+def _is_rule(words: object) -> bool:
+    parts = words.split() if isinstance(words, str) else []
+    return bool(parts) and parts[0] in ACCESSES and parts[1:] in ([], ["see"], ["speak"])
 
 
 def _check_own(own: str | None, caller: Caller, connection: Connection, switchboard: Switchboard) -> None:
-    if own is None or caller.role != "agent":
+    if own == "channel" and caller.role == "channel":
+        # One answer for another channel's contact and for none, as below.
+        number = connection.path_params.get("contact")
+        view = switchboard.contact(int(number), messages=False) if number is not None else None
+        if number is not None and (view is None or view.channel != caller.channel):
+            raise Rejected(403, "not_yours", "this contact is not of the token's channel")
+    if own in (None, "channel") or caller.role != "agent":
         return
     if own == "agent":
         yours = connection.path_params.get("name") == caller.agent

@@ -24,7 +24,7 @@ from centralita.protocols import Context, Inbox, Signal
 from centralita.views import AgentView, ContactView
 from centralita_http.access import Caller, Gate, known_caller
 from centralita_http.desk_window import GOING_AWAY, Window
-from centralita_http.desk_words import Misspoken, first_token
+from centralita_http.desk_words import MESSAGES, Misspoken, first_token
 from centralita_http.errors import Rejected
 from centralita_http.settings import DeskSettings, DoorLimits
 from centralita_http.wire import encode
@@ -81,7 +81,7 @@ class WebSocketDesk:
         """The WebSocket, for the front door."""
         desk = self
 
-        @websocket(self._settings.path, opt={"role": "agent", "first_frame": True})
+        @websocket(self._settings.path, opt={"role": "agent", "first_frame": True, "messages": MESSAGES})
         async def desk_window(socket: WebSocket[Any, Any, Any]) -> None:
             await desk.open(socket)
 

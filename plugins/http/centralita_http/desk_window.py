@@ -18,9 +18,10 @@ from litestar.exceptions import WebSocketDisconnect
 
 from centralita.errors import EngineStopped
 from centralita.protocols import Inbox, Signal, Switchboard
-from centralita_http.access import Caller, Gate, may_see, may_speak
+from centralita_http.access import Caller, Gate
 from centralita_http.answers import SUBMIT_S
 from centralita_http.desk_words import Misspoken, Said, understand
+from centralita_http.errors import Rejected
 from centralita_http.limits import Buckets
 from centralita_http.settings import DoorLimits
 from centralita_http.streams import RECHECK_S
@@ -124,9 +125,13 @@ class Window:
         said = understand(text, agent=self.agent, desk=self._desk)
         if not self._rate.take(""):
             self._reply(said.id, code="too_many_requests", message="too many messages a second; slow down")
-        elif said.own and not self._may(said):
-            self._reply(said.id, code="not_yours", message=f"contact {said.own} is not yours")
-        elif said.command is not None:
+            return
+        try:
+            self._gate.permit_message(self._socket, said.kind, contact=said.contact)
+        except Rejected as error:
+            self._reply(said.id, code=error.body.code, message=error.body.message)
+            return
+        if said.command is not None:
             await self._submit(said)
         elif said.signal:
             kind: Any = said.signal
@@ -168,10 +173,6 @@ class Window:
             self._reply(said.id, code="too_slow", message=f"no answer in {HISTORY_S:g} s")
         else:
             self._reply(said.id, contact=said.contact, result=past)
-
-    def _may(self, said: Said) -> bool:
-        check = may_see if said.ask else may_speak
-        return check(self._switchboard, said.own, self.agent)
 
     def _reply(
         self, id: int, *, code: str = "", message: str = "", contact: int = 0, result: Any = None

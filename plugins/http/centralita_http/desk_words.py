@@ -54,18 +54,15 @@ class Misspoken(CentralitaError):
 
 
 class Said(Frozen):
-    """A frame understood: exactly one of `command`, `ask` and `signal` is set.
-
-    `own` is the contact that must be in the agent's hands, 0 when none must.
-    """
+    """A frame understood: exactly one of `command`, `ask` and `signal` is set; `kind` is its name."""
 
     id: int
+    kind: str
     command: AnyCommand | None = None
     ask: str = ""
     signal: str = ""
     contact: int = 0
     on: bool = True
-    own: int = 0
 
 
 class _Sayable:
@@ -112,6 +109,16 @@ COMMANDS: Final[dict[str, _Sayable]] = {
     "ReportConnection": _Sayable(ReportConnection, _agent),
 }
 """Every command an agent may give, by name."""
+
+MESSAGES: Final[dict[str, str]] = {
+    **{name: "agent speak" if sayable.own else "agent" for name, sayable in COMMANDS.items()},
+    "history": "agent see",
+    "why": "agent",
+    "typing": "agent speak",
+    "seen": "agent speak",
+}
+"""Who may say what, for the gate. Where it says no more than agent, the engine itself holds the command
+to the agent's own work, or it is about no contact of anybody's yet."""
 
 
 def understand(text: str | bytes, *, agent: str, desk: str) -> Said:
@@ -162,8 +169,7 @@ def _command(number: int, name: Any, fields: dict[str, Any], agent: str, desk: s
     if fields.get("agent") == agent:
         del fields["agent"]  # said, though it goes without saying
     command = sayable.read(fields, agent, desk)
-    contact = getattr(command, "contact", 0)
-    return Said(id=number, command=command, contact=contact, own=contact if sayable.own else 0)
+    return Said(id=number, kind=name, command=command, contact=getattr(command, "contact", 0))
 
 
 class _OtherFields(Frozen, forbid_unknown_fields=True):
@@ -176,9 +182,8 @@ def _other(number: int, kind: str, word: Any, fields: dict[str, Any]) -> Said:
     if word not in known:
         raise Misspoken(f"{kind} was {str(word)[:50]!r}; known: {', '.join(known)}", id=number)
     said = msgspec.convert(fields, _OtherFields)
-    own = 0 if word == "why" else said.contact
-    if word != "why" and not own:
+    if word != "why" and not said.contact:
         raise Misspoken(f"{word}.contact: missing", id=number)
     if kind == "ask":
-        return Said(id=number, ask=word, contact=said.contact, own=own)
-    return Said(id=number, signal=word, contact=said.contact, on=said.on, own=own)
+        return Said(id=number, kind=word, ask=word, contact=said.contact)
+    return Said(id=number, kind=word, signal=word, contact=said.contact, on=said.on)

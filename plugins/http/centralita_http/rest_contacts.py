@@ -21,8 +21,9 @@ from centralita.messages import (
 from centralita.protocols import PastContact
 from centralita.structs import Frozen
 from centralita.views import ContactExplanation, ContactView
-from centralita_http.access import caller_of
+from centralita_http.access import caller_of, check_channel
 from centralita_http.answers import AnyRequest, Done, do, found, say, switchboard_of
+from centralita_http.errors import Rejected
 from centralita_http.rest_house import ReasonBody
 from centralita_http.wire import INTEGER_MAX, Short, Skills, Words
 
@@ -105,9 +106,10 @@ async def contacts(
     return say(switchboard.contacts(queue=queue, agent=agent, phase=phase, limit=limit))
 
 
-@post("/api/contacts", opt={"role": "channel"})
+@post("/api/contacts", opt={"role": "channel", "own": "channel"})
 async def admit(request: AnyRequest, data: JSONBody[Admission]) -> Response[Done]:
     """Admit a contact. The same channel and provider_id again give the same contact."""
+    check_channel(request, data.channel)
     return await do(request, AdmitContact(**_given(data)), status=201)
 
 
@@ -136,11 +138,16 @@ async def contact_history(
     return say(past)
 
 
-@post("/api/contacts/{contact:int}/messages", opt={"role": "channel"}, status_code=201)
+@post("/api/contacts/{contact:int}/messages", opt={"role": "channel", "own": "channel"}, status_code=201)
 async def post_message(
     request: AnyRequest, contact: FromPath[int], data: JSONBody[MessageBody]
 ) -> Response[Done]:
-    """Add words or files to a contact. The same message_id again changes nothing."""
+    """Add words or files to a contact. The same message_id again changes nothing.
+
+    A channel's token speaks for customers, bots and the system, never as an agent.
+    """
+    if caller_of(request).role == "channel" and (data.author == "agent" or data.internal):
+        raise Rejected(403, "not_yours", "body.author: a channel's token can't write as an agent")
     fields = _given(data)
     fields["attachments"] = tuple(_attachment(item) for item in data.attachments)
     return await do(request, PostMessage(contact=contact, **fields), status=201)

@@ -16,11 +16,13 @@ from centralita_http.tokens import DAYS_MAX, NAME_LENGTH_MAX, BadToken, Role, To
 
 
 class TokenBody(Frozen, forbid_unknown_fields=True):
-    """What a token is to be. `agent` for role agent only; `days` left out: it never expires."""
+    """What a token is to be. `agent` for role agent only, `channel` for role channel only; `days` left out:
+    it never expires."""
 
     name: Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH_MAX)]
     role: Role
     agent: Annotated[str, Meta(max_length=64)] = ""
+    channel: Annotated[str, Meta(max_length=64)] = ""
     days: Annotated[float, Meta(gt=0, le=DAYS_MAX)] | None = None
 
 
@@ -42,10 +44,14 @@ async def make_token(request: AnyRequest, data: JSONBody[TokenBody]) -> Response
     """Make a token. This answer is the only time it is seen."""
     if data.role == "agent" and data.agent:
         found(switchboard_of(request).agent(data.agent), "unknown_agent", f"agent {data.agent!r}")
+    if data.role == "channel" and data.channel and data.channel not in channels_of(request):
+        raise Rejected(404, "unknown_channel", f"there is no channel {data.channel!r}")
     store = _store(request)
 
     def create() -> tuple[Token, str]:
-        return store.create(name=data.name, role=data.role, agent=data.agent, days=data.days)
+        return store.create(
+            name=data.name, role=data.role, agent=data.agent, channel=data.channel, days=data.days
+        )
 
     try:
         about, text = await trio.to_thread.run_sync(create)
@@ -61,6 +67,11 @@ async def revoke_token(request: AnyRequest, token_id: FromPath[str]) -> Response
         raise Rejected(404, "unknown_token", f"there is no token {token_id[:64]!r}")
     gate_of(request).forget(token_id)
     return Response(None, status_code=204)
+
+
+def channels_of(request: AnyRequest) -> frozenset[str]:
+    """The channels of the configuration in force."""
+    return frozenset(switchboard_of(request).configuration().engine.channels)
 
 
 ROUTES: Final = (tokens, make_token, revoke_token)

@@ -55,7 +55,8 @@ CREATE TABLE IF NOT EXISTS tokens (
     hash TEXT NOT NULL,
     made_ns INTEGER NOT NULL,
     expires_ns INTEGER NOT NULL,
-    revoked_ns INTEGER NOT NULL
+    revoked_ns INTEGER NOT NULL,
+    channel TEXT NOT NULL DEFAULT ''
 ) STRICT
 """
 
@@ -65,7 +66,10 @@ class BadToken(CentralitaError):
 
 
 class Token(Frozen):
-    """What is known of a token, all but its secret. `expires_ns` 0: never; `revoked_ns` 0: not."""
+    """What is known of a token, all but its secret. `expires_ns` 0: never; `revoked_ns` 0: not.
+
+    `agent` is whose it is, for the role agent; `channel` what it may speak for, for the role channel.
+    """
 
     id: str
     name: str
@@ -74,6 +78,7 @@ class Token(Frozen):
     made_ns: int
     expires_ns: int
     revoked_ns: int
+    channel: str = ""
 
     def is_live(self, now_ns: int) -> bool:
         """Whether it opens anything now."""
@@ -92,6 +97,9 @@ class TokenStore:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(tokens)")}
+        if "channel" not in columns:  # made before tokens of channels were bound to one
+            self._db.execute("ALTER TABLE tokens ADD COLUMN channel TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
@@ -99,13 +107,13 @@ class TokenStore:
             self._db.close()
 
     def create(
-        self, *, name: str, role: str, agent: str = "", days: float | None = None
+        self, *, name: str, role: str, agent: str = "", channel: str = "", days: float | None = None
     ) -> tuple[Token, str]:
         """Make a token; the second value is the token itself, which can't be had again.
 
         `days` None: it never expires. Raises BadToken when the words make no token.
         """
-        checked = _checked_role(role, agent)
+        checked = _checked_role(role, agent=agent, channel=channel)
         if not name.strip() or len(name) > NAME_LENGTH_MAX:
             raise BadToken(f"name had {len(name)} characters; allowed: 1 to {NAME_LENGTH_MAX}")
         if days is not None and not 0 < days <= DAYS_MAX:
@@ -119,12 +127,13 @@ class TokenStore:
             made_ns=now_ns,
             expires_ns=0 if days is None else now_ns + round(days * NS_PER_DAY),
             revoked_ns=0,
+            channel=channel,
         )
         secret = secrets.token_hex(32)
         digest = _HASHER.hash(secret)
-        row = (token.id, name, checked, agent, digest, token.made_ns, token.expires_ns, 0)
+        row = (token.id, name, checked, agent, digest, token.made_ns, token.expires_ns, 0, channel)
         with self._lock:
-            self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return token, f"ctl_{token.id}_{secret}"
 
     def get(self, token_id: str) -> Token | None:
@@ -227,7 +236,7 @@ def ensure_cli_token(store: TokenStore, data: Path) -> Path:
     return path
 
 
-def _checked_role(role: str, agent: str) -> Role:
+def _checked_role(role: str, *, agent: str, channel: str) -> Role:
     for known in ROLES:
         if role == known:
             break
@@ -237,14 +246,18 @@ def _checked_role(role: str, agent: str) -> Role:
         raise BadToken("agent is empty; a token of role agent belongs to one agent")
     if known != "agent" and agent:
         raise BadToken(f"agent was {agent!r}; only a token of role agent names one")
+    if known == "channel" and not channel:
+        raise BadToken("channel is empty; a token of role channel speaks for one channel")
+    if known != "channel" and channel:
+        raise BadToken(f"channel was {channel!r}; only a token of role channel names one")
     return known
 
 
-_COLUMNS: Final = "id, name, role, agent, made_ns, expires_ns, revoked_ns"
+_COLUMNS: Final = "id, name, role, agent, made_ns, expires_ns, revoked_ns, channel"
 
 
-def _token(row: tuple[str, str, Role, str, int, int, int]) -> Token:
-    token_id, name, role, agent, made_ns, expires_ns, revoked_ns = row
+def _token(row: tuple[str, str, Role, str, int, int, int, str]) -> Token:
+    token_id, name, role, agent, made_ns, expires_ns, revoked_ns, channel = row
     return Token(
         id=token_id,
         name=name,
@@ -253,4 +266,5 @@ def _token(row: tuple[str, str, Role, str, int, int, int]) -> Token:
         made_ns=made_ns,
         expires_ns=expires_ns,
         revoked_ns=revoked_ns,
+        channel=channel,
     )

@@ -7,7 +7,7 @@ conversations by `chat` (1, 2, 3 … in its session) and its messages by ids of 
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 import msgspec
 from msgspec import Meta
@@ -214,6 +214,9 @@ ERROR_CODES: Final = (
     "unavailable",  # the channel is starting or stopping; try later
 )
 
+CLIENT_KINDS: Final = tuple(str(kind.__struct_config__.tag) for kind in get_args(AnyClientFrame))
+"""What a page may say, by the word in `type`."""
+
 _decoder: Final[msgspec.json.Decoder[AnyClientFrame]] = msgspec.json.Decoder(AnyClientFrame)
 _encoder: Final = msgspec.json.Encoder()
 
@@ -221,6 +224,11 @@ _encoder: Final = msgspec.json.Encoder()
 def decode(data: str) -> AnyClientFrame:
     """What a page said. Raises msgspec.DecodeError (ValidationError is one) with the field's place."""
     return _decoder.decode(data)
+
+
+def kind_of_frame(frame: AnyClientFrame) -> str:
+    """The word in the frame's `type`."""
+    return str(frame.__struct_config__.tag)
 
 
 def encode(frame: AnyServerFrame) -> str:

@@ -23,6 +23,7 @@ from litestar.params import FromPath, FromQuery
 from centralita_webchat import frames
 from centralita_webchat.attachments import MEDIA_TYPES, BadFile, check, make_id
 from centralita_webchat.channel import read_frame
+from centralita_webchat.frames import kind_of_frame
 from centralita_webchat.group_commit import StoreError
 from centralita_webchat.sessions import Session, Socket, Turned
 from centralita_webchat.settings import FAULTS_MAX, FRAME_CHARS_MAX, HELLO_S_MAX, SILENCE_S_MAX
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from centralita_webchat.channel import WebChat
 
 PUBLIC: Final = {"role": "public"}
-AGENT: Final = {"role": "agent"}
+MESSAGES: Final = dict.fromkeys(frames.CLIENT_KINDS, "public")
+"""Everybody may say these, of the session whose secret they gave in hello: no frame can name another."""
 OWN_CONTACT: Final = {"role": "agent", "own": "contact"}
 FORM_BYTES_EXTRA: Final = 65_536
 """What a form may take besides its file."""
@@ -120,7 +122,7 @@ def _widget_script(chat: WebChat) -> str:
 
 
 def _socket_route(chat: WebChat) -> Any:
-    @websocket(f"/chat/{chat.name}/ws", opt=PUBLIC)
+    @websocket(f"/chat/{chat.name}/ws", opt={**PUBLIC, "messages": MESSAGES})
     async def page_socket(socket: AnySocket) -> None:
         if not _origin_allowed(chat, socket.headers):
             await socket.close(CLOSE_POLICY, "origin")  # before accept: the browser sees a 403
@@ -205,7 +207,9 @@ async def _read(chat: WebChat, socket: AnySocket, session: Session, page: Socket
             return CLOSE_TOO_BIG, "frame too long"
         answer: frames.AnyServerFrame | None
         try:
-            answer = await chat.handle(session, read_frame(data))
+            frame = read_frame(data)
+            socket.app.state.gate.permit_message(socket, kind_of_frame(frame))
+            answer = await chat.handle(session, frame)
         except Turned as turned:
             answer = frames.ErrorFrame(code=turned.code, message=str(turned))
         if answer is not None:
@@ -252,12 +256,12 @@ def _file_routes(chat: WebChat) -> list[Any]:
             return _problem(404, "unknown_attachment", "no such file", _EVERYWHERE)
         return await _serve_file(chat, id)
 
-    @get(f"{base}/desk/attachments/{{id:str}}", opt=AGENT, tags=["webchat"])
-    async def download_for_agent(id: FromPath[str]) -> Response[Any]:
-        """A file of a chat, for agents; the id is in the contact's messages."""
+    @get(f"{base}/desk/contacts/{{contact:int}}/attachments/{{id:str}}", opt=OWN_CONTACT, tags=["webchat"])
+    async def download_for_agent(contact: FromPath[int], id: FromPath[str]) -> Response[Any]:
+        """A file of a contact's customer, for its agent; the id is in the contact's messages."""
         if not chat.up:
             return _problem(503, "unavailable", "the chat is restarting; try again", _EVERYWHERE)
-        return await _serve_file(chat, id)
+        return await _serve_file(chat, id, contact=contact)
 
     @post(
         f"{base}/desk/contacts/{{contact:int}}/attachments",
@@ -326,8 +330,11 @@ async def _keep(
     return Response(answer, status_code=201, headers=dict(headers))
 
 
-async def _serve_file(chat: WebChat, id: str) -> Response[Any]:
+async def _serve_file(chat: WebChat, id: str, *, contact: int = 0) -> Response[Any]:
+    """A file; with `contact` only when it is of the session that the contact is a conversation of."""
     row = await chat.store.file(id)
+    if row is not None and contact and not await chat.store.has_contact(row.session, contact):
+        row = None
     content = await chat.files.read(row.id) if row is not None else None
     if row is None or content is None:
         return _problem(404, "unknown_attachment", "no such file", _EVERYWHERE)

@@ -283,6 +283,15 @@ class Store:
 
         return await self._do(do)
 
+    async def has_contact(self, session: str, contact: int) -> bool:
+        """Whether a contact is one of the session's conversations."""
+
+        def do(db: sqlite3.Connection) -> bool:
+            query = "SELECT 1 FROM chats WHERE session = ? AND contact = ?"
+            return db.execute(query, (session, contact)).fetchone() is not None
+
+        return await self._do(do)
+
     async def chat_of_contact(self, contact: int) -> ChatRow | None:
         """The conversation the engine knows by this contact, while it is open."""
         return next((chat for chat in await self.open_chats() if chat.contact == contact), None)

@@ -10,7 +10,8 @@ const FILE_FIELDS = ["id", "name", "media_type", "bytes_n"];
 const deskOf = (contact) => `/chat/${encodeURIComponent(contact.channel)}/desk`;
 
 /** Where an agent finds a file. */
-export const addressOf = (contact, file) => `${deskOf(contact)}/attachments/${encodeURIComponent(file.id)}`;
+export const addressOf = (contact, file) => 
+  `${deskOf(contact)}/contacts/${contact.id}/attachments/${encodeURIComponent(file.id)}`;
 
 /** Hands a file to the contact's channel; gives the attachment to post. Throws Refused. */
 export async function upload(contact, file) {
