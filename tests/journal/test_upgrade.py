@@ -26,6 +26,15 @@ OLD = json.loads((DATA / "schema_1.json").read_text(encoding="utf-8"))
 NEW = listing()
 
 
+def readable(types: list[str]) -> set[str]:
+    """The types a field reads, those in a list of several each by itself: a new event in it is no harm."""
+    found: set[str] = set()
+    for one in types:
+        inner = one.removeprefix("list[").removesuffix("]") if one.startswith("list[") else ""
+        found |= {f"list[{part}]" for part in inner.split("|")} if inner else {one}
+    return found
+
+
 @pytest.mark.parametrize("name", OLD)
 def test_struct_extends_what_schema_1_says(name: str) -> None:
     old, new = OLD[name], NEW.get(name)
@@ -41,7 +50,9 @@ def test_struct_extends_what_schema_1_says(name: str) -> None:
             "defaults aren't written"
         )
     for old_field, new_field in zip(old["fields"], kept, strict=True):
-        assert set(old_field[1]) <= set(new_field[1]), f"{name}.{old_field[0]} must go on reading these"
+        assert readable(old_field[1]) <= readable(new_field[1]), (
+            f"{name}.{old_field[0]} must go on reading these"
+        )
     old_names = {field[0] for field in old["fields"]}
     added = [field for field in new["fields"] if field[0] not in old_names]
     assert [field[0] for field in added if field[2] is None] == [], "a field that is added needs a default"
