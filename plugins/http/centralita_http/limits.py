@@ -92,6 +92,12 @@ class Limited:
             now_s=trio.current_time,
         )
 
+        self._rate_in_all = Buckets(
+            rate_per_s=self._limits.requests_per_s_in_all,
+            burst=2 * self._limits.requests_per_s_in_all,
+            now_s=trio.current_time,
+        )
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application that Hypercorn calls."""
         if scope["type"] not in {"http", "websocket"}:
@@ -101,6 +107,8 @@ class Limited:
         if not self._rates.take(scope["client"][0]):
             message = f"more than {self._limits.requests_per_s:g} requests a second from this address"
             await refuse(scope, headed, 429, "too_many_requests", message, retry_after_s=1)
+        elif not self._rate_in_all.take(""):
+            await refuse(scope, headed, 503, "too_busy", "too many requests; try again", retry_after_s=1)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, headed)
         else:

@@ -36,6 +36,8 @@ class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     requests_per_s: Rate = 200
     """New requests and WebSockets of one address: a token bucket refilled at this rate."""
     requests_burst: Count = 400
+    requests_per_s_in_all: Rate = 5000
+    """The same over all addresses together, with a burst of twice as many."""
     bad_tokens_per_min: Rate = 30
     """Tokens refused to one address, before it has to wait: guessing is not worth while."""
     header_bytes: Bytes = 16_384

@@ -8,6 +8,7 @@ for agents and leave the check to the guard.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -231,6 +232,7 @@ async def _refuse(socket: AnySocket, turned: Turned, code: int) -> None:
 def _file_routes(chat: WebChat) -> list[Any]:
     base = f"/chat/{chat.name}"
     bytes_max = chat.settings.attachment_bytes_max + FORM_BYTES_EXTRA
+    uploads: Counter[str] = Counter()
 
     @post(f"{base}/attachments", opt=PUBLIC, request_max_body_size=bytes_max, include_in_schema=False)
     async def upload(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
@@ -243,11 +245,23 @@ def _file_routes(chat: WebChat) -> list[Any]:
             headers["Access-Control-Allow-Origin"] = origin
         if not chat.up:
             return _problem(503, "unavailable", "the chat is restarting; try again", headers)
-        form = await request.form()
-        session = await chat.sessions.authenticate(_text(form, "session"), _text(form, "secret"))
-        if session is None:
-            return _problem(401, "session", "no session of that id and secret", headers)
-        return await _keep(chat, session, form, author="customer", headers=headers)
+        address = request.client.host if request.client is not None else ""
+        if uploads.total() >= chat.settings.uploads_max:
+            return _problem(503, "too_many", f"uploads_max is {chat.settings.uploads_max}", headers)
+        if uploads[address] >= chat.settings.uploads_per_address_max:
+            most = chat.settings.uploads_per_address_max
+            return _problem(429, "too_many", f"uploads_per_address_max is {most}", headers)
+        uploads[address] += 1
+        try:
+            form = await request.form()
+            session = await chat.sessions.authenticate(_text(form, "session"), _text(form, "secret"))
+            if session is None:
+                return _problem(401, "session", "no session of that id and secret", headers)
+            return await _keep(chat, session, form, author="customer", headers=headers)
+        finally:
+            uploads[address] -= 1
+            if not uploads[address]:
+                del uploads[address]
 
     @get(f"{base}/attachments/{{id:str}}", opt=PUBLIC, include_in_schema=False)
     async def download(id: FromPath[str], signature: FromQuery[str] = "") -> Response[Any]:

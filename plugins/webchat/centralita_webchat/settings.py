@@ -52,6 +52,10 @@ class WebchatSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     attachments_per_message_max: Annotated[int, Meta(ge=1, le=20)] = 5
     attachments_per_session_max: Annotated[int, Meta(ge=1, le=10_000)] = 50
 
+    uploads_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    """Uploads on their way at once: what their files may take together before anybody is known to be a customer."""
+    uploads_per_address_max: Annotated[int, Meta(ge=1, le=10_000)] = 8
+
     message_chars_max: Annotated[int, Meta(ge=1, le=20_000)] = 4000
     messages_per_minute_max: Annotated[int, Meta(ge=1, le=10_000)] = 30
     sessions_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
