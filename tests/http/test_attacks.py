@@ -208,7 +208,7 @@ async def test_tls_handshakes_that_stall_are_given_up(tmp_path: Path) -> None:
             assert (await client.get("/healthz")).status_code == 200
         old = ssl.create_default_context(cafile=certificate)
         old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((trio.BrokenResourceError, ssl.SSLError)):
             async with trio.SSLStream(await shop.stream(), old, server_hostname="127.0.0.1") as stream:
