@@ -6,6 +6,7 @@ whom to `rooms.py`. It never waits for a person itself but where the engine's li
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from centralita.messages import (
     OfferExpired,
     OfferWithdrawn,
 )
-from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Signal
+from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
 from centralita.views import ContactView
 from centralita_asterisk import ari
 from centralita_asterisk.ari import AnyEvent
@@ -83,7 +84,28 @@ class AsteriskChannel:
         """Recordings, for the front door."""
         from centralita_asterisk.routes import file_routes  # Litestar is heavy; only a front door needs it
 
-        return file_routes(self._name, self._recordings)
+        return file_routes(self._name, self._exchange)
+
+    async def find_person(self, person: Person) -> Person:
+        """Nothing that the journal doesn't know."""
+        return person
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """The recordings of the person's calls."""
+        files = self._recordings.of_contacts(person.contacts)
+        return {
+            "recordings": [
+                {"name": path.name, "base64": b64encode(await trio.Path(path).read_bytes()).decode()}
+                for path in files
+            ]
+        }
+
+    async def erase_person(self, person: Person) -> int:
+        """Erase the recordings of the person's calls; how many there were."""
+        files = self._recordings.of_contacts(person.contacts)
+        for path in files:
+            await trio.Path(path).unlink(missing_ok=True)
+        return len(files)
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Be connected to every server until cancelled. The calls stay: the next life finds them."""

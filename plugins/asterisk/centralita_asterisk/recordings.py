@@ -8,6 +8,7 @@ they are, so that one whose end nobody saw is fetched at the next connection: `A
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -250,6 +251,14 @@ class Recordings:
         for path in self.folder.iterdir():
             if path.is_file() and path.stat().st_mtime < oldest_s:
                 path.unlink(missing_ok=True)
+
+    def of_contacts(self, contacts: Collection[int]) -> list[Path]:
+        """The files with these contacts' voices."""
+        return sorted(
+            path
+            for path in self.folder.iterdir()
+            if (match := NAME.fullmatch(path.stem)) and int(match[2]) in contacts
+        )
 
     def find(self, id: str) -> Path | None:
         """The file of an attachment."""

@@ -1,6 +1,7 @@
-"""What the front door shows of calls: recordings and voice messages, for agents and supervisors.
+"""What the front door shows of calls: recordings and voice messages, for the agent who has the contact, and supervisors.
 
-The addresses are those at which the console looks for any channel's files (docs/console.md).
+The addresses are those at which the console looks for any channel's files (docs/console.md). A recording's name can be
+guessed, so the name alone opens nothing: it must stand among the messages of the contact that is asked for.
 """
 
 from __future__ import annotations
@@ -11,18 +12,23 @@ import trio
 from litestar import Response, get
 from litestar.params import FromPath
 
-from centralita_asterisk.recordings import MEDIA_TYPES, Recordings
+from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.recordings import MEDIA_TYPES
 
-AGENT: Final = {"role": "agent"}
+OWN_CONTACT: Final = {"role": "agent", "own": "contact"}
 
 
-def file_routes(name: str, recordings: Recordings) -> list[Any]:
+def file_routes(name: str, exchange: Exchange) -> list[Any]:
     """The handlers of the channel `name`."""
 
-    @get(f"/chat/{name}/desk/attachments/{{id:str}}", opt=AGENT, tags=["voice"])
-    async def recording(id: FromPath[str]) -> Response[bytes]:
+    @get(
+        f"/chat/{name}/desk/contacts/{{contact:int}}/attachments/{{id:str}}", opt=OWN_CONTACT, tags=["voice"]
+    )
+    async def recording(contact: FromPath[int], id: FromPath[str]) -> Response[bytes]:
         """A recording or a voice message; the id is in the contact's messages."""
-        path = recordings.find(id)
+        view = exchange.switchboard.contact(contact)
+        theirs = {file.id for message in view.messages for file in message.attachments} if view else set()
+        path = exchange.recordings.find(id) if id in theirs else None
         if path is None:
             return Response(b"", status_code=404, media_type="application/octet-stream")
         data = await trio.Path(path).read_bytes()

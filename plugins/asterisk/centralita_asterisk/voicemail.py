@@ -36,7 +36,7 @@ class VoicemailChannel:
         """The messages, for the front door."""
         from centralita_asterisk.routes import file_routes  # Litestar is heavy; only a front door needs it
 
-        return file_routes(self._name, self._exchange.recordings)
+        return file_routes(self._name, self._exchange)
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Be there until cancelled."""
