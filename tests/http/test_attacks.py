@@ -136,7 +136,7 @@ async def test_requests_of_all_addresses_together_have_a_rate(tmp_path: Path) ->
             ]
         busy = [answer for answer in answers if answer.status_code == 503]
         assert busy, "from forty addresses, one request each"
-        assert busy[0].json()["code"] == "too_busy"
+        assert busy[0].json()["code"] == "busy"
         assert busy[0].headers["retry-after"] == "1"
 
 

@@ -108,7 +108,7 @@ class Limited:
             message = f"more than {self._limits.requests_per_s:g} requests a second from this address"
             await refuse(scope, headed, 429, "too_many_requests", message, retry_after_s=1)
         elif not self._rate_in_all.take(""):
-            await refuse(scope, headed, 503, "too_busy", "too many requests; try again", retry_after_s=1)
+            await refuse(scope, headed, 503, "busy", "too many requests; try again", retry_after_s=1)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, headed)
         else:
