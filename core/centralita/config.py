@@ -308,11 +308,11 @@ def decode(raw: dict[str, Any], *, folder: Path = Path()) -> Configuration:
         if key in raw:
             table = _TABLES_BY_NAME.get(key)
             parts[key] = (
-                _convert(raw[key], kind, key, problems)
+                convert(raw[key], kind, key, problems)
                 if table is None
                 else _convert_tables(raw[key], table, key, problems)
             )
-    domain = _convert(raw.get("domain", {}), Domain, "domain", problems)
+    domain = convert(raw.get("domain", {}), Domain, "domain", problems)
     hours = _convert_tables(raw.get("hours", {}), Hours, "hours", problems)
     journal = _journal(raw.get("journal"), problems)
     if problems:
@@ -435,7 +435,7 @@ def _components(raw: dict[str, Any], problems: list[str]) -> tuple[list[Componen
                 continue
             if kind == "channels":
                 rule = {key: settings.pop(key) for key in _CHANNEL_FIELDS if key in settings}
-                rules[name] = _convert(rule, ChannelRule, path, problems)
+                rules[name] = convert(rule, ChannelRule, path, problems)
             components.append(Component(kind=kind, name=name, type=type_name, settings=settings))
     return components, rules
 
@@ -459,7 +459,7 @@ def _convert_tables(tables: Any, kind: type[Part], path: str, problems: list[str
         return {}
     for name in tables:
         _check_name(name, f"{path}.{name}", problems)
-    return {name: _convert(table, kind, f"{path}.{name}", problems) for name, table in tables.items()}
+    return {name: convert(table, kind, f"{path}.{name}", problems) for name, table in tables.items()}
 
 
 def _check_name(name: str, path: str, problems: list[str]) -> None:
@@ -467,7 +467,8 @@ def _check_name(name: str, path: str, problems: list[str]) -> None:
         problems.append(f"{path}: the name was {name!r}; allowed: {_NAME.pattern}")
 
 
-def _convert(value: Any, kind: Any, path: str, problems: list[str]) -> Any:
+def convert(value: Any, kind: Any, path: str, problems: list[str]) -> Any:
+    """A table as a struct; None when it can't be, with what was wrong and where added to `problems`."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

@@ -183,7 +183,16 @@ def test_skills_priority_and_credit_go_in() -> None:
     ("old", "new", "said"),
     [
         ('queue = "calls"', 'queue = "cals"', "simulate.customers.callers.queue was 'cals'; known: calls"),
-        ('kind = "poisson"', 'kind = "poison"', "simulate.customers[...].arrivals"),
+        (
+            'kind = "poisson"',
+            'kind = "poison"',
+            "simulate.customers.callers.arrivals.kind: Invalid value 'poison'; known: listed, piecewise, poisson",
+        ),
+        (
+            '{ kind = "exponential", mean_s = 60 }',
+            '{ kind = "normal", mean_s = 60 }',
+            "callers.handling.kind: Invalid value 'normal'; known: deterministic, empirical, erlang, exponential,",
+        ),
         ("duration_s = 3600", "warm_up_s = 9", "duration_s"),
         ("duration_s = 3600", "duration_s = 5\nwarm_up_s = 9", "simulate.warm_up_s was 9"),
         ("duration_s = 3600", 'duration_s = 5\nstart = "soon"', "simulate.start was 'soon'"),

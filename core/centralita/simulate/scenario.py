@@ -13,9 +13,8 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
-import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
@@ -31,6 +30,7 @@ from centralita.config import (
     Part,
     Priority,
     Seconds,
+    convert,
     decode,
     problems_of,
 )
@@ -176,11 +176,10 @@ def from_tables(raw: dict[str, Any], *, folder: Path = Path(), name: str = "") -
     tables = {key: value for key, value in raw.items() if key != "simulate"}
     if "simulate" not in raw:
         raise ConfigurationError(["simulate: there is no such table; docs/simulate.md shows one"])
-    try:
-        world = msgspec.convert(raw["simulate"], World)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError([_with_place(str(error))]) from error
     problems: list[str] = []
+    world = convert(raw["simulate"], World, "simulate", problems)
+    if problems:
+        raise ConfigurationError([_with_known_kinds(problem) for problem in problems])
     world = _filled(world, folder, problems)
     if problems:
         raise ConfigurationError(problems)
@@ -374,10 +373,13 @@ def _over_live(path: Path, own: dict[str, Any]) -> dict[str, Any]:
     return base
 
 
-def _with_place(message: str) -> str:
-    """msgspec's message with the place in front, as the configuration's faults have it."""
-    what, _, where = message.rpartition(" - at `$")
-    return f"simulate{where.rstrip('`')}: {what}" if what else f"simulate: {message}"
+def _with_known_kinds(problem: str) -> str:
+    """What a `kind` may be, which msgspec does not say."""
+    where, _, what = problem.partition(": ")
+    if not where.endswith(".kind") or not what.startswith("Invalid value"):
+        return problem
+    kinds = get_args(Arrivals if where.endswith(".arrivals.kind") else Distribution)
+    return f"{problem}; known: {_known(kind.__struct_config__.tag for kind in kinds)}"
 
 
 def _known(names: Any) -> str:
