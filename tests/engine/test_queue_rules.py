@@ -135,6 +135,30 @@ def test_a_full_queue_does_what_its_rule_says() -> None:
     assert (said, last.outcome, last.reason) == (["Full."], "refused", "full")
 
 
+def test_a_queue_without_places_takes_whom_an_agent_can_take_at_once() -> None:
+    floor = Floor("max_waiting = 0")
+    floor.sign_in("ana")
+    first, second = floor.admit("phone"), floor.admit("phone")
+    assert floor.asked(first) == ["ana"]
+    assert floor.phase(second) == "ended"
+    floor.answer(first, "ana", accept=False)
+    assert (
+        floor.phase(first) == "waiting"
+    )  # who was in keeps the place, and who comes gets the agent it is not for
+    assert floor.asked(floor.admit("phone")) == ["ana"]
+    assert floor.phase(floor.admit("phone")) == "ended"
+
+
+def test_a_full_line_for_others_keeps_nobody_from_a_free_agent() -> None:
+    floor = Floor("max_waiting = 2", more="[queues.other]")
+    floor.sign_in("bob")
+    waiting = [floor.admit("phone", skills={"es": 3}) for _ in range(2)]
+    english = floor.admit("phone", skills={"en": 3})
+    assert [floor.phase(number) for number in waiting] == ["waiting", "waiting"]
+    assert floor.asked(english) == ["bob"]
+    assert floor.phase(floor.admit("phone", skills={"es": 3})) == "ended"
+
+
 def test_overflow_to_another_queue_brings_the_waiting_time_along() -> None:
     floor = Floor(
         "max_wait_s = 30\nwhen_waited = {do = 'queue', queue = 'other'}",

@@ -79,9 +79,11 @@ def _one(
 
 
 def erlang_loss(factor: float) -> Iterable[Found]:
-    """Nobody waits."""
+    """Nobody waits: they have no patience, or the queue has no places."""
     found = _one(10, Customers(8, patience=constant(0)), seed=SEED, factor=factor, per_batch=700)
     yield Found("Erlang B", "P(lost)", erlang_b(10, 8), *Figures(found).p_abandon)
+    full = _one(10, Customers(8), seed=SEED, factor=factor, per_batch=700, rules=plain(max_waiting=0))
+    yield Found("Erlang B", "P(blocked)", erlang_b(10, 8), *Figures(full).p_blocked)
 
 
 def erlang_delay(factor: float) -> Iterable[Found]:

@@ -24,7 +24,7 @@ from centralita.messages import (
     RequestCallback,
     WaitAnnounced,
 )
-from centralita.stages import end
+from centralita.stages import end, match
 from centralita.stages.refuse import bad_priority, bad_skills, no_contact, no_queue, wrong_phase
 from centralita.state import Contact
 
@@ -40,7 +40,9 @@ def enter(engine: Engine, contact: Contact, queue: str, *, reason: str = "") -> 
     if not standing.open:
         overflow(engine, contact, rules.when_closed, "closed")
     elif rules.max_waiting is not None and len(standing.waiting) > rules.max_waiting:
-        overflow(engine, contact, rules.when_full, "full")
+        match.run(engine)  # who is offered at once waits on nobody's place
+        if contact.phase == "waiting":
+            overflow(engine, contact, rules.when_full, "full")
     elif rules.when_unstaffed.do != "wait" and not staffed(engine, contact):
         overflow(engine, contact, rules.when_unstaffed, "unstaffed")
 
