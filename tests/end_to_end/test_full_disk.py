@@ -1,0 +1,84 @@
+"""The daemon on a disk that fills up: a real one, a small tmpfs of its own. docs/journal.md says what happens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+import trio
+
+from tests.cli.daemon import run
+from tests.end_to_end.exchange import PATIENCE_S, Exchange, company, free_port
+
+SMALL, LARGER = "8m", "64m"
+BROKEN = 5
+"""The exit code of a daemon that something outside has ended."""
+FILLED_S = 120.0
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"no small disk can be mounted here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="mounting a small disk needs root on Linux"
+)
+async def test_full_disk_ends_the_daemon_in_words_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    disk = tmp_path / "data"  # where the configuration keeps everything
+    port = free_port(Random())
+    (tmp_path / "centralita.toml").write_text(company(agents_n=1, port=port), encoding="utf-8")
+    exchange = Exchange(tmp_path, port)
+    with small_disk(disk):
+        try:
+            await exchange.start()
+            acknowledged = await admit_until_it_ends(exchange)
+            assert await trio.to_thread.run_sync(exchange.daemon.process.wait, PATIENCE_S) == BROKEN
+            assert acknowledged > 10
+            assert "the disk is full; none of them was kept" in exchange.log()
+            subprocess.run(["mount", "-o", f"remount,size={LARGER}", str(disk)], check=True)
+            await exchange.start()
+            async with exchange.client() as client:
+                status = (await client.get("/api/status")).json()
+            assert status["admitted"] == acknowledged
+            assert await exchange.stop() == 0
+            verified = run("journal", "verify", cwd=tmp_path)
+            assert verified.returncode == 0, verified.stdout + verified.stderr
+        finally:
+            exchange.end()
+
+
+async def admit_until_it_ends(exchange: Exchange) -> int:
+    """Contacts with long words, until there is no answer; how many were acknowledged."""
+    acknowledged = 0
+    async with exchange.client() as client:
+        with trio.fail_after(FILLED_S):
+            while True:
+                words = {"channel": "shop", "provider_id": f"{acknowledged}", "text": "x" * 15_000}
+                try:
+                    answer = await client.post("/api/contacts", json=words)
+                except httpx.TransportError:
+                    return acknowledged
+                if answer.status_code == 503:
+                    return acknowledged
+                assert answer.status_code == 201, answer.text
+                acknowledged += 1
