@@ -43,8 +43,23 @@ DEADLINES: Final = """
 | agent, leaving | the last work in hand | the deadlines of that work | signed out | |
 | ask | a component's answer | the ask's time limit in the runner | the failing answer is given for it | `runner/asks.py` |
 
-Every one of these is a field of the state, so a recovered engine has them all; time that passed while the
+Every one of these but the last is a field of the state, so a recovered engine has them all; time that passed while the
 process was down has passed.
+
+At the edge, nothing waits for good either. These are constants of the code; what an operator may set is on the page named.
+
+| who waits | for what | until | then | set by |
+|---|---|---|---|---|
+| the start | a component's word that it runs | 30 s | it has crashed, and is started again | `supervise.START_S` |
+| a crashed component | its next life | 0.5 s, doubling up to 60 s, half more or less | it is started; up for 60 s, it begins anew with 0.5 s | `supervise.FIRST_DELAY_S`, `supervise.LONGEST_DELAY_S`, `supervise.STABLE_S` |
+| a channel's lane | `send`, `disconnect`, `hold`, `join`, `part`, `announce`, `signal` | 10 s | the call is cut off; three in a row are a hang | `channels.CALL_S`, `supervise.HANGS_MAX` |
+| a message to a live contact | a channel that takes it | 0.5 s, doubling up to 30 s, as long as the contact lives | its end, and four tries more | `channels.RETRY_FIRST_S`, `channels.RETRY_LONGEST_S`, `channels.TRIES_AFTER_END_MAX` |
+| an agent's lane | a desk's `offer`, `withdraw`, `update` | 5 s | an offer that can't be shown: the agent counts as lost | `desks.CALL_S` |
+| a sink or CRM | its own `write` of a batch | 60 s | it has crashed, and is fed again from its position | `followers.WRITE_S` |
+| a look at the history | a CRM | 5 s | without its answer | `switchboard.HISTORY_S` |
+| the stop | what was asked; followers; components' ends | 5 s; 10 s; 5 s | goes on without, and names who | `service.STOP_ASKS_S`, `service.STOP_FOLLOW_S`, `service.STOP_PART_S` |
+| a request, a page, a desk's window | a whole head, a body, a frame, a reader | the front door's `limits` | answered or closed, with a code | docs/http.md |
+| a web chat's contact | its page, when it is gone | the channel's `grace_s` | the contact is abandoned | docs/webchat.md |
 """
 
 
