@@ -51,9 +51,10 @@ class Client:
         """The decoded answer to a GET; a query value of None is left out."""
         return self._ask("GET", path, query=query)
 
-    def post(self, path: str, body: Mapping[str, Any], *, within_s: float) -> Any:
-        """The decoded answer to a POST of JSON."""
-        return self._ask("POST", path, query={}, body=json.dumps(body).encode(), within_s=within_s)
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S) -> Any:
+        """The decoded answer to a POST of JSON; None: without a body."""
+        sent = None if body is None else json.dumps(body).encode()
+        return self._ask("POST", path, query={}, body=sent, within_s=within_s)
 
     def stream(self, path: str) -> Iterator[tuple[str, Any]]:
         """Server-sent events as (event, decoded data), until the daemon ends the stream.

@@ -89,6 +89,7 @@ class _Live(msgspec.Struct):
     callback: bool = False
     wait_from_ns: int = 0
     works: dict[str, _Work] = {}
+    to_dial: bool = False
 
 
 def _minutes() -> Series:
@@ -195,8 +196,9 @@ class Fold:
     def _admitted(self, event: ContactAdmitted, at_ns: int) -> None:
         consultation = event.direction == "consultation"
         # A placed contact has its queue without ever standing in it; an inbound one may still be sent elsewhere.
+        outbound = event.direction == "outbound"
         self._live[event.contact] = _Live(
-            consultation, event.queue if event.direction == "outbound" else _NO_QUEUE
+            consultation, event.queue if outbound else _NO_QUEUE, to_dial=outbound
         )
         if consultation:
             self._memory.consultations_admitted += 1
@@ -208,6 +210,9 @@ class Fold:
         if live is None or live.consultation:
             return
         queue = event.queue
+        if live.to_dial:  # nobody stands in it until somebody was reached
+            live.queue = queue
+            return
         if live.staying and live.queue == queue:
             return
         if live.callback:
@@ -223,7 +228,7 @@ class Fold:
 
     def _returned(self, event: ContactReturned, at_ns: int) -> None:
         live = self._live.get(event.contact)
-        if live is None or live.consultation or live.staying or live.callback:
+        if live is None or live.consultation or live.staying or live.callback or live.to_dial:
             return
         live.wait_from_ns = 0
         self._stay(live, event.contact, live.queue, at_ns)
@@ -286,6 +291,7 @@ class Fold:
         work.talk_from_ns = at_ns
         if live.consultation:
             return
+        live.to_dial = False
         if live.staying:
             tally = self._queues[live.queue]
             live.staying = False

@@ -92,6 +92,9 @@ class AdmitContact(Command, frozen=True, kw_only=True, tag="AdmitContact"):
 
     `queue`, `skills`, `priority` and `preferred_agent` are what the channel already knows; a
     classifier may change them. `handle` is the customer's address on the channel.
+
+    `outbound`: nobody has come in. It waits for an agent as any other does, and is begun with `handle`, on a
+    channel that can, when one has accepted it; meanwhile no bot, no overflow and no announcement is for it.
     """
 
     channel: str
@@ -109,6 +112,7 @@ class AdmitContact(Command, frozen=True, kw_only=True, tag="AdmitContact"):
     attributes: dict[str, str] | None = None
     conversation: int = 0
     text: str = ""
+    outbound: bool = False
 
 
 class IdentifyContact(Command, frozen=True, kw_only=True, tag="IdentifyContact"):

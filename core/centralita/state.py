@@ -250,6 +250,11 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     rated: bool = False
     bot_after: int = 0
 
+    @property
+    def to_dial(self) -> bool:
+        """We begin it, and have not reached anybody yet: nobody is on the line who could hear, wait or leave."""
+        return self.direction == "outbound" and not self.answered
+
 
 class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """An agent, signed in or not; `number` is the id the matching queue knows."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from centralita.config import ns
+from centralita.config import ChannelRule, ns
 from centralita.messages import (
     AdmitContact,
     ClassificationStarted,
@@ -44,6 +44,8 @@ def admit(engine: Engine, command: AdmitContact) -> Refusal | int:
     queue = command.queue or channel.queue
     if queue and queue not in state.queues:
         return no_queue(engine, queue)
+    if command.outbound and (refusal := _cannot_dial(channel, command)) is not None:
+        return refusal
     if command.skills or command.priority:
         refusal = bad_skills(engine, command.skills) or bad_priority(command.priority)
         if refusal is not None:
@@ -56,7 +58,7 @@ def admit(engine: Engine, command: AdmitContact) -> Refusal | int:
         channel=command.channel,
         medium=channel.medium,
         provider_id=command.provider_id,
-        direction="inbound",
+        direction="outbound" if command.outbound else "inbound",
         handle=command.handle,
         language=command.language,
         queue=queue,
@@ -87,7 +89,7 @@ def go_on(engine: Engine, contact: Contact) -> None:
     elif phase in ("arrived", "identifying") and config.classifiers:
         deadline_ns = engine.now_ns + ns(config.limits.classify_s)
         engine.emit(ClassificationStarted(contact=contact.id, deadline_ns=deadline_ns))
-    elif phase != "self_service" and config.channels[contact.channel].bot:
+    elif phase != "self_service" and config.channels[contact.channel].bot and not contact.to_dial:
         deadline_ns = engine.now_ns + ns(config.limits.bot_turn_s)
         bot = config.channels[contact.channel].bot
         engine.emit(SelfServiceStarted(contact=contact.id, bot=bot, deadline_ns=deadline_ns))
@@ -104,10 +106,9 @@ def place(engine: Engine, command: PlaceContact) -> Refusal | int:
     channel = state.config.channels.get(command.channel)
     if channel is None:
         return _no_channel(engine, command.channel)
-    if not channel.can_dial:
-        return Refusal(code="not_capable", message=f"channel {command.channel!r} can't begin a contact")
-    if not command.provider_id or not command.handle:
-        return Refusal(code="bad_value", message="provider_id and handle must not be empty")
+    refusal = _cannot_dial(channel, command)
+    if refusal is not None:
+        return refusal
     known = state.by_provider.get(provider_key(command.channel, command.provider_id))
     if known is not None:
         return known
@@ -132,6 +133,14 @@ def place(engine: Engine, command: PlaceContact) -> Refusal | int:
     connect_by_ns = engine.now_ns + ns(state.rules(queue).connect_s)
     engine.emit(ContactPlaced(contact=number, agent=command.agent, connect_by_ns=connect_by_ns))
     return number
+
+
+def _cannot_dial(channel: ChannelRule, command: AdmitContact | PlaceContact) -> Refusal | None:
+    if not channel.can_dial:
+        return Refusal(code="not_capable", message=f"channel {command.channel!r} can't begin a contact")
+    if not command.provider_id or not command.handle:
+        return Refusal(code="bad_value", message="provider_id and handle must not be empty")
+    return None
 
 
 def _no_channel(engine: Engine, channel: str) -> Refusal:

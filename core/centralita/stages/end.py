@@ -50,10 +50,9 @@ def abandon(engine: Engine, command: AbandonContact) -> Refusal | None:
         return wrong_phase(contact, "not over")
     elif contact.phase == "connecting" and (contact.callback_handle or contact.direction == "outbound"):
         serve.unreached(engine, contact, command.reason)
-    elif contact.callback_handle:
-        return Refusal(
-            code="already", message=f"contact {contact.id} is a callback: nobody waits on the line"
-        )
+    elif contact.callback_handle or contact.to_dial:
+        what = "a callback" if contact.callback_handle else "yet to be dialled"
+        return Refusal(code="already", message=f"contact {contact.id} is {what}: nobody waits on the line")
     else:
         close(engine, contact, "abandoned", by="customer", reason=command.reason)
     return None
@@ -300,7 +299,8 @@ def rate(engine: Engine, command: RateContact) -> Refusal | None:
 
 
 def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
-    """End what a channel no longer knows. Callbacks wait without a line, and consultations have none."""
+    """End what a channel no longer knows. What is yet to be dialled and callbacks wait without a line, and
+    consultations have none."""
     state = engine.state
     if command.channel not in state.config.channels:
         known = ", ".join(sorted(state.config.channels)) or "none"
@@ -314,6 +314,7 @@ def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
         and contact.phase != "wrapping"
         and not contact.parent
         and not contact.callback_handle
+        and not (contact.to_dial and contact.phase != "connecting")
     ]
     for contact in vanished:
         if contact.phase in ("connected", "on_hold"):

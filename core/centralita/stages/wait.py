@@ -67,7 +67,9 @@ def join(
         credit_ns += now_ns - contact.arrived_ns
     elif contact.wait_from_ns:
         credit_ns += now_ns - contact.wait_from_ns
-    on_the_line = not contact.due_ns and (contact.answered or not contact.callback_handle)
+    on_the_line = not contact.due_ns and (
+        contact.answered or not (contact.callback_handle or contact.to_dial)
+    )
     announces = on_the_line and terms.announce_every_ns > 0
     preferred, until_ns = agent, 0
     if agent:
@@ -125,7 +127,10 @@ def staffed(engine: Engine, contact: Contact) -> bool:
 
 
 def overflow(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> None:
-    """Do what a queue's rule says about a contact that can't or shouldn't wait (any longer)."""
+    """Do what a queue's rule says about a contact that can't or shouldn't wait (any longer). One that is yet to
+    be dialled waits on: there is nobody to hear it."""
+    if contact.to_dial:
+        return
     match rule.do:
         case "wait":
             return

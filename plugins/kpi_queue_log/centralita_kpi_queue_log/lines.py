@@ -129,13 +129,14 @@ class Scribe:
             call_id=event.provider_id if self._settings.call_id == "provider" else own,
             caller=event.handle if self._settings.caller else "",
             queue=event.queue,
+            to_dial=event.direction == "outbound",
         )
 
     def _queued(self, event: ContactQueued) -> None:
         live = self.memory.live.get(event.contact)
         if live is None:
             return
-        if live.callback:
+        if live.callback or live.to_dial:
             live.queue = event.queue
             return
         if live.stay is not None:
@@ -146,7 +147,7 @@ class Scribe:
 
     def _returned(self, event: ContactReturned) -> None:
         live = self.memory.live.get(event.contact)
-        if live is None or live.callback or live.stay is not None:
+        if live is None or live.callback or live.to_dial or live.stay is not None:
             return
         self._complete(live, "COMPLETEAGENT")
         self._enter(event.contact, live, live.queue)
@@ -231,7 +232,7 @@ class Scribe:
             return
         rang_ns = live.asked.pop(event.agent, self._at_ns)
         live.asked.clear()
-        live.callback = False
+        live.callback = live.to_dial = False
         if live.stay is None:
             return
         stay, _ = self._out(event.contact, live)

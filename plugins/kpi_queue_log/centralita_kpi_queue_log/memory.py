@@ -38,6 +38,7 @@ class Live(msgspec.Struct, array_like=True):
     talk: Talk | None = None
     callback: bool = False
     asked: dict[str, int] = {}
+    to_dial: bool = False
 
 
 class Person(msgspec.Struct, array_like=True):
