@@ -1,5 +1,9 @@
 """Token buckets."""
 
+import trio
+import trio.testing
+
+from centralita_http.lag import Lag
 from centralita_http.limits import ADDRESSES_KEPT, Buckets
 
 
@@ -30,3 +34,19 @@ def test_buckets_are_bounded_and_forget_the_quietest_first() -> None:
     buckets.take("new")
     assert buckets.level("0") < 1
     assert buckets.level("1") == 1
+
+
+async def test_process_that_runs_late_is_busy_until_it_has_caught_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    lag = Lag()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lag.run)
+        await trio.sleep(5)
+        assert lag.s < 0.001
+        autojump_clock.jump(10)
+        await trio.testing.wait_all_tasks_blocked()
+        assert lag.s > 5
+        await trio.sleep(3)
+        assert not lag.busy
+        nursery.cancel_scope.cancel()

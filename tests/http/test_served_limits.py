@@ -127,6 +127,20 @@ async def customers_page(socket: WebSocket[Any, Any, Any]) -> None:
             await socket.receive_text()
 
 
+async def test_process_without_time_lets_no_more_customers_in(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop:
+        assert shop.door.app is not None
+        shop.door.app.register(customers_page)
+        token = await shop.token("agent", "ana")
+        shop.door.lag.s = 10.0**9  # it is forgotten by and by
+        refused = await shop.opening("/page/ws")
+        assert refused.status_code == 503
+        assert "busy" in refused.text
+        assert (await shop.opening("/ws/desk", token)).status_code == 101
+        shop.door.lag.s = 0.0
+        assert (await shop.opening("/page/ws")).status_code == 101
+
+
 async def test_websocket_message_too_large_closes_the_window(tmp_path: Path) -> None:
     async with company(tmp_path, http={"limits": {"message_bytes": 2000}}) as shop, shop.desk("ana") as ana:
         await ana.socket.send_message("x" * 2001)

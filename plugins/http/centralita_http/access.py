@@ -42,6 +42,7 @@ from litestar.handlers import BaseRouteHandler, WebsocketRouteHandler
 from centralita.protocols import Switchboard
 from centralita.structs import Frozen
 from centralita_http.errors import Rejected
+from centralita_http.lag import Lag
 from centralita_http.limits import Buckets
 from centralita_http.settings import HttpSettings
 from centralita_http.tokens import Token, TokenCache, TokenStore
@@ -79,10 +80,12 @@ class Gate:
         *,
         now_ns: Callable[[], int],
         connections_n: Callable[[], int],
+        lag: Lag,
         tls: bool,
     ) -> None:
         self._now_ns = now_ns
         self._connections_n = connections_n
+        self._lag = lag
         self._store = store
         self._switchboard = switchboard
         self._settings = settings
@@ -180,8 +183,8 @@ class Gate:
             raise Rejected(403, "forbidden", f"this is for {access}; the token's role is {caller.role}")
 
     def _leave_room(self) -> None:
-        """A crowd of customers must not keep agents and operators out."""
-        if self._connections_n() > self._settings.limits.public_connections:
+        """A crowd of customers must not keep agents and operators out, nor everybody waiting."""
+        if self._lag.busy or self._connections_n() > self._settings.limits.public_connections:
             raise Rejected(503, "busy", "too many are here; try again in a moment", retry_after_s=5)
 
     def _check_origin(self, connection: Connection) -> None:

@@ -29,6 +29,7 @@ from centralita_http.errors import (
     answer_rejected,
     answer_stopped,
 )
+from centralita_http.lag import Lag
 from centralita_http.limits import App, Limited
 from centralita_http.listening import listen, serve
 from centralita_http.settings import HttpSettings, check
@@ -49,6 +50,7 @@ class HttpFrontDoor:
         self._mounted: list[Any] = []
         self.address = ""
         self.app: Litestar | None = None
+        self.lag = Lag()
         self._connections: Counter[str] = Counter()
 
     @property
@@ -75,6 +77,7 @@ class HttpFrontDoor:
             log.info("http_listening", address=self.address, port=port)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(board.run)
+                nursery.start_soon(self.lag.run)
                 task_status.started()
                 await serve(
                     Limited(cast(App, app), settings, tls=tls is not None),
@@ -94,6 +97,7 @@ class HttpFrontDoor:
             self._settings,
             now_ns=self._context.clock.now_ns,
             connections_n=self._connections.total,
+            lag=self.lag,
             tls=tls,
         )
         app = Litestar(
