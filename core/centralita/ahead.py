@@ -26,7 +26,9 @@ def wanted(engine: Engine, contact: Contact) -> dict[str, int]:
     """What the contact requires now, after the rings it has passed."""
     if not contact.rung or not contact.queue:
         return dict(contact.skills)
-    return rings_of(engine.state.rules(contact.queue), contact.skills)[contact.rung - 1][1]
+    # New rules may have fewer rings than the contact has passed.
+    passed = rings_of(engine.state.rules(contact.queue), contact.skills)[: contact.rung]
+    return passed[-1][1] if passed else dict(contact.skills)
 
 
 def named_ahead(engine: Engine, contact: Contact, *, limit: int) -> tuple[AheadView, ...]:

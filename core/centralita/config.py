@@ -66,16 +66,21 @@ class Medium(Part):
     live: bool = True
 
 
-DEFAULT_MEDIA: Final[dict[str, Medium]] = {
+_JOURNALLED_MEDIA: Final[dict[str, Medium]] = {
     "voice": Medium(units=100, max_per_agent=1, may_interrupt=("email",)),
     "video": Medium(units=100, max_per_agent=1, may_interrupt=("email",)),
     "chat": Medium(units=33, max_per_agent=3),
     "social": Medium(units=25, max_per_agent=4, live=False),
     "sms": Medium(units=20, max_per_agent=5, live=False),
     "email": Medium(units=10, max_per_agent=5, live=False),
-    "voicemail": Medium(units=10, max_per_agent=5, live=False),
     "callback": Medium(units=100, max_per_agent=1, may_interrupt=("email",)),
 }
+"""What a configuration without media means in a journal, which can't change after the fact."""
+DEFAULT_MEDIA: Final[dict[str, Medium]] = {
+    **_JOURNALLED_MEDIA,
+    "voicemail": Medium(units=10, max_per_agent=5, live=False),
+}
+"""The media that every file has, whatever it says of others."""
 
 
 class Ring(Part):
@@ -185,7 +190,7 @@ class Limits(Part):
 class EngineConfig(Part):
     """Everything the pure engine decides by."""
 
-    media: dict[str, Medium] = msgspec.field(default_factory=DEFAULT_MEDIA.copy)
+    media: dict[str, Medium] = msgspec.field(default_factory=_JOURNALLED_MEDIA.copy)
     skills: tuple[str, ...] = ()
     queues: dict[str, Queue] = {}
     agents: dict[str, Agent] = {}

@@ -119,7 +119,7 @@ async def test_broken_line_loses_and_repeats_nothing(tmp_path: Path, seed: int) 
         line.target = house.port
         page = Page(f"127.0.0.1:{port}/chat/shop_chat")
         await house.sign_in()
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(answer_all, house, theirs)
                 nursery.start_soon(stay, page, mine, len(mine) + len(theirs))
@@ -138,7 +138,7 @@ async def kill_and_start_again(folder: Path, page: Page, port: int, chance: rand
             process = await nursery.start(partial(trio.run_process, command, check=False, stdout=DEVNULL))
             if life < KILLS:
                 enough = len(page.lines) + chance.randrange(3, 20)
-                with trio.fail_after(30):
+                with trio.fail_after(120):
                     while len(page.lines) < enough:
                         await trio.sleep(0.001)
             else:
@@ -160,7 +160,7 @@ async def test_killed_daemon_loses_and_repeats_nothing(tmp_path: Path, seed: int
     async with bad_line(chance) as (line, line_port):
         line.good, line.target = True, port
         page = Page(f"127.0.0.1:{line_port}/chat/shop_chat")
-        with trio.fail_after(90):
+        with trio.fail_after(360):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(kill_and_start_again, tmp_path, page, port, chance)
                 await stay(page, words, 2 * len(words), pause_s=0.03)
