@@ -102,10 +102,12 @@ theory: setup
 	@PYTHONPATH=tests $(BIN)/python -m theory.long $(THEORY)
 
 # The queue against brute force, in Rust and through Python, each for SECONDS; a difference prints its seed.
+# Then every decoder and every operation of the OpenAPI document, with fifty times the tests' cases.
 SECONDS ?= 3600
 fuzz: setup
 	cargo run --locked --release --quiet --package centralita_routing --example fuzz -- --seconds $(SECONDS)
 	$(BIN)/python -m tests.matching.fuzz --seconds $(SECONDS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q -n 2 tests/fuzz tests/http/test_fuzz.py
 
 clean:
 	rm -rf $(VENV) target core/centralita/_routing*.so
