@@ -25,6 +25,7 @@ from centralita_cli import tables as output
 from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
 from centralita_cli.options import config_option, json_option, loaded
 from centralita_journal_sealed import KeyFile, KeySeal, SealedJournalConfig
+from centralita_journal_sealed.upkeep import erase_again, forget_keys
 
 DEFAULT_JOURNAL: Final = Component(kind="journal", name="journal", type="sqlite", settings={})
 """What a configuration without a `[journal]` means."""
@@ -161,6 +162,34 @@ def compact_file(
         f"{done.path}: {done.retired} records {where}; {done.first_seq} to {done.last_seq} are kept;"
         f" {done.bytes_before:,} bytes before, {done.bytes_after:,} now"
     )
+
+
+@journal.command("forget-keys")
+@config_option
+@click.confirmation_option(prompt="All that was sealed stays erased, for good. Go on?")
+def forget_lost_keys(config_path: Path | None) -> None:
+    """Go on without the keys of a sealed journal, which were lost. Stop the daemon first."""
+    folder, settings = _sealed(config_path)
+    with failing_as(ProblemFound):
+        last = forget_keys(folder, settings)
+    output.put(f"{folder / settings.keys}: begun anew; contacts up to {last} stay erased")
+
+
+@journal.command("erase-again")
+@config_option
+def erase_again_(config_path: Path | None) -> None:
+    """Erase again what was erased, after an older copy of the keys was put back. Stop the daemon first."""
+    folder, settings = _sealed(config_path)
+    with failing_as(ProblemFound):
+        erased = erase_again(folder, settings)
+    output.put(f"{folder / settings.keys}: {erased} keys were there again and are erased")
+
+
+def _sealed(config_path: Path | None) -> tuple[Path, SealedJournalConfig]:
+    path, settings = journal_file(None, config_path)
+    if not isinstance(settings, SealedJournalConfig):
+        raise Unusable('journal.type was not "sealed"; only such a journal has keys')
+    return path.parent, settings
 
 
 def journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, SqliteJournalConfig]:

@@ -155,10 +155,16 @@ class Engine:
                     f"the snapshot's schema was {stored.schema}; this version reads 1 to {SNAPSHOT_SCHEMA}"
                 )
             engine.state, engine.seq, engine.now_ns = stored.state, stored.seq, stored.now_ns
-            if stored.schema > 1:
-                rebuild_indexes(engine.state)
-            engine.lines = Lines(engine.state, core)
-            engine.lines.rebuild()
+            try:
+                if stored.schema > 1:
+                    rebuild_indexes(engine.state)
+                engine.lines = Lines(engine.state, core)
+                engine.lines.rebuild()
+            except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
+                # Its checksum was right, so somebody wrote it so: what refers to what is not there.
+                raise JournalCorrupt(
+                    f"the snapshot's state does not hold together: {type(error).__name__}: {error}"
+                ) from error
         engine.check_hash(hashes)
         for record in records:
             engine.reapply(record)

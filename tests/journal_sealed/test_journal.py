@@ -24,6 +24,7 @@ from centralita.messages import (
     Attachment,
     CancelContact,
     Customer,
+    EraseContacts,
     IdentifyContact,
     NoteContact,
     PostMessage,
@@ -35,6 +36,7 @@ from centralita.personal import ERASED
 from centralita.recovery import Replay, replay
 from centralita_journal_sealed import KeyFile, SealedJournal, SealedJournalConfig
 from centralita_journal_sealed.keys import BLOCK, KEY_BYTES
+from centralita_journal_sealed.upkeep import erase_again, forget_keys
 
 START_NS = 1_700_000_000_000_000_000
 CONFIG = decode(
@@ -224,6 +226,39 @@ def test_start_without_the_keys_is_refused(house: House, tmp_path: Path) -> None
     with pytest.raises(JournalError, match=r"customer-keys: the keys of journal\.sqlite are not there"):
         SealedJournal(tmp_path)
     assert not (tmp_path / "customer-keys").exists(), "a refusal makes no new keys"
+
+
+def test_lost_keys_are_forgotten_on_purpose_and_life_goes_on(house: House, tmp_path: Path) -> None:
+    contact = house.customer("ana")
+    house.snapshot()
+    house.journal.close()
+    with pytest.raises(JournalError, match="customer-keys: is there"):
+        forget_keys(tmp_path, SealedJournalConfig())
+    (tmp_path / "customer-keys").unlink()
+    assert forget_keys(tmp_path, SealedJournalConfig()) >= contact
+    again = House(tmp_path)
+    assert again.engine.state.contacts[contact].customer_name == ERASED
+    later = again.customer("eva")
+    again.journal.close()
+    again = House(tmp_path)
+    assert again.engine.state.contacts[contact].customer_name == ERASED
+    assert again.engine.state.contacts[later].customer_name == "Ana Garcia"
+    again.journal.close()
+
+
+def test_older_copy_of_the_keys_brings_nobody_back(house: House, tmp_path: Path) -> None:
+    contact = house.customer("ana")
+    house.do(CancelContact(contact=contact))
+    shutil.copy(tmp_path / "customer-keys", tmp_path / "older")
+    house.do(EraseContacts(contacts=(contact,), by="test"))
+    house.journal.erase([contact])
+    house.journal.close()
+    (tmp_path / "older").replace(tmp_path / "customer-keys")
+    assert erase_again(tmp_path, SealedJournalConfig()) == 1
+    assert erase_again(tmp_path, SealedJournalConfig()) == 0
+    again = House(tmp_path)
+    assert not [record for record in read(again.journal) if "4929" in str(record)]
+    again.journal.close()
 
 
 def test_keys_of_another_journal_are_refused(house: House, tmp_path: Path) -> None:
