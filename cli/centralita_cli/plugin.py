@@ -13,15 +13,17 @@ from centralita_cli import tables
 from centralita_cli.exits import ProblemFound, failing_as
 from centralita_cli.options import json_option
 from centralita_cli.plugin_check import check_plugin, list_checks
+from centralita_cli.plugin_new import new_plugin
 
 
 @click.group()
 def plugin() -> None:
-    """Show the installed plugins, and hold them to their contract."""
+    """Show the installed plugins, hold them to their contract, begin another."""
 
 
 plugin.add_command(check_plugin)
 plugin.add_command(list_checks)
+plugin.add_command(new_plugin)
 
 
 @plugin.command("list")
