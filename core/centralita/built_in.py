@@ -9,7 +9,7 @@ from __future__ import annotations
 import trio
 from msgspec import Struct
 
-from centralita.errors import JournalError
+from centralita.errors import ConfigurationError, JournalError
 from centralita.hookspecs import hookimpl
 from centralita.journal import MemoryJournal, MemoryJournalConfig, SqliteJournal, SqliteJournalConfig, tables
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Register, Signal
@@ -76,12 +76,16 @@ class ProgramChannel:
 
 
 def _sqlite(config: SqliteJournalConfig, context: Context) -> SqliteJournal:
-    if tables.is_sealed(context.data / config.path):
-        raise JournalError(
-            f"{context.data / config.path}: customers' words in it are under keys; "
-            'open it with [journal] type = "sealed"'
-        )
-    return SqliteJournal(context.data, config)
+    try:
+        if tables.is_sealed(context.data / config.path):
+            raise JournalError(
+                f"{context.data / config.path}: customers' words in it are under keys; "
+                'open it with [journal] type = "sealed"'
+            )
+        return SqliteJournal(context.data, config)
+    except (OSError, ValueError) as error:
+        # A name that no file can have; what is wrong with a file that is there is a JournalError.
+        raise ConfigurationError([f"journal.path was {config.path!r:.60}: {error}"]) from error
 
 
 def _memory(config: MemoryJournalConfig, context: Context) -> MemoryJournal:

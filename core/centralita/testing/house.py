@@ -130,7 +130,7 @@ class House:
             task_status.started()
             await trio.sleep_forever()
         inbox: Inbox = OnlyInbox(self.switchboard)
-        self.bench.watch.watch(trio.lowlevel.current_task())
+        self.bench.watch.watch(trio.lowlevel.current_task(), "run")
         try:
             await self.component.run(inbox, task_status=task_status)
         except Exception as error:  # noqa: BLE001 - a plugin's life, watched
@@ -164,11 +164,14 @@ class House:
         return call.answer
 
     async def _perform(self, call: Call) -> None:
-        self.bench.watch.watch(trio.lowlevel.current_task())
+        task = trio.lowlevel.current_task()
+        self.bench.watch.watch(task, call.method)
         try:
             call.answer = await getattr(self.component, call.method)(*call.arguments, **call.named)
         except Exception as error:  # noqa: BLE001 - for whoever asked
             call.error = error
+        finally:
+            self.bench.watch.forget(task)
         call.done = True
 
     def calls_of(self, method: str) -> list[Call]:

@@ -114,8 +114,9 @@ async def keeps_hashes(bench: Bench) -> None:
 async def keeps_snapshots(bench: Bench) -> None:
     """A start takes the first good one."""
     with _Opened(bench) as journal:
-        _append(journal, samples.plain_records(), sizes=(10, 10))
-        states = {2: b"two" * 1000, 9: bytes(range(256))}
+        records = samples.plain_records()
+        _append(journal, records, sizes=(10, 10))
+        states = {seq: samples.state_after(records, seq) for seq in (2, 9)}
         for seq, state in states.items():
             journal.save_snapshot(seq, state)
         snapshots = list(journal.snapshots())
@@ -130,9 +131,10 @@ async def keeps_snapshots(bench: Bench) -> None:
 async def refuses_early_snapshots(bench: Bench) -> None:
     """`JournalError`: it would stand in for records that a crash could still lose."""
     with _Opened(bench) as journal:
-        _append(journal, samples.plain_records()[:4], sizes=(4,))
+        records = samples.plain_records()
+        _append(journal, records[:4], sizes=(4,))
         try:
-            journal.save_snapshot(5, b"five")
+            journal.save_snapshot(5, samples.state_after(records, 5))
         except JournalError:
             return
         fail("save_snapshot(5) with 4 records did not raise JournalError")
@@ -144,7 +146,7 @@ async def is_durable(bench: Bench) -> None:
     records = samples.busy_records()
     with _Opened(bench) as journal:
         _append(journal, records, sizes=(1, 20))
-        journal.save_snapshot(5, b"five")
+        journal.save_snapshot(5, samples.state_after(records, 5))
     with _Opened(bench) as journal:
         _must_have(journal, records, "closed and opened again")
         if [one.seq for one in journal.snapshots()][:1] != [5]:

@@ -70,12 +70,12 @@ async def refuses_with_the_place(bench: Bench) -> None:
             _close(bench.make(settings, data=bench.folder / f"odd-{field}"))
         except ConfigurationError as error:
             if astray := refused(error, path):
-                fail(f"with {field} = {value!r} a problem does not begin with {path}: {astray[0]!r}")
+                fail(f"with {field} = {value!r:.60} a problem does not begin with {path}: {astray[0]!r:.200}")
         except CentralitaError as error:
             if isinstance(error, PluginError):
                 cause = error.__cause__
                 fail(
-                    f"with {field} = {value!r} build raised {type(cause or error).__name__}: {cause or error}; "
+                    f"with {field} = {value!r:.60} build raised {type(cause or error).__name__}: {cause or error!s:.100}; "
                     f"must be ConfigurationError([{path + '.' + field + ': …'!r}])"
                 )
 

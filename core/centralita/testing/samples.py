@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from centralita.config import EngineConfig, decode
@@ -162,3 +163,8 @@ def busy_records() -> list[Record]:
             history.do(RateContact(contact=contact, score=5, comment=TEXTS[2]))
     history.do(SignOut(agent="ana"))
     return history.records
+
+
+def state_after(records: Sequence[Record], seq: int) -> bytes:
+    """The engine's state after record `seq`, in the engine's own bytes."""
+    return Engine.restore(None, [record for record in records if record.seq <= seq]).snapshot()

@@ -34,7 +34,7 @@ class StepWatch(trio.abc.Instrument):
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._began = (0.0, 0.0, 0.0)
-        self._watched: set[Task] = set()
+        self._watched: dict[Task, str] = {}
         self._file = -1
         self.stalls: list[str] = []
 
@@ -52,9 +52,13 @@ class StepWatch(trio.abc.Instrument):
         if self._file >= 0:
             os.close(self._file)
 
-    def watch(self, task: Task) -> None:
-        """Watch a task, and whatever is started in its nurseries."""
-        self._watched.add(task)
+    def watch(self, task: Task, doing: str) -> None:
+        """Watch a task, and whatever is started in its nurseries. `doing` names it in what is found."""
+        self._watched[task] = doing
+
+    def forget(self, task: Task) -> None:
+        """Watch a task no longer."""
+        self._watched.pop(task, None)
 
     def before_task_step(self, task: Task) -> None:
         """See trio.abc.Instrument."""
@@ -63,15 +67,16 @@ class StepWatch(trio.abc.Instrument):
     def after_task_step(self, task: Task) -> None:
         """See trio.abc.Instrument."""
         wall_s = time.perf_counter() - self._began[0]
-        if wall_s <= self._limit_s or not self._is_watched(task):
+        doing = self._doing(task) if wall_s > self._limit_s else None
+        if doing is None:
             return
         computed, waited_for_turn = self._spent()
         computed_s = computed - self._began[1]
         slept_s = wall_s - computed_s - (waited_for_turn - self._began[2]) if self._file >= 0 else 0.0
         if computed_s > self._limit_s:
-            self.stalls.append(f"computed for {computed_s:.2f} s without an await, in the task {task.name}")
+            self.stalls.append(f"computed for {computed_s:.2f} s without an await, in {doing}")
         elif slept_s > self._limit_s:
-            self.stalls.append(f"slept for {slept_s:.2f} s without an await, in the task {task.name}")
+            self.stalls.append(f"slept for {slept_s:.2f} s without an await, in {doing}")
 
     def _spent(self) -> tuple[float, float]:
         """(computed, waited for a processor) by this thread so far, in seconds."""
@@ -80,13 +85,14 @@ class StepWatch(trio.abc.Instrument):
         computed_ns, waited_ns, _ = os.pread(self._file, 100, 0).split()
         return int(computed_ns) / NS_PER_S, int(waited_ns) / NS_PER_S
 
-    def _is_watched(self, task: Task) -> bool:
+    def _doing(self, task: Task) -> str | None:
+        """What a watched task does; None for one that isn't watched."""
         one: Task | None = task
         while one is not None:
-            if one in self._watched:
-                return True
+            if (doing := self._watched.get(one)) is not None:
+                return doing if one is task else f"{doing}, in the task {task.name}"
             one = one.parent_nursery.parent_task if one.parent_nursery is not None else None
-        return False
+        return None
 
 
 def descriptors_open() -> Counter[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from centralita.errors import ConfigurationError
 from centralita.hookspecs import hookimpl
 from centralita.protocols import Context, Register
 from centralita_journal_sealed.journal import SealedJournal, SealedJournalConfig
@@ -23,8 +24,11 @@ centralita_api: Final = 1
 
 
 def build(config: SealedJournalConfig, context: Context) -> SealedJournal:
-    """Open the journal of a `[journal]` table."""
-    return SealedJournal(context.data, config)
+    """Open the journal of a `[journal]` table. Raises ConfigurationError for names that no file can have."""
+    try:
+        return SealedJournal(context.data, config)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([f"journal.keys was {config.keys!r:.60}: {error}"]) from error
 
 
 @hookimpl
