@@ -33,6 +33,7 @@ from centralita.protocols import (
     Inbox,
     Outgoing,
     PastContact,
+    Person,
     Signal,
 )
 from centralita.testing import Driver
@@ -682,6 +683,17 @@ class Piecemeal(GoodLedger):
         await trio.lowlevel.checkpoint()
         self.seq = done
         self.save()
+
+
+@breaks(508, "crms")
+class Unforgetting(GoodCrm):
+    """Says that it has forgotten."""
+
+    said = False
+
+    async def erase_person(self, person: Person) -> int:
+        erased_n, self.said = (0 if self.said else 1), True
+        return erased_n
 
 
 # 601 to 605: CRMs -------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from centralita.protocols import (
     Inbox,
     Outgoing,
     PastContact,
+    Person,
     Signal,
 )
 from centralita.testing import FollowerDriver
@@ -311,6 +312,22 @@ class GoodCrm(Good):
             if handle and address == handle
         ]
         return found[::-1][:limit]
+
+    async def find_person(self, person: Person) -> Person:
+        await trio.lowlevel.checkpoint()
+        return Person(
+            contacts=tuple(contact for handle, _, contact, _ in self.past if handle in person.handles)
+        )
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        return {"contacts": [one for one in self.past if one[0] in person.handles]}
+
+    async def erase_person(self, person: Person) -> int:
+        await trio.lowlevel.checkpoint()
+        kept = [one for one in self.past if one[0] not in person.handles]
+        erased_n, self.past = len(self.past) - len(kept), kept
+        return erased_n
 
 
 class GoodClassifier(Good):

@@ -1,4 +1,4 @@
-"""Checks 501 to 507: a KPI sink or a CRM takes in every record once, whatever happens on the way.
+"""Checks 501 to 508: a KPI sink or a CRM takes in every record once, whatever happens on the way.
 
 From 504 on what it holds in the end is compared with what it holds after an undisturbed day. A driver says
 what that is (`drivers.FollowerDriver`); a CRM without one is asked for its history.
@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 import trio
 
 from centralita.messages import ContactAdmitted, Record
+from centralita.protocols import KeepsPersonalData, Person
 from centralita.testing import samples
 from centralita.testing.bench import Bench
-from centralita.testing.checks import CheckSkipped, check, fail, said
+from centralita.testing.checks import CheckInapplicable, CheckSkipped, check, fail, said
 from centralita.testing.drivers import FollowerDriver
 from centralita.testing.house import House
 
@@ -125,6 +127,55 @@ async def cancelled_writes(bench: Bench) -> None:
         async with house.life():
             await _feed(house, records)
             _compare(expected, await _holds(house), "some writes were cancelled")
+
+
+@check(508, "Whom it is asked to forget, it forgets", kinds=KINDS, needs=WRITES)
+async def forgets(bench: Bench) -> None:
+    """What `export_person` has, `erase_person` leaves nothing of; a second time there is nothing to erase."""
+    async with bench.house() as house, house.life():
+        if not isinstance(house.component, KeepsPersonalData):
+            raise CheckInapplicable("it has no find_person, export_person and erase_person")
+        await _feed(house, samples.plain_records())
+        asked = Person(handles=(samples.HANDLES[1],))
+        found = await _ask(house, "find_person", asked)
+        if not isinstance(found, Person):
+            fail(f"find_person gave a {type(found).__name__}; must be a Person")
+        person = Person(
+            handles=tuple(dict.fromkeys((*asked.handles, *found.handles))),
+            customers=found.customers,
+            contacts=found.contacts,
+        )
+        if not _names(await _export(house, person)):
+            fail("export_person has neither the person's name nor address, after ten contacts with both")
+        erased = await _ask(house, "erase_person", person)
+        if type(erased) is not int or erased < 1:
+            fail(
+                f"erase_person of a person who is known returned {erased!r}; must be how many things were erased"
+            )
+        if left := _names(await _export(house, person)):
+            fail(f"after erase_person export_person still has {left}")
+        if (again := await _ask(house, "erase_person", person)) != 0:
+            fail(f"erase_person of a person who is forgotten returned {again!r}; must be 0")
+
+
+async def _export(house: House, person: Person) -> str:
+    exported = await _ask(house, "export_person", person)
+    try:
+        return msgspec.json.encode(exported).decode()
+    except (TypeError, ValueError) as error:
+        fail(f"export_person gave what is not ready for JSON: {error}")
+
+
+def _names(exported: str) -> str:
+    """What in an export says who it is about."""
+    return ", ".join(one for one in (samples.HANDLES[1], "Person 1") if one in exported)
+
+
+async def _ask(house: House, method: str, *arguments: Any) -> Any:
+    try:
+        return await house.call(method, *arguments, limit_s=house.bench.limits.write_s)
+    except Exception as error:  # noqa: BLE001 - what it raises is the finding
+        fail(f"{method} raised {said(error)}")
 
 
 async def _cancelled_write(house: House, batch: Sequence[Record], turns: int) -> None:

@@ -283,7 +283,7 @@ async def _learn(house: House) -> None:
 
 
 def _handle(number: int) -> str:
-    return f"+3460000{number:04}"
+    return samples.HANDLES[number]
 
 
 async def _turns(house: House) -> Sequence[tuple[str | None, BotTurn]]:

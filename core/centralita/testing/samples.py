@@ -47,6 +47,9 @@ WORDS: Final = (
 """What people write. All of it is one line, without blanks at its ends that a protocol could lose."""
 
 TEXTS: Final = tuple(text.strip() for text in WORDS)
+HANDLES: Final = tuple(f"+3460000{number:04}" for number in range(3))
+"""Where the people of the plain records are reached: Person 0, Person 1 and Person 2."""
+
 LONG: Final = "Ω and so on. " * 400
 
 _PROGRAM: Final = {"type": "program", "medium": "chat"}
@@ -117,7 +120,7 @@ def plain_records() -> list[Record]:
     for number in range(1, 31):
         contact = history.admit(
             f"plain-{number}",
-            handle=f"+3460000{number % 3:04}",
+            handle=HANDLES[number % 3],
             customer_name=f"Person {number % 3}",
             subject=f"matter {number}",
             text="Hello?",

@@ -171,7 +171,8 @@ class Reconciliation:
             call = exchange.calls.by_contact.get(view.id)
             placed = view.direction == "outbound" or bool(view.callback_handle)
             here = call is not None
-            if not placed and not view.provider_id.startswith(f"{server.name}/"):
+            at = view.provider_id.partition("/")[0]
+            if not placed and at != server.name and at in exchange.servers:
                 alive.append(view.provider_id)
             elif here:
                 alive.append(view.provider_id)
@@ -180,7 +181,7 @@ class Reconciliation:
                 alive.append(view.provider_id)
                 if view.phase in ("connected", "on_hold") and self._all_there():
                     await exchange.submit(EndContact(contact=view.id, by="channel", reason="lost"))
-            elif started_ns <= view.arrived_ns:
+            elif at == server.name and started_ns <= view.arrived_ns:
                 # The server has been up all the time, so it was the customer who hung up.
                 await exchange.submit(AbandonContact(contact=view.id, reason="hung up unseen"))
         await exchange.submit(ReconcileChannel(channel=exchange.name, alive=tuple(alive)))
