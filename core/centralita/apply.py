@@ -20,6 +20,8 @@ from centralita.messages import (
     AgentJoined,
     AgentLeaving,
     AgentLeft,
+    AgentOccupied,
+    AgentReleased,
     AgentReturned,
     AgentSignedIn,
     AgentSignedOut,
@@ -39,6 +41,7 @@ from centralita.messages import (
     ContactClassified,
     ContactConnected,
     ContactEnded,
+    ContactForwarded,
     ContactHeld,
     ContactIdentified,
     ContactMoved,
@@ -587,6 +590,18 @@ def _status_changed(state: State, event: AgentStatusChanged, at_ns: int) -> None
         agent.no_answers = 0
 
 
+def _occupied(state: State, event: AgentOccupied, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.busy = event.reason
+    agent.since_ns = at_ns
+
+
+def _released(state: State, event: AgentReleased, at_ns: int) -> None:
+    agent = state.agents[event.agent]
+    agent.busy = ""
+    agent.since_ns = at_ns
+
+
 def _leaving(state: State, event: AgentLeaving, at_ns: int) -> None:
     state.agents[event.agent].leaving = True
 
@@ -599,6 +614,7 @@ def _signed_out(state: State, event: AgentSignedOut, at_ns: int) -> None:
     agent.desk = ""
     agent.leaving = False
     agent.grace_until_ns = 0
+    agent.busy = ""
     agent.queue_since_ns = agent.queue_given = agent.queue_turn = 0
 
 
@@ -678,6 +694,7 @@ APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
     OfferWithdrawn: _offer_over,
     ContactConnected: _connected,
     ConnectionFailed: _connection_failed,
+    ContactForwarded: _only_phase,
     ContactHeld: _deadline_set,
     ContactResumed: _resumed,
     TransferStarted: _transfer_started,
@@ -700,6 +717,8 @@ APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
     ContactRated: _rated,
     AgentSignedIn: _signed_in,
     AgentStatusChanged: _status_changed,
+    AgentOccupied: _occupied,
+    AgentReleased: _released,
     AgentLeaving: _leaving,
     AgentSignedOut: _signed_out,
     AgentConnectionLost: _connection_lost,

@@ -19,6 +19,7 @@ from centralita.messages import (
     ClassificationStarted,
     ConnectContact,
     ContactEnded,
+    ContactForwarded,
     ContactHeld,
     ContactOffered,
     ContactPlaced,
@@ -28,6 +29,7 @@ from centralita.messages import (
     DisconnectContact,
     FindClassification,
     FindCustomer,
+    ForwardContact,
     IdentificationStarted,
     JoinAgent,
     MessagePosted,
@@ -138,6 +140,18 @@ def _part(state: State, event: AgentLeft | TransferStarted, asks: Asks) -> None:
         )
 
 
+def _forward(state: State, event: ContactForwarded, asks: Asks) -> None:
+    contact = state.contacts[event.contact]
+    asks.append(
+        ForwardContact(
+            contact=contact.id,
+            channel=contact.callback_channel or contact.channel,
+            provider_id=contact.provider_id,
+            number=event.number,
+        )
+    )
+
+
 def _join(state: State, event: AgentJoined, asks: Asks) -> None:
     contact = state.contacts[event.contact]
     asks.append(
@@ -205,6 +219,7 @@ ASKS: Final[dict[type, Callable[[State, Any, Asks], None]]] = {
     AgentLeft: _part,
     AgentJoined: _join,
     ContactTransferred: _transfer,
+    ContactForwarded: _forward,
     ServiceEnded: _service_ended,
     ContactEnded: _ended,
     WaitAnnounced: _announce,

@@ -163,7 +163,7 @@ class Agent(Part):
 class ChannelRule(Part):
     """What the engine must know of a channel: its medium, where its contacts go, who greets them.
 
-    In a file, `medium` and `can_dial` may be left out: they are then what the channel itself says
+    In a file, `medium`, `can_dial` and `can_forward` may be left out: they are then what the channel itself says
     (`Capabilities`), filled in by `plugins.resolve_channels` before the engine sees them.
     """
 
@@ -171,6 +171,7 @@ class ChannelRule(Part):
     queue: str = ""
     bot: str = ""
     can_dial: bool | None = None
+    can_forward: bool | None = None
 
 
 class Limits(Part):

@@ -19,6 +19,14 @@ class PluginError(CentralitaError):
     """A plugin that can't be loaded or breaks its contract at start."""
 
 
+class ControlRefused(CentralitaError):
+    """What was asked of a connection can't be done; `code` is for programs, the words are for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class JournalError(CentralitaError):
     """The journal can't be opened, read or written."""
 

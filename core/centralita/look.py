@@ -109,7 +109,7 @@ def agent_view(engine: Engine, name: str) -> AgentView | None:
         team=rules.team,
         status=agent.status,
         state=agent_state(engine.state, agent),
-        reason=agent.reason,
+        reason=agent.busy or agent.reason,
         since_ns=_since_ns(agent, list(works.values())),
         desk=agent.desk,
         leaving=agent.leaving,

@@ -73,11 +73,12 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """Where a contact is to go: an agent, or a queue, or (within its queue) other skills."""
+    """Where a contact is to go: an agent, or a queue, or (within its queue) other skills, or a number outside."""
 
     agent: str = ""
     queue: str = ""
     skills: Skills | None = None
+    number: str = ""
 
 
 # Commands ---------------------------------------------------------------------------------------
@@ -360,6 +361,15 @@ class SignOut(Command, frozen=True, kw_only=True, tag="SignOut"):
     by: str = ""
 
 
+class OccupyAgent(Command, frozen=True, kw_only=True, tag="OccupyAgent"):
+    """Something that is no contact of ours keeps an agent busy (a private call), or (`on` False) no longer does."""
+
+    agent: str
+    on: bool
+    reason: str = ""
+    by: str = ""
+
+
 class LoseAgent(Command, frozen=True, kw_only=True, tag="LoseAgent"):
     """A desk's connection broke: the agent has the grace time to come back."""
 
@@ -449,6 +459,7 @@ AnyCommand = (
     | SignIn
     | SetStatus
     | SignOut
+    | OccupyAgent
     | LoseAgent
     | OpenQueue
     | CloseQueue
@@ -737,6 +748,15 @@ class ContactTransferred(Event, frozen=True, kw_only=True, tag="ContactTransferr
     to_agent: str
 
 
+class ContactForwarded(Event, frozen=True, kw_only=True, tag="ContactForwarded"):
+    """The agent has handed the customer on to a number outside; the end of the service follows."""
+
+    contact: int
+    agent: str
+    number: str
+    note: str = ""
+
+
 class AgentJoined(Event, frozen=True, kw_only=True, tag="AgentJoined"):
     """One more agent is in the conversation."""
 
@@ -897,6 +917,21 @@ class AgentStatusChanged(Event, frozen=True, kw_only=True, tag="AgentStatusChang
     by: str = ""
 
 
+class AgentOccupied(Event, frozen=True, kw_only=True, tag="AgentOccupied"):
+    """Something outside keeps the agent busy: nothing new is offered meanwhile."""
+
+    agent: str
+    reason: str = ""
+    by: str = ""
+
+
+class AgentReleased(Event, frozen=True, kw_only=True, tag="AgentReleased"):
+    """What kept the agent busy outside is over."""
+
+    agent: str
+    by: str = ""
+
+
 class AgentLeaving(Event, frozen=True, kw_only=True, tag="AgentLeaving"):
     """The agent gets nothing more and is signed out when free."""
 
@@ -994,6 +1029,7 @@ AnyEvent = (
     | ConsultationStarted
     | ConsultationEnded
     | ContactTransferred
+    | ContactForwarded
     | AgentJoined
     | AgentLeft
     | ServiceEnded
@@ -1010,6 +1046,8 @@ AnyEvent = (
     | ContactRated
     | AgentSignedIn
     | AgentStatusChanged
+    | AgentOccupied
+    | AgentReleased
     | AgentLeaving
     | AgentSignedOut
     | AgentConnectionLost
@@ -1096,6 +1134,15 @@ class SetHold(Ask, frozen=True, kw_only=True):
     on: bool
 
 
+class ForwardContact(Ask, frozen=True, kw_only=True):
+    """Hand the customer on to a number outside; the contact is over for us."""
+
+    contact: int
+    channel: str
+    provider_id: str
+    number: str
+
+
 class JoinAgent(Ask, frozen=True, kw_only=True):
     """Another agent comes into the customer's conversation (transfer or conference)."""
 
@@ -1147,6 +1194,7 @@ AnyAsk = (
     | ConnectContact
     | DisconnectContact
     | SetHold
+    | ForwardContact
     | JoinAgent
     | PartAgent
     | DeliverMessage

@@ -255,9 +255,12 @@ def resolve_channels(engine: EngineConfig, capabilities: Mapping[str, Capabiliti
             continue
         if rule.can_dial and not own.dial:
             problems.append(f"channels.{name}.can_dial was true; this channel can't begin a contact")
+        if rule.can_forward and not own.forward:
+            problems.append(f"channels.{name}.can_forward was true; this channel can't hand on to a number")
         medium = own.medium if rule.medium == OWN_MEDIUM else rule.medium
         can_dial = own.dial if rule.can_dial is None else rule.can_dial
-        rules[name] = msgspec.structs.replace(rule, medium=medium, can_dial=can_dial)
+        can_forward = own.forward if rule.can_forward is None else rule.can_forward
+        rules[name] = msgspec.structs.replace(rule, medium=medium, can_dial=can_dial, can_forward=can_forward)
     resolved = msgspec.structs.replace(engine, channels=rules)
     problems += problems_of(resolved)
     if problems:

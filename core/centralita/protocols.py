@@ -125,6 +125,10 @@ class Switchboard(Inbox, Protocol):
         component failed, or the journal has no keys to delete."""
         ...
 
+    async def control(self, contact: int, *, by: str, word: str, value: str = "") -> dict[str, Any]:
+        """Have a contact's channel do one of its controls (`Capabilities`); what is so now. Raises ControlRefused."""
+        ...
+
     def signal(self, signal: Signal) -> None:
         """Pass on something fleeting (typing) between a channel and the desks; never journalled."""
         ...
@@ -185,6 +189,12 @@ class Capabilities(Frozen):
     dial: bool = False
     """Can begin a contact: place a call, write first."""
     announce: bool = True
+    forward: bool = False
+    """Can hand a customer on to a number outside (`CanForward`)."""
+    controls: tuple[str, ...] = ()
+    """What an agent in the contact can have it do besides (`HasControls`): `mute`, `record` …"""
+    supervisor_controls: tuple[str, ...] = ()
+    """The same for supervisors: `listen`, `whisper` …"""
     consult: bool = False
     """Brings two agents together beside the customer (calls). Without it a consultation stays among
     the desks, and the channel is asked nothing about it."""
@@ -224,6 +234,30 @@ class Channel(Component, Protocol):
     async def join(self, contact: int, provider_id: str, *, agent: str) -> None: ...
     async def part(self, contact: int, provider_id: str, *, agent: str) -> None: ...
     async def signal(self, signal: Signal, provider_id: str) -> None: ...
+
+
+@runtime_checkable
+class CanForward(Protocol):
+    """A channel with `capabilities.forward`."""
+
+    async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
+        """Hand the customer on to a number outside; `disconnect` follows, and finds nobody."""
+        ...
+
+
+@runtime_checkable
+class HasControls(Protocol):
+    """A channel with `capabilities.controls`: what concerns the connection alone, and no rule of the engine's.
+
+    Nothing of it is journalled: keys that are pressed may be a card's number.
+    """
+
+    async def control(self, contact: ContactView, *, by: str, word: str, value: str) -> dict[str, Any]:
+        """Do one of the controls for `by`, an agent's name; returns what is so now, for a page to show.
+
+        Raises ControlRefused for what can't be done now, with words for whoever asked.
+        """
+        ...
 
 
 @runtime_checkable

@@ -31,6 +31,7 @@ from centralita.messages import (
     ContactClassified,
     ContactConnected,
     ContactEnded,
+    ContactForwarded,
     ContactHeld,
     ContactIdentified,
     ContactMoved,
@@ -131,6 +132,7 @@ CONTACT_TRANSITIONS: Final[dict[type[Event], dict[Phase, Phase]]] = {
     ConsultationStarted: _stays(*_WITH_AGENT),
     ConsultationEnded: _stays(*_PHASES),
     ContactTransferred: _to("connected", *_WITH_AGENT),
+    ContactForwarded: _stays(*_WITH_AGENT),
     AgentJoined: _to("connected", *_WITH_AGENT),
     AgentLeft: _stays("connecting", "wrapping", *_WITH_AGENT),
     ServiceEnded: _to("wrapping", "waiting", "offered", "connecting", "transferring", *_WITH_AGENT),
@@ -257,7 +259,8 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
 
 
 class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
-    """An agent, signed in or not; `number` is the id the matching queue knows."""
+    """An agent, signed in or not; `number` is the id the matching queue knows. `busy` is what keeps the agent
+    from contacts though available: a private call."""
 
     name: str
     number: int
@@ -272,6 +275,7 @@ class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     queue_since_ns: int = 0
     queue_given: int = 0
     queue_turn: int = 0
+    busy: str = ""
 
     @property
     def present(self) -> bool:
@@ -281,7 +285,7 @@ class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     @property
     def receiving(self) -> bool:
         """Whether new contacts may be offered."""
-        return self.status == "available" and not self.leaving and self.grace_until_ns == 0
+        return self.status == "available" and not self.leaving and self.grace_until_ns == 0 and not self.busy
 
 
 class Queue(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -368,7 +372,7 @@ def agent_state(state: State, agent: Agent) -> AgentState:
         return "offered"
     if "wrapping" in states:
         return "wrapping"
-    return "break" if agent.status == "break" else "idle"
+    return "break" if agent.status == "break" or agent.busy else "idle"
 
 
 def units_used(state: State, agent: Agent) -> int:

@@ -29,6 +29,7 @@ can_dial = true
 type = "phone"
 medium = "voice"
 can_dial = true
+can_forward = true
 [channels.mail]
 type = "mail"
 medium = "email"

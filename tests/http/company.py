@@ -17,6 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 
 import centralita_http
 from centralita.config import decode
+from centralita.errors import ControlRefused
 from centralita.hookspecs import hookimpl
 from centralita.messages import AdmitContact
 from centralita.protocols import (
@@ -65,7 +66,9 @@ class LetterboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class Letterbox:
     """A channel as a third party would write it; what it is given to send can be looked at."""
 
-    capabilities = Capabilities(medium="chat", typing=True)
+    capabilities = Capabilities(
+        medium="chat", typing=True, controls=("ring_bell", "break"), supervisor_controls=("peek",)
+    )
 
     def __init__(self, settings: LetterboxSettings, context: Context) -> None:
         self.sent: list[Outgoing] = []
@@ -98,6 +101,13 @@ class Letterbox:
 
     async def part(self, contact: int, provider_id: str, *, agent: str) -> None:
         pass
+
+    async def control(self, contact: ContactView, *, by: str, word: str, value: str) -> dict[str, Any]:
+        if value == "never":
+            raise ControlRefused("wrong_phase", "not now")
+        if word == "break":
+            raise RuntimeError("a customer's words")
+        return {"contact": contact.id, "by": by, "word": word, "value": value}
 
     async def signal(self, signal: Signal, provider_id: str) -> None:
         self.signals.append(signal)

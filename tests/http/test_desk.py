@@ -258,3 +258,38 @@ async def test_window_that_talks_too_fast_is_told_so(tmp_path: Path) -> None:
         replies = [await ana.say(ask="why") for _ in range(8)]
         assert [reply["ok"] for reply in replies[:4]] == [True] * 4
         assert replies[-1]["code"] == "too_many_requests"
+
+
+async def test_agent_has_the_channel_do_its_controls_and_no_supervisors(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop, shop.desk("ana") as ana:
+        contact = await shop.admit("1")
+        await take(ana, contact)
+        before = shop.switchboard.status()["journal_seq"]
+        done = await ana.say(control="ring_bell", contact=contact, value="twice")
+        assert done["result"] == {"contact": contact, "by": "ana", "word": "ring_bell", "value": "twice"}
+        assert shop.switchboard.status()["journal_seq"] == before, "nothing of it is journalled"
+        other = await shop.admit("2", queue="support")
+        for fields, code in (
+            ({"control": "peek", "contact": contact}, "not_capable"),
+            ({"control": "sing", "contact": contact}, "not_capable"),
+            ({"control": "ring_bell", "contact": contact, "value": "never"}, "wrong_phase"),
+            ({"control": "break", "contact": contact}, "failed"),
+            ({"control": "ring_bell", "contact": other}, "not_yours"),
+            ({"control": "ring_bell"}, "bad_request"),
+            ({"control": 7, "contact": contact}, "bad_request"),
+        ):
+            refused = await ana.say(**fields)
+            assert (refused["ok"], refused["code"]) == (False, code), fields
+            assert "customer's words" not in refused["message"]
+
+
+async def test_supervisor_has_more_controls_by_rest(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop, shop.desk("ana") as ana, shop.client(shop.admin) as boss:
+        contact = await shop.admit("1")
+        await take(ana, contact)
+        path = f"/api/contacts/{contact}/control"
+        done = await boss.post(path, json={"word": "peek", "value": "dora"})
+        assert (done.status_code, done.json()["word"]) == (200, "peek")
+        assert (await boss.post(path, json={"word": "sing"})).json()["code"] == "not_capable"
+        assert (await boss.post(path, json={"word": "peek", "value": "never"})).status_code == 409
+        assert (await boss.post("/api/contacts/999/control", json={"word": "peek"})).status_code == 404

@@ -77,7 +77,7 @@ def test_nested_structs_are_read_as_objects() -> None:
         (b"[]", "expected an object, got list"),
         (b"\xff", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b"{}", "one of command, ask and signal is expected, not none"),
+        (b"{}", "one of command, ask, signal and control is expected, not none"),
         (b'{"command": "SignIn", "ask": "why"}', "not command and ask"),
         (b'{"id": "x", "ask": "why"}', "id was 'x'; allowed: an integer"),
         (b'{"id": true, "ask": "why"}', "id was 'True'"),

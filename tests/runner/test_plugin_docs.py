@@ -34,6 +34,8 @@ KINDS = (
     protocols.Component,
     protocols.Inbox,
     protocols.Channel,
+    protocols.CanForward,
+    protocols.HasControls,
     protocols.Desk,
     protocols.Follower,
     protocols.KpiSink,

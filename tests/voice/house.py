@@ -6,6 +6,7 @@ import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -71,7 +72,12 @@ def config(asterisk: Asterisk, changed: Mapping[str, dict[str, Any]]) -> dict[st
 class House:
     """Everything a test wants to get at."""
 
-    def __init__(self, switchboard: LiveSwitchboard, asterisk: Asterisk, nursery: trio.Nursery) -> None:
+    ended = ContactEnded
+
+    def __init__(
+        self, switchboard: LiveSwitchboard, asterisk: Asterisk, nursery: trio.Nursery, folder: Path
+    ) -> None:
+        self.folder = folder
         self.switchboard = switchboard
         self.asterisk = asterisk
         self.nursery = nursery
@@ -154,6 +160,10 @@ class House:
                 await trio.sleep(0.05)
         assert not left, left
 
+    async def quiet_contacts(self) -> None:
+        """Wait until no contact lives."""
+        await self.until(lambda: not self.switchboard.contacts())
+
     def story(self) -> str:
         """What has happened, for a failure's message."""
         contacts = [
@@ -182,6 +192,7 @@ async def open_house(
     journal: Journal | None = None,
     plugins: Sequence[object] = (),
     tidy: bool = True,
+    folder: Path | None = None,
     also: Mapping[str, dict[str, Any]] | None = None,
     **changed: dict[str, Any],
 ) -> AsyncIterator[House]:
@@ -189,8 +200,8 @@ async def open_house(
     async with AsyncExitStack() as stack:
         nursery = await stack.enter_async_context(trio.open_nursery())
         raw = config(asterisk, {**changed, **(also or {})})
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        raw.setdefault("domain", {})["data"] = folder
+        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        raw.setdefault("domain", {})["data"] = str(folder)
         switchboard = await stack.enter_async_context(
             open_engine(
                 raw,
@@ -199,7 +210,7 @@ async def open_house(
                 journal=journal or MemoryJournal(),
             )
         )
-        house = House(switchboard, asterisk, nursery)
+        house = House(switchboard, asterisk, nursery, folder)
         await nursery.start(house._follow)
         yield house
         if tidy:

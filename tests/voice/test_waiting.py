@@ -201,7 +201,7 @@ async def test_voice_message_becomes_a_contact_that_waits(asterisk: Asterisk) ->
         message = await house.event(MessagePosted, author="customer")
         view = house.switchboard.contact(message.contact)
         assert view is not None
-        assert (view.channel, view.medium, view.handle) == ("mailbox", "voicemail", NUMBER)
+        assert (view.channel, view.medium, view.handle) == ("mailbox", "email", NUMBER)
         assert (view.queue, view.conversation) == ("sales", first.conversation)
         (attachment,) = message.attachments
         assert attachment.bytes_n > 2 * 16_000

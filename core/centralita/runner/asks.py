@@ -33,6 +33,7 @@ from centralita.messages import (
     FindClassification,
     FindCustomer,
     FinishSelfService,
+    ForwardContact,
     IdentifyContact,
     JoinAgent,
     PartAgent,
@@ -137,6 +138,7 @@ class AskRunner:
                     ConnectContact()
                     | DisconnectContact()
                     | SetHold()
+                    | ForwardContact()
                     | JoinAgent()
                     | PartAgent()
                     | DeliverMessage()

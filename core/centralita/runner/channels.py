@@ -7,22 +7,24 @@ offer was withdrawn, the contact has gone) is left out: the state says what is s
 
 from __future__ import annotations
 
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import structlog
 import trio
 
+from centralita.errors import ControlRefused
 from centralita.messages import (
     AnnounceWait,
     ConnectContact,
     DeliverMessage,
     DisconnectContact,
+    ForwardContact,
     JoinAgent,
     PartAgent,
     ReportConnection,
     SetHold,
 )
-from centralita.protocols import Announcement, Channel, Outgoing, Signal
+from centralita.protocols import Announcement, CanForward, Channel, HasControls, Outgoing, Signal
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Lanes
 from centralita.runner.recent import RecentEngine
@@ -30,7 +32,14 @@ from centralita.runner.signals import Signals
 from centralita.runner.supervise import CallFailed, Supervised
 
 ChannelAsk = (
-    ConnectContact | DisconnectContact | SetHold | JoinAgent | PartAgent | DeliverMessage | AnnounceWait
+    ConnectContact
+    | DisconnectContact
+    | SetHold
+    | ForwardContact
+    | JoinAgent
+    | PartAgent
+    | DeliverMessage
+    | AnnounceWait
 )
 
 CALL_S: Final = 10.0
@@ -84,6 +93,29 @@ class ChannelPort:
         if self.supervised.is_up:
             self._signals.put(signal)
 
+    async def control(self, contact: int, *, by: str, word: str, value: str) -> dict[str, Any]:
+        """Have one of the channel's controls done. Raises ControlRefused."""
+        view = self._engine.view(contact)
+        channel = self._channel
+        if view is None or not isinstance(channel, HasControls):
+            raise ControlRefused("unknown_contact", f"contact {contact} is not live")
+        refused: list[ControlRefused] = []
+
+        async def attempt() -> dict[str, Any]:
+            try:
+                return await channel.control(view, by=by, word=word, value=value)
+            except ControlRefused as error:
+                refused.append(error)  # no fault of the channel's
+                return {}
+
+        try:
+            result: dict[str, Any] = await self.supervised.call(attempt, limit_s=CALL_S)
+        except CallFailed as failure:
+            raise ControlRefused("failed", f"{word} failed: {failure.reason}") from None
+        if refused:
+            raise refused[0]
+        return result
+
     def _down(self) -> tuple[()]:
         self.lanes.pause()
         return ()
@@ -114,6 +146,9 @@ class ChannelPort:
             case SetHold():
                 if channel.capabilities.hold:
                     await call(channel.hold, *where, on=ask.on, limit_s=CALL_S)
+            case ForwardContact():
+                assert isinstance(channel, CanForward)
+                await call(channel.forward, *where, number=ask.number, limit_s=CALL_S)
             case JoinAgent():
                 await call(channel.join, *where, agent=ask.agent, limit_s=CALL_S)
             case PartAgent():

@@ -18,7 +18,7 @@ import trio
 import centralita
 from centralita.config import Configuration
 from centralita.engine import Engine
-from centralita.errors import CustomerKept, EngineStopped
+from centralita.errors import ControlRefused, CustomerKept, EngineStopped
 from centralita.explain import explain_agent, explain_contact
 from centralita.journal.protocol import Journal
 from centralita.look import agent_view, contact_view, queue_view
@@ -251,6 +251,23 @@ class LiveSwitchboard:
                 raise CustomerKept("live", outcome.refusal.message)
 
         return await house.customers.erase(person, decide=decide, by=by)
+
+    async def control(self, contact: int, *, by: str, word: str, value: str = "") -> dict[str, Any]:
+        """Have a contact's channel do one of its controls; what is so now. Raises ControlRefused."""
+        house = self._open
+        live = house.engine.state.contacts.get(contact)
+        channel = (live.callback_channel or live.channel) if live is not None else ""
+        port = house.channels.get(channel)
+        if port is None:
+            raise ControlRefused("unknown_contact", f"contact {contact} is not live")
+        can = house.capabilities.get(channel)
+        known = (*can.controls, *can.supervisor_controls) if can is not None else ()
+        if word not in known:
+            raise ControlRefused(
+                "not_capable",
+                f"control was {word[:50]!r}; channel {channel!r} knows: {', '.join(known) or 'none'}",
+            )
+        return await port.control(contact, by=by, word=word, value=value)
 
     def signal(self, signal: Signal) -> None:
         """Pass on something fleeting: a customer's to the desks, an agent's to the channel and the other desks."""

@@ -9,12 +9,15 @@ from centralita.messages import (
     AgentConnectionLost,
     AgentLeaving,
     AgentLeft,
+    AgentOccupied,
+    AgentReleased,
     AgentReturned,
     AgentSignedIn,
     AgentSignedOut,
     AgentStatusChanged,
     ContactReturned,
     LoseAgent,
+    OccupyAgent,
     Refusal,
     SetStatus,
     SignIn,
@@ -85,6 +88,19 @@ def sign_out(engine: Engine, command: SignOut) -> Refusal | None:
         leave_now(engine, agent, "signed out")
     elif not agent.leaving:
         engine.emit(AgentLeaving(agent=agent.name))
+    return None
+
+
+def occupy(engine: Engine, command: OccupyAgent) -> Refusal | None:
+    """Something outside keeps an agent busy, or no longer does. What is in hand stays in hand."""
+    agent = find_present(engine, command.agent)
+    if isinstance(agent, Refusal):
+        return agent
+    reason = command.reason or "busy"
+    if command.on and agent.busy != reason:
+        engine.emit(AgentOccupied(agent=agent.name, reason=reason, by=command.by))
+    elif not command.on and agent.busy:
+        engine.emit(AgentReleased(agent=agent.name, by=command.by))
     return None
 
 

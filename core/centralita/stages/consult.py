@@ -6,7 +6,8 @@ and answered like any other, so that a colleague can be found by name, queue or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from centralita.config import ns
 from centralita.messages import (
@@ -14,6 +15,7 @@ from centralita.messages import (
     AgentLeft,
     ConsultationStarted,
     ContactAdmitted,
+    ContactForwarded,
     ContactTransferred,
     EndConsultation,
     LeaveContact,
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from centralita.engine import Engine
 
 
+NUMBER: Final = re.compile(r"\+?[0-9*#]{1,40}")
+"""What a number outside may be: digits as dialled."""
+
+
 def transfer(engine: Engine, command: TransferContact) -> Refusal | None:
     """Pass the customer on without waiting for who takes them."""
     contact = find_connected(engine, command.contact, command.agent)
@@ -44,6 +50,8 @@ def transfer(engine: Engine, command: TransferContact) -> Refusal | None:
         return wrong_phase(contact, "to be a customer's")
     if len(_speaking(contact)) > 1:
         return wrong_phase(contact, "with one agent (leave the conference instead)")
+    if command.target.number:
+        return _forward(engine, contact, command)
     end.end_consultation(engine, contact)
     _write_note(engine, contact, command.agent, command.note)
     end.wrap_up(engine, contact, command.agent, stays=False)
@@ -60,6 +68,18 @@ def transfer(engine: Engine, command: TransferContact) -> Refusal | None:
     return None
 
 
+def _forward(engine: Engine, contact: Contact, command: TransferContact) -> Refusal | None:
+    """Hand the customer on to a number outside: for us the contact is served, and over."""
+    channel = contact.callback_channel or contact.channel
+    if not engine.state.config.channels[channel].can_forward:
+        return Refusal(code="not_capable", message=f"channel {channel!r} can't hand on to a number")
+    _write_note(engine, contact, command.agent, command.note)
+    number = command.target.number
+    engine.emit(ContactForwarded(contact=contact.id, agent=command.agent, number=number, note=command.note))
+    end.stop_serving(engine, contact, by=command.agent, reason=f"forwarded to {number}")
+    return None
+
+
 def start(engine: Engine, command: StartConsultation) -> Refusal | int:
     """Ask for a colleague while the customer stays."""
     contact = find_connected(engine, command.contact, command.agent)
@@ -72,6 +92,10 @@ def start(engine: Engine, command: StartConsultation) -> Refusal | int:
     refusal = _bad_target(engine, command.target, command.agent)
     if refusal is not None:
         return refusal
+    if command.target.number:
+        return Refusal(
+            code="bad_value", message="target.number: a consultation is with an agent, queue or skills"
+        )
     number = engine.next_id()
     engine.emit(
         ContactAdmitted(
@@ -149,9 +173,13 @@ def _speaking(contact: Contact) -> list[str]:
 
 
 def _bad_target(engine: Engine, target: Target, agent: str) -> Refusal | None:
-    given = [bool(target.agent), bool(target.queue), target.skills is not None]
+    given = [bool(target.agent), bool(target.queue), target.skills is not None, bool(target.number)]
     if sum(given) != 1:
-        return Refusal(code="bad_value", message="target names one of agent, queue and skills")
+        return Refusal(code="bad_value", message="target names one of agent, queue, skills and number")
+    if target.number and not NUMBER.fullmatch(target.number):
+        return Refusal(
+            code="bad_value", message=f"target.number was {target.number[:50]!r}; allowed: {NUMBER.pattern}"
+        )
     if target.agent:
         if target.agent == agent:
             return Refusal(code="bad_value", message="target.agent is the agent who asks")

@@ -75,7 +75,8 @@ class Leg:
     """A phone of an agent, or of whoever listens. `state`: ringing, up, gone."""
 
     __slots__ = (
-        "agent", "cause", "contact", "id", "kept", "muted", "offer", "room", "server", "settled", "state", "taken",
+        "agent", "cause", "contact", "ended", "id", "kept", "muted", "offer", "room", "server", "settled", "snoop",
+        "state", "taken",
     )  # fmt: skip
 
     def __init__(self, id: str, agent: str, server: Server, *, contact: int, offer: int = 0) -> None:
@@ -87,6 +88,7 @@ class Leg:
         self.state: Literal["ringing", "up", "gone"] = "ringing"
         self.settled = trio.Event()
         """Set once it is up or gone."""
+        self.ended = trio.Event()
         self.cause = 0
         self.room = ""
         """The bridge it is in."""
@@ -95,6 +97,8 @@ class Leg:
         self.taken = False
         """Its answering has been told, or somebody waits for it who will."""
         self.muted = False
+        self.snoop = ""
+        """For a listener: the channel that is heard through."""
 
     def up(self) -> None:
         """It has been answered."""
@@ -108,6 +112,7 @@ class Leg:
             self.state = "gone"
             self.cause = cause
             self.settled.set()
+            self.ended.set()
 
 
 class Call:

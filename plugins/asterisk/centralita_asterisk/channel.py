@@ -13,12 +13,16 @@ from typing import Any, Final
 import trio
 
 from centralita.errors import ConfigurationError
-from centralita.messages import AnyEvent as EngineEvent
 from centralita.messages import (
+    AgentOccupied,
+    AgentReleased,
+    AgentReturned,
+    AgentSignedIn,
     CallbackRequested,
     ConsultationEnded,
     ConsultationStarted,
     ContactAdmitted,
+    ContactConnected,
     ContactOffered,
     ContactQueued,
     ContactReturned,
@@ -26,12 +30,15 @@ from centralita.messages import (
     OfferExpired,
     OfferWithdrawn,
 )
+from centralita.messages import AnyEvent as EngineEvent
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
 from centralita.views import ContactView
 from centralita_asterisk import ari
 from centralita_asterisk.ari import AnyEvent
 from centralita_asterisk.calls import Call
-from centralita_asterisk.devices import watch_devices
+from centralita_asterisk.codes import Codes
+from centralita_asterisk.controls import AGENT_WORDS, SUPERVISOR_WORDS, Controls
+from centralita_asterisk.devices import check_private_call, device_changed, watch_devices
 from centralita_asterisk.dialling import Dialling
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.incoming import Incoming
@@ -52,16 +59,25 @@ LAST_WORDS_S: Final = 8.0
 class AsteriskChannel:
     """One `[channels.NAME] type = "asterisk"`. Implements protocols.Channel."""
 
-    capabilities = Capabilities(medium="voice", hold=True, dial=True, consult=True)
-
     def __init__(self, settings: VoiceSettings, context: Context) -> None:
         self._name = context.name
+        self.capabilities = Capabilities(
+            medium="voice",
+            hold=True,
+            dial=True,
+            consult=True,
+            forward=bool(settings.forward_context),
+            controls=AGENT_WORDS,
+            supervisor_controls=SUPERVISOR_WORDS,
+        )
         exchange = self._exchange = exchange_of(context.switchboard, context.name)
         exchange.settings, exchange.log, exchange.clock = settings, context.log, context.clock
         self._phones = Phones(exchange)
         self._recordings = exchange.recordings = Recordings(exchange, context.data)
+        self._controls = Controls(exchange, self._recordings)
         self._waiting = Waiting(exchange, self._recordings)
         self._incoming = Incoming(exchange)
+        self._codes = Codes(exchange)
         self._dialling = Dialling(exchange, self._phones)
         for name, its in settings.servers.items():
             try:
@@ -176,6 +192,7 @@ class AsteriskChannel:
             return
         if call.dialling is not None:
             call.dialling.cancel()
+        await self._controls.over(contact)
         await close_room(exchange, call.server, contact)
         if call.in_mailbox:
             return
@@ -208,6 +225,26 @@ class AsteriskChannel:
         """One agent fewer."""
         await self._arrange(contact)
 
+    async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
+        """Give the customer to the dialplan, which dials the number: no longer ours."""
+        exchange = self._exchange
+        call = exchange.calls.by_provider.get(provider_id)
+        if call is None or not call.up:
+            return
+        place = {"context": exchange.settings.forward_context, "extension": number, "priority": "1"}
+        # Known to be gone before it is: its leaving the application is no hanging up.
+        exchange.calls.forget(call)
+        call.up = False
+        call.gone.set()
+        try:
+            await call.server.ask("POST", f"channels/{call.channel}/continue", place)
+        finally:
+            await close_room(exchange, call.server, contact)
+
+    async def control(self, contact: ContactView, *, by: str, word: str, value: str) -> dict[str, Any]:
+        """Mute, keys, recording, listening in."""
+        return await self._controls.do(contact, by=by, word=word, value=value)
+
     async def signal(self, signal: Signal, provider_id: str) -> None:
         """Nobody types on the telephone."""
 
@@ -235,6 +272,12 @@ class AsteriskChannel:
                 call = calls.by_provider.get(event.provider_id) if event.channel == self._name else None
                 if call is not None and not call.contact:
                     calls.is_contact(call, event.contact)
+            case ContactConnected():
+                call = calls.by_contact.get(event.contact)
+                if call is not None and exchange.settings.record == "always":
+                    exchange.start(self._recordings.begin, call)
+            case AgentSignedIn() | AgentReturned() | AgentOccupied() | AgentReleased():
+                exchange.start(check_private_call, exchange, event.agent)
             case ContactOffered():
                 exchange.start(self._offered, event.contact, event.agent, event.offer, event.expires_ns)
             case CallbackRequested():
@@ -314,6 +357,8 @@ class AsteriskChannel:
                     dialled.gone(cause)
                 elif (call := calls.by_channel.get(id)) is not None and call.up:
                     start(self._incoming.gone, call)
+                elif id.startswith(f"{server.app}-snoop-"):
+                    start(self._controls.deaf, id)
             case ari.PlaybackFinished():
                 if (over := exchange.playbacks.get(event.playback.id)) is not None:
                     over.set()
@@ -325,12 +370,13 @@ class AsteriskChannel:
             case ari.DeviceStateChanged():
                 exchange.devices[server.name, event.device_state.name] = event.device_state.state
                 exchange.device_changed.unpark_all()
+                start(device_changed, exchange, server, event.device_state.name)
             case _:
                 pass
 
     def _started(self, server: Server, event: ari.StasisStart) -> None:
         exchange = self._exchange
-        calls, channel = exchange.calls, event.channel
+        calls, channel, start = exchange.calls, event.channel, exchange.start
         if (leg := calls.legs.get(channel.id)) is not None:
             leg.up()
             exchange.start(self._phones.answered, leg)
@@ -338,7 +384,11 @@ class AsteriskChannel:
             if (call := calls.by_channel.get(channel.id)) is not None:
                 call.up = call.answered = True
             dialled.up()
-        elif event.args[:1] not in (("leg",), ("customer",)):
+        elif (there := exchange.snoops.get(channel.id)) is not None:
+            there.set()
+        elif event.args[:1] == ("agent",):
+            start(self._codes.dialled, server, channel, "".join(event.args[1:2]))
+        elif event.args[:1] not in (("leg",), ("customer",), ("snoop",)):
             exchange.start(self._incoming.arrived, server, channel, event.args)
         else:
             exchange.start(self._hang_up, server, channel.id)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import trio
 
 from centralita.errors import ConfigurationError
-from centralita.messages import AgentSignedIn, AnswerOffer, LoseAgent, SignIn
+from centralita.messages import AgentReturned, AgentSignedIn, AgentSignedOut, AnswerOffer, LoseAgent, SignIn
 from centralita.protocols import Context, Inbox, Signal
 from centralita.views import AgentView, ContactView
 from centralita_asterisk.exchange import exchange_of
@@ -38,16 +39,59 @@ class AsteriskDesk:
         self._exchange = exchange_of(context.switchboard, settings.channel)
         self._exchange.desks[context.name] = settings
         self._phones = Phones(self._exchange)
+        self._roll = context.data / "here.json"
+        self._here: set[str] = set()
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Keep who is here told, until cancelled."""
         async with trio.open_nursery() as nursery:
-            if self._settings.persistent:
-                await nursery.start(self._keep_lines)
+            await nursery.start(self._follow)
             if self._settings.sign_in == "registered":
                 nursery.start_soon(self._watch_phones, inbox)
+            else:
+                nursery.start_soon(self._bring_back, inbox)
             task_status.started()
             await trio.sleep_forever()
+
+    async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Note who sits here, and have phones taken off the hook that are to stay so."""
+        exchange = self._exchange
+        async with exchange.switchboard.follow() as batches:
+            task_status.started()
+            async for batch in batches:
+                before = set(self._here)
+                for record in batch:
+                    for event in record.events:
+                        if isinstance(event, AgentSignedIn | AgentReturned):
+                            if event.desk != self._name:
+                                self._here.discard(event.agent)
+                                continue
+                            self._here.add(event.agent)
+                            if self._settings.persistent:
+                                exchange.start(self._phones.keep, event.agent)
+                        elif isinstance(event, AgentSignedOut):
+                            self._here.discard(event.agent)
+                if self._here != before:
+                    await trio.to_thread.run_sync(self._write_roll, sorted(self._here))
+
+    async def _bring_back(self, inbox: Inbox) -> None:
+        """A telephone has no connection that a restart of ours could break: who was here is here."""
+        self._here |= set(await trio.to_thread.run_sync(self._read_roll))
+        for agent in sorted(self._here):
+            view = self._exchange.switchboard.agent(agent)
+            if view is not None and view.state == "lost":
+                await inbox.submit(SignIn(agent=agent, desk=self._name))
+
+    def _read_roll(self) -> list[str]:
+        try:
+            return msgspec.json.decode(self._roll.read_bytes(), type=list[str])
+        except (OSError, msgspec.DecodeError):
+            return []
+
+    def _write_roll(self, agents: list[str]) -> None:
+        partial = self._roll.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.encode(agents))
+        partial.replace(self._roll)
 
     async def _watch_phones(self, inbox: Inbox) -> None:
         """Sign in whose phone is there, and lose whose phone is not."""
@@ -79,16 +123,6 @@ class AsteriskDesk:
         if any(state is not None and state not in GONE for state in states):
             return True
         return False if states or any(server.tried.is_set() for server in servers) else None
-
-    async def _keep_lines(self, *, task_status: trio.TaskStatus[None]) -> None:
-        exchange = self._exchange
-        async with exchange.switchboard.follow() as batches:
-            task_status.started()
-            async for batch in batches:
-                for record in batch:
-                    for event in record.events:
-                        if isinstance(event, AgentSignedIn) and event.desk == self._name:
-                            exchange.start(self._phones.keep, event.agent)
 
     async def offer(self, agent: str, contact: ContactView, *, offer: int, expires_ns: int) -> None:
         """A call rings the phone, which the channel sees to; nothing else can be done on a telephone."""

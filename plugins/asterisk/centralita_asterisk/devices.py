@@ -11,12 +11,16 @@ from urllib.parse import quote
 
 import msgspec
 
+from centralita.messages import OccupyAgent
 from centralita_asterisk.ari import DeviceState
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.server import Server
 
 AT_ONCE: Final = 50
 """Devices in one request: a request is one line with a length."""
+IN_USE: Final = frozenset({"INUSE", "BUSY", "ONHOLD", "RINGINUSE"})
+PRIVATE: Final = "on_the_phone"
+"""Why an agent is busy."""
 NO_STATE: Final = "NOT_INUSE"
 _STATES: Final = msgspec.json.Decoder(DeviceState)
 
@@ -35,4 +39,30 @@ async def watch_devices(exchange: Exchange, server: Server) -> None:
             answer = await server.ask("GET", f"deviceStates/{quote(phone, safe='')}")
             state = _STATES.decode(answer).state
         exchange.devices[server.name, phone] = state
+    for agent in agents:
+        exchange.start(check_private_call, exchange, agent)
     exchange.device_changed.unpark_all()
+
+
+async def device_changed(exchange: Exchange, server: Server, device: str) -> None:
+    """A phone does something else now: whose is it, and is it ours?"""
+    for agent in exchange.switchboard.configuration().engine.agents:
+        if server.phone(agent) == device:
+            await check_private_call(exchange, agent)
+
+
+async def check_private_call(exchange: Exchange, agent: str) -> None:
+    """Tell the engine when the agent's phone is in use and it is no call of ours, and when that is over."""
+    view = exchange.switchboard.agent(agent)
+    if view is None or view.status == "offline":
+        return
+    in_use = any(
+        exchange.devices.get((server.name, server.phone(agent))) in IN_USE
+        for server in exchange.servers.values()
+    )
+    ours = any(leg.agent == agent and leg.state != "gone" for leg in exchange.calls.legs.values())
+    private = in_use and not ours
+    if private != (
+        view.reason == PRIVATE and view.state in ("break", "connected", "wrapping", "offered", "full")
+    ):
+        await exchange.submit(OccupyAgent(agent=agent, on=private, reason=PRIVATE, by="phone"))

@@ -43,6 +43,7 @@ class Exchange:
         """The desks of telephones at this channel."""
         self.playbacks: dict[str, trio.Event] = {}
         self.messages: dict[str, trio.Event] = {}
+        self.snoops: dict[str, trio.Event] = {}
         self.devices: dict[tuple[str, str], str] = {}
         """What each phone does, by server and device, as the server says it."""
         self.device_changed = trio.lowlevel.ParkingLot()

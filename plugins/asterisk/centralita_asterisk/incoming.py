@@ -80,6 +80,15 @@ class Incoming:
             exchange.log.warning("call_refused", code=outcome.refusal.code, reason=outcome.refusal.message)
             await self.let_go(call)
             return
+        if not outcome.seq and self._is_over(outcome.contact):
+            # The same channel, back from the dialplan or from a loss that was none: a new contact.
+            exchange.calls.forget(call)
+            call.provider_id = f"{provider_id}#{exchange.next_number()}"
+            exchange.calls.add(call)
+            outcome = await self._admit(call, channel, words, credit_s)
+            if outcome is None or outcome.refusal is not None:
+                await self.let_go(call)
+                return
         if not call.contact:
             exchange.calls.is_contact(call, outcome.contact)
         if call.gone.is_set():
@@ -88,6 +97,10 @@ class Incoming:
         await arrange(exchange, call)
         if not settings.greeting_first:
             await self._greet(call)
+
+    def _is_over(self, contact: int) -> bool:
+        view = self._exchange.view(contact)
+        return view is None or view.phase in ("ended", "wrapping")
 
     async def _admit(
         self, call: Call, channel: Channel, words: Sequence[str], credit_s: float

@@ -58,6 +58,8 @@ class Reconciliation:
         rooms = {member: bridge.id for bridge in bridges for member in bridge.channels}
         prefix = f"{server.app}-room-"
         server.rooms = {bridge.id for bridge in bridges if bridge.id.startswith(prefix)}
+        ears = [bridge.id for bridge in bridges if bridge.id.startswith(f"{server.app}-ear-")]
+        await server.batch([Request("DELETE", f"bridges/{ear}", known=(404,)) for ear in ears])
         ours = [channel for channel in channels if self._is_ours(channel)]
         strangers = self._adopt(ours, rooms, expected)
         await self._end_vanished(expected, _ns(info.status.startup_time))
@@ -115,7 +117,10 @@ class Reconciliation:
                 self._adopt_leg(channel, id, rooms, expected)
                 continue
             words = channel.dialplan.app_data.split(",")[1:]
-            if words[:1] == ["agent"] or channel.name.startswith(("Snoop/", "Recorder/", "Announcer/")):
+            if words[:1] == ["agent"]:
+                self._adopt_line(channel, rooms)
+                continue
+            if channel.name.startswith(("Snoop/", "Recorder/", "Announcer/")):
                 continue
             provider_id = f"{server.name}/{channel.id}"
             view = by_provider.get(provider_id)
@@ -153,6 +158,20 @@ class Reconciliation:
             exchange.calls.add_leg(leg)
             if channel.state == "Up":
                 leg.up()
+
+    def _adopt_line(self, channel: Channel, rooms: dict[str, str]) -> None:
+        """A phone that has dialled its code and stays off the hook."""
+        exchange, server = self._exchange, self._server
+        agent = exchange.agent_of_phone(server, channel.name)
+        if not agent or not any(desk.persistent for desk in exchange.desks.values()):
+            return
+        leg = Leg(channel.id, agent, server, contact=0)
+        leg.kept = True
+        leg.room = rooms.get(channel.id, "")
+        if leg.room.startswith(f"{server.app}-room-"):
+            leg.contact = int(leg.room.rpartition("-")[2])
+        exchange.calls.add_leg(leg)
+        leg.up()
 
     def _know(self, call: Call, view: ContactView, room: str) -> None:
         call.room = room
@@ -204,6 +223,8 @@ class Reconciliation:
         exchange, server = self._exchange, self._server
         asked: list[Request] = []
         for channel in ours:
+            if channel.id.startswith(f"{server.app}-snoop-"):
+                asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
             id = read_leg_id(server.app, channel.id)
             if id is None or id.kind == "line" or channel.id.endswith("-far"):
                 continue

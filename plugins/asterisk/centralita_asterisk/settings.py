@@ -64,6 +64,8 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The same for single agents, by name."""
     dial: str = "PJSIP/{number}@trunk"
     """How a number outside is called."""
+    forward_context: str = ""
+    """The dialplan's context that takes a customer who is handed on to a number; empty: nobody can be."""
     caller_id: str = ""
     """What who is called from here sees: `Shop <+34900100100>`."""
 

@@ -1,7 +1,7 @@
 """The channel of type `asterisk_voicemail`: messages that callers have left, each a contact that can wait.
 
 It takes nothing in itself: the telephone channel admits the contacts, and whoever is asked listens to the file and calls
-back. So what is asked of this channel is always done already.
+back. They count as e-mail unless the file gives them a medium of their own. So what is asked of this channel is always done already.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from centralita_asterisk.settings import VoicemailSettings
 class VoicemailChannel:
     """One `[channels.NAME] type = "asterisk_voicemail"`. Implements protocols.Channel."""
 
-    capabilities = Capabilities(medium="voicemail", live=False, announce=False)
+    capabilities = Capabilities(medium="email", live=False, announce=False)
 
     def __init__(self, settings: VoicemailSettings, context: Context) -> None:
         channels = {one.name: one.type for one in context.configuration.of_kind("channels")}

@@ -16,7 +16,7 @@ import trio
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from centralita.errors import EngineStopped
+from centralita.errors import ControlRefused, EngineStopped
 from centralita.protocols import Inbox, Signal, Switchboard
 from centralita_http.access import Caller, Gate
 from centralita_http.answers import SUBMIT_S
@@ -138,6 +138,8 @@ class Window:
             self._switchboard.signal(Signal(kind=kind, contact=said.contact, by=self.agent, on=said.on))
             if said.id:
                 self._reply(said.id, contact=said.contact)
+        elif said.control:
+            await self._control(said)
         elif said.ask == "why":
             self._reply(said.id, result=self._switchboard.explain_agent(self.agent))
         else:
@@ -159,6 +161,23 @@ class Window:
             self._reply(said.id, code=outcome.refusal.code, message=outcome.refusal.message)
         else:
             self._reply(said.id, contact=outcome.contact or said.contact)
+
+    async def _control(self, said: Said) -> None:
+        view = self._switchboard.contact(said.contact, messages=False)
+        can = self._switchboard.capabilities().get(view.callback_channel or view.channel) if view else None
+        if can is None or said.control not in can.controls:
+            known = ", ".join(can.controls) if can is not None else ""
+            words = f"control was {said.control[:50]!r}; known: {known or 'none'}"
+            self._reply(said.id, code="not_capable", message=words)
+            return
+        try:
+            result = await self._switchboard.control(
+                said.contact, by=self.agent, word=said.control, value=said.value
+            )
+        except ControlRefused as error:
+            self._reply(said.id, code=error.code, message=str(error))
+        else:
+            self._reply(said.id, contact=said.contact, result=result)
 
     async def _history(self, said: Said) -> None:
         async with self._questions:

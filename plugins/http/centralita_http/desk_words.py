@@ -38,7 +38,7 @@ from centralita.messages import (
     TransferContact,
 )
 from centralita.structs import Frozen
-from centralita_http.wire import INTEGER_MAX, reader
+from centralita_http.wire import INTEGER_MAX, Short, reader
 
 ASKS: Final = ("history", "why")
 SIGNALS: Final = ("typing", "seen")
@@ -54,13 +54,16 @@ class Misspoken(CentralitaError):
 
 
 class Said(Frozen):
-    """A frame understood: exactly one of `command`, `ask` and `signal` is set; `kind` is its name."""
+    """A frame understood: exactly one of `command`, `ask`, `signal` and `control` is set; `kind` is its name, for
+    controls `control`."""
 
     id: int
     kind: str
     command: AnyCommand | None = None
     ask: str = ""
     signal: str = ""
+    control: str = ""
+    value: str = ""
     contact: int = 0
     on: bool = True
 
@@ -114,6 +117,7 @@ MESSAGES: Final[dict[str, str]] = {
     **{name: "agent speak" if sayable.own else "agent" for name, sayable in COMMANDS.items()},
     "history": "agent see",
     "why": "agent",
+    "control": "agent speak",
     "typing": "agent speak",
     "seen": "agent speak",
 }
@@ -127,15 +131,18 @@ def understand(text: str | bytes, *, agent: str, desk: str) -> Said:
     number = frame.pop("id", 0)
     if type(number) is not int or not 0 <= number <= INTEGER_MAX:
         raise Misspoken(f"id was {str(number)[:50]!r}; allowed: an integer from 0 to {INTEGER_MAX}")
-    kinds = [kind for kind in ("command", "ask", "signal") if kind in frame]
+    kinds = [kind for kind in ("command", "ask", "signal", "control") if kind in frame]
     if len(kinds) != 1:
         raise Misspoken(
-            f"one of command, ask and signal is expected, not {' and '.join(kinds) or 'none'}", id=number
+            f"one of command, ask, signal and control is expected, not {' and '.join(kinds) or 'none'}",
+            id=number,
         )
     word = frame.pop(kinds[0])
     try:
         if kinds[0] == "command":
             return _command(number, word, frame, agent, desk)
+        if kinds[0] == "control":
+            return _control(number, word, frame)
         return _other(number, kinds[0], word, frame)
     except msgspec.ValidationError as error:
         raise Misspoken(locate(error, str(word)[:50]), id=number) from None
@@ -170,6 +177,18 @@ def _command(number: int, name: Any, fields: dict[str, Any], agent: str, desk: s
         del fields["agent"]  # said, though it goes without saying
     command = sayable.read(fields, agent, desk)
     return Said(id=number, kind=name, command=command, contact=getattr(command, "contact", 0))
+
+
+class _ControlFields(Frozen, forbid_unknown_fields=True):
+    contact: int
+    value: Short = ""
+
+
+def _control(number: int, word: Any, fields: dict[str, Any]) -> Said:
+    if not isinstance(word, str):
+        raise Misspoken(f"control was {str(word)[:50]!r}; allowed: one of the channel's controls", id=number)
+    said = msgspec.convert(fields, _ControlFields)
+    return Said(id=number, kind="control", control=word, value=said.value, contact=said.contact)
 
 
 class _OtherFields(Frozen, forbid_unknown_fields=True):

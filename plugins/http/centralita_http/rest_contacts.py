@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
+from centralita.errors import ControlRefused
 from centralita.messages import (
     AdmitContact,
     Attachment,
@@ -23,7 +24,7 @@ from centralita.structs import Frozen
 from centralita.views import ContactExplanation, ContactView
 from centralita_http.access import caller_of, check_channel
 from centralita_http.answers import AnyRequest, Done, do, found, say, switchboard_of
-from centralita_http.errors import Rejected
+from centralita_http.errors import STATUS_OF_CODE, Rejected
 from centralita_http.rest_house import ReasonBody
 from centralita_http.wire import INTEGER_MAX, Short, Skills, Words
 
@@ -81,6 +82,13 @@ class MoveBody(Frozen, forbid_unknown_fields=True):
     queue: Short = ""
     skills: Skills | None = None
     priority: Priority | None = None
+
+
+class ControlBody(Frozen, forbid_unknown_fields=True):
+    """Which control (`Capabilities`), and what it is to be done with: keys to press, whose phone is to ring."""
+
+    word: Short
+    value: Short = ""
 
 
 class PickBody(Frozen, forbid_unknown_fields=True):
@@ -177,6 +185,27 @@ async def end(request: AnyRequest, contact: FromPath[int], data: JSONBody[Reason
     return await do(request, EndContact(contact=contact, by=_by(request), reason=data.reason))
 
 
+@post("/api/contacts/{contact:int}/control", opt={"role": "agent", "own": "contact"}, status_code=200)
+async def control(
+    request: AnyRequest, contact: FromPath[int], data: JSONBody[ControlBody]
+) -> Response[dict[str, Any]]:
+    """Have the contact's channel do something about the connection: an agent what `controls` name, a
+    supervisor also what `supervisor_controls` name."""
+    view, caller, board = _contact(request, contact), caller_of(request), switchboard_of(request)
+    can = board.capabilities().get(view.callback_channel or view.channel)
+    known = () if can is None else can.controls
+    if can is not None and caller.role != "agent":
+        known += can.supervisor_controls
+    if data.word not in known:
+        words = f"word was {data.word[:50]!r}; known: {', '.join(known) or 'none'}"
+        raise Rejected(409, "not_capable", words)
+    try:
+        by = caller.agent or caller.name
+        return say(await board.control(contact, by=by, word=data.word, value=data.value))
+    except ControlRefused as error:
+        raise Rejected(STATUS_OF_CODE.get(error.code, 409), error.code, str(error)) from None
+
+
 ROUTES: Final = (
     contacts,
     admit,
@@ -188,6 +217,7 @@ ROUTES: Final = (
     pick,
     cancel,
     end,
+    control,
 )
 
 

@@ -1,0 +1,253 @@
+"""Agents' phones: how agents come and go, what their phones do besides, and how a call gets to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+from tools.asterisk_server import Asterisk
+
+from centralita import MemoryJournal
+from centralita.messages import (
+    AgentConnectionLost,
+    AgentOccupied,
+    AgentReleased,
+    AgentSignedIn,
+    AnswerOffer,
+    ContactConnected,
+    ContactOffered,
+    OfferDeclined,
+    PlaceContact,
+    SetStatus,
+    SignIn,
+)
+from tests.voice.house import CUSTOMER_HZ, open_house, talk
+from tests.voice.phone import Phone
+
+ECHO = "echo"
+
+
+async def test_private_call_makes_the_agent_busy(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        private = await ana.call(ECHO)
+        assert (await house.event(AgentOccupied)).agent == "ana"
+        calling = await customer.call("sales")
+        await house.phase("waiting")
+        view = house.switchboard.agent("ana")
+        assert view is not None
+        assert (view.state, view.reason) == ("break", "on_the_phone")
+        await private.hang_up()
+        await house.event(AgentReleased)
+        await (await ana.rings()).answer()
+        await calling.hears(900)
+        assert len(house.events(AgentOccupied)) == 1
+        await calling.hang_up()
+        await house.quiet()
+        assert len(house.events(AgentOccupied)) == 1
+
+
+async def test_registered_phone_is_an_agent_who_is_here(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phones={"sign_in": "registered"}) as house:
+        ana = await house.phone("ana", sign_in=False)
+        await house.until(lambda: getattr(house.switchboard.agent("ana"), "status", "") == "available")
+        await ana.register(expires=0)
+        assert (await house.event(AgentConnectionLost)).agent == "ana"
+
+
+async def test_agents_come_and_go_by_codes(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        ana = await house.phone("ana", sign_in=False)
+
+        async def dial(code: str) -> str:
+            dialled = await ana.call(code)
+            with trio.fail_after(10):
+                await dialled.ended.wait()
+            view = house.switchboard.agent("ana")
+            assert view is not None
+            return view.status
+
+        assert [await dial(code) for code in ("*11", "*12", "*11", "*10", "*99")] == [
+            "available",
+            "break",
+            "available",
+            "offline",
+            "offline",
+        ]
+
+
+async def test_phone_off_the_hook_takes_calls_by_itself(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phones={"persistent": True, "tone": ["sound:beep"]}) as house:
+        ana, customer = await house.phone("ana", sign_in=False), await house.customer()
+        line = await ana.call("*11")
+        await house.event(AgentSignedIn)
+        for turn in range(2):
+            calling = await customer.call("sales")
+            await calling.hears(900)
+            await line.hears(CUSTOMER_HZ)
+            await calling.hang_up()
+            await line.hears_not(CUSTOMER_HZ)
+            assert not line.ended.is_set(), turn
+        await line.hang_up()
+        await house.until(lambda: getattr(house.switchboard.agent("ana"), "status", "") == "offline")
+
+
+async def test_phone_is_rung_to_be_kept_off_the_hook_when_the_agent_signs_in(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phones={"persistent": True, "tone": []}) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        line = await ana.rings()
+        await line.answer()
+        calling = await customer.call("sales")
+        await calling.hears(900)
+        await line.hears(CUSTOMER_HZ)
+        await calling.hang_up()
+        await house.quiet_contacts()
+        await line.hang_up()
+
+
+async def test_lines_off_the_hook_outlive_our_restart(asterisk: Asterisk, tmp_path: Path) -> None:
+    journal = MemoryJournal()
+    async with trio.open_nursery() as nursery:
+        settings = {"persistent": True, "tone": []}
+        async with open_house(
+            asterisk, journal=journal, tidy=False, phones=settings, folder=tmp_path
+        ) as house:
+            house.nursery = nursery
+            ana, customer = await house.phone("ana", sign_in=False), await house.customer()
+            line = await ana.call("*11")
+            await house.event(AgentSignedIn)
+            calling = await customer.call("sales")
+            await calling.hears(900)
+        async with open_house(asterisk, journal=journal, phones=settings, folder=tmp_path) as house:
+            await house.until(lambda: getattr(house.switchboard.agent("ana"), "state", "") == "connected")
+            await calling.hears(900)
+            await calling.hang_up()
+            again = await customer.call("sales")
+            await again.hears(900)
+            await again.hang_up()
+            await house.quiet_contacts()
+            await line.hang_up()
+        nursery.cancel_scope.cancel()
+
+
+async def test_accepting_elsewhere_then_rings_the_phone_which_answers_itself(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phone={"ring": "accept", "auto_answer": True}) as house:
+        ana, customer = await house.phone("ana", sign_in=False), await house.customer()
+        await house.do(SignIn(agent="ana"))  # at a desk that is no telephone
+        calling = await customer.call("sales")
+        offered = await house.event(ContactOffered)
+        await calling.hears(500)
+        await house.do(AnswerOffer(contact=offered.contact, agent="ana", offer=offered.offer, accept=True))
+        ringing = await ana.rings()
+        assert "answer-after=0" in ringing.header("Call-Info")
+        await ringing.answer()
+        await calling.hears(900)
+        await calling.hang_up()
+
+
+async def test_phone_that_does_not_answer_after_accepting_gives_the_caller_back(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phone={"ring": "accept"}) as house:
+        ana, customer = await house.phone("ana", sign_in=False), await house.customer()
+        await house.do(SignIn(agent="ana"))
+        calling = await customer.call("sales")
+        offered = await house.event(ContactOffered)
+        await house.do(AnswerOffer(contact=offered.contact, agent="ana", offer=offered.offer, accept=True))
+        await (await ana.rings()).refuse(486)
+        await house.phase("waiting")
+        await calling.hears(500)
+        await calling.hang_up()
+
+
+async def test_declining_elsewhere_stops_the_ringing(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, sales={"ask_again_s": 60}) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        calling = await customer.call("sales")
+        ringing = await ana.rings()
+        offered = await house.event(ContactOffered)
+        await house.do(AnswerOffer(contact=offered.contact, agent="ana", offer=offered.offer, accept=False))
+        await house.event(OfferDeclined)
+        with trio.fail_after(5):
+            await ringing.ended.wait()
+        await calling.hang_up()
+
+
+async def test_agent_is_told_whose_call_it_is_before_the_caller_hears(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phone={"whisper": {"sales": ["sound:hello-world"]}}) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        calling = await customer.call("sales")
+        ringing = await ana.rings()
+        answered_ns = house.switchboard.now_ns()
+        await ringing.answer()
+        connected = await house.event(ContactConnected)
+        records = [record for record in house.records if connected in record.events]
+        # The whisper lasts more than a second, and only then are they together.
+        assert records[0].at_ns > answered_ns + 1_000_000_000
+        await calling.hears(900)
+        await calling.hang_up()
+
+
+async def test_click_to_call_rings_the_agent_then_the_number(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phone={"caller_id": "Shop <900100100>"}) as house:
+        ana, carrier = await house.phone("ana"), await house.carrier()
+        await house.do(PlaceContact(agent="ana", channel="phone", provider_id="click-1", handle="600999888"))
+        ringing = await ana.rings()
+        await ringing.answer()
+        called = await carrier.rings()
+        assert "600999888" in called.header("To")
+        assert "900100100" in called.header("From")
+        await called.answer()
+        await house.phase("connected")
+        await called.hears(900)
+        await ringing.hears(CUSTOMER_HZ)
+        await ringing.hang_up()
+        with trio.fail_after(5):
+            await called.ended.wait()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(486, "busy"), (603, "rejected"), (480, "no answer"), (404, "unknown number")]
+)
+async def test_numbers_that_are_not_reached_are_told_apart(
+    asterisk: Asterisk, status: int, reason: str
+) -> None:
+    async with open_house(asterisk) as house:
+        ana, carrier = await house.phone("ana"), await house.carrier()
+        await house.do(
+            PlaceContact(agent="ana", channel="phone", provider_id=f"c{status}", handle="600999888")
+        )
+        await (await ana.rings()).answer()
+        await (await carrier.rings()).refuse(status)
+        await house.until(house.outcomes)
+        (ended,) = house.events(house.ended)
+        assert (ended.outcome, ended.reason) == ("unreachable", reason)
+
+
+async def test_agent_on_a_break_is_not_rung(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        await house.do(SetStatus(agent="ana", status="break"))
+        calling = await customer.call("sales")
+        await calling.hears(500)
+        assert ana.talks == {}
+        await house.do(SetStatus(agent="ana", status="available"))
+        await (await ana.rings()).answer()
+        await calling.hears(900)
+        await calling.hang_up()
+
+
+async def test_two_agents_two_callers_nobody_twice(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        customer = await house.customer()
+        ana, bea = await house.phone("ana"), await house.phone("bea")
+        first = await talk(house, customer, ana)
+        other = Phone(house.nursery, "600333444", hz=1500)
+        await other.open(asterisk.sip)
+        calling = await other.call("sales")
+        second = await bea.rings()
+        await second.answer()
+        await calling.hears(1100)
+        await second.hears(1500)
+        await first[0].hears(900)
+        await first[0].hang_up()
+        await calling.hang_up()
