@@ -47,6 +47,7 @@ CONTRACT: Final = {
     "POST /api/contacts": "channel own",
     "POST /api/contacts/{contact}/move": "supervisor",
     "POST /api/contacts/{contact}/pick": "supervisor",
+    "POST /api/contacts/{contact}/control": "agent own",
     "POST /api/contacts/{contact}/cancel": "supervisor",
     "POST /api/contacts/{contact}/end": "supervisor",
     "POST /api/contacts/{contact}/messages": "channel own",
