@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz clean
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz voice-load clean
 
 setup: $(VENV)/.members
 
@@ -108,6 +108,12 @@ fuzz: setup
 	cargo run --locked --release --quiet --package centralita_routing --example fuzz -- --seconds $(SECONDS)
 	$(BIN)/python -m tests.matching.fuzz --seconds $(SECONDS)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q -n 2 tests/fuzz tests/http/test_fuzz.py
+
+# 1,000 telephone calls at 50 a second on a real Asterisk; CALLS and RATE change that.
+CALLS ?= 1000
+RATE ?= 50
+voice-load: setup
+	@$(BIN)/python -m tests.voice.load $(CALLS) $(RATE)
 
 clean:
 	rm -rf $(VENV) target core/centralita/_routing*.so

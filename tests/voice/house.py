@@ -16,7 +16,7 @@ import centralita_asterisk
 from centralita import MemoryJournal, open_engine
 from centralita.config import loads
 from centralita.journal import Journal
-from centralita.messages import AnyCommand, ContactEnded, Record, SignIn
+from centralita.messages import AnyCommand, ContactEnded, Record, SetStatus, SignIn
 from centralita.runner.switchboard import LiveSwitchboard
 from centralita.views import ContactView
 from tests.voice.phone import Phone, Talk
@@ -106,6 +106,11 @@ class House:
         phone = Phone(self.nursery, "carrier", hz=hz)
         await phone.open(self.asterisk.sip, port=self.asterisk.carrier)
         return phone
+
+    async def back(self, agent: str) -> None:
+        """Have an agent be available, whatever has become of them."""
+        await self.do(SignIn(agent=agent, desk="phones"))
+        await self.do(SetStatus(agent=agent, status="available"))
 
     async def do(self, command: AnyCommand) -> int:
         """Hand in a command that must not be refused; returns the contact it is about."""

@@ -106,8 +106,16 @@ async def test_phone_that_rings_goes_on_ringing_across_our_restart(asterisk: Ast
             await house.event(ContactOffered)
         assert not ringing.ended.is_set()
         async with open_house(asterisk, journal=journal, phones={"sign_in": "registered"}) as house:
-            second = ringing if not ringing.ended.is_set() else await ana.rings()
-            await second.answer()
+            # With the daemon the agent was lost for a moment, so it may be the same ringing or the next.
+            answering = [ringing]
+            while not answering[-1].answered.is_set():
+                if answering[-1].ended.is_set():
+                    answering.append(await ana.rings())
+                await house.until(lambda: house.switchboard.contacts(phase="offered"))
+                await answering[-1].answer()
+                with trio.move_on_after(0.5):
+                    await answering[-1].ended.wait()
+                    answering.append(await ana.rings())
             await calling.hears(900)
             await calling.hang_up()
         nursery.cancel_scope.cancel()
