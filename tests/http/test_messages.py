@@ -39,7 +39,7 @@ ROLES: Final = ("nobody", "stranger", "channel", "agent", "supervisor", "admin")
 
 
 def test_every_word_of_the_desk_has_its_rule() -> None:
-    assert set(MESSAGES) == {*COMMANDS, *ASKS, *SIGNALS}
+    assert set(MESSAGES) == {*COMMANDS, *ASKS, *SIGNALS, "control"}
 
 
 # What a message needs besides the contact, so that nothing but the right to say it stands in its way.
@@ -96,6 +96,8 @@ def frame(kind: str, contact: int) -> dict[str, Any]:
         return {"ask": kind, "contact": contact}
     if kind in SIGNALS:
         return {"signal": kind, "contact": contact}
+    if kind == "control":
+        return {"control": "ring_bell", "contact": contact}
     return {"command": kind, **said}
 
 

@@ -38,6 +38,7 @@ class AnsweringPhone(Phone):
     def __init__(self, nursery: trio.Nursery, name: str, *, talk_s: float = TALK_S) -> None:
         super().__init__(nursery, name, hz=900)
         self.answered = self.heard = 0
+        self.every = 5
         self.talk_s = talk_s
         self.then = lambda talk: nursery.start_soon(self._converse, talk)
 
