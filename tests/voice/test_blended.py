@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tools.asterisk_server import MUSIC_HZ, Asterisk
 
 import centralita_http
@@ -96,31 +95,3 @@ async def test_chat_in_hand_keeps_calls_away_where_they_may_not_interrupt(
             await (await ana.rings()).answer()
             await calling.hears(900)
             await calling.hang_up()
-
-
-@pytest.mark.parametrize("free", [True, False])
-async def test_recordings_are_heard_by_those_who_may(asterisk: Asterisk, tmp_path: Path, free: bool) -> None:
-    import httpx
-
-    async with open_house(
-        asterisk,
-        plugins=[centralita_http],
-        also={"front_doors.http": {"type": "http", "port": 0}},
-        folder=tmp_path,
-    ) as house:
-        port = await listening_port(tmp_path, house.switchboard)
-        recording = tmp_path / "channels" / "phone" / "centralita-call-1-1.wav"
-        recording.write_bytes(b"RIFF")
-        token = (tmp_path / "front_doors" / "http" / "cli.token").read_text().strip()
-        headers = {} if free else {"authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, verify=False
-        ) as client:
-            answer = await client.get(f"/chat/phone/desk/attachments/{recording.name}")
-            if free:
-                assert answer.status_code == 401
-            else:
-                assert (answer.status_code, answer.content) == (200, b"RIFF")
-                assert answer.headers["content-type"] == "audio/wav"
-                missing = await client.get("/chat/phone/desk/attachments/centralita-call-9-9.wav")
-                assert missing.status_code == 404
