@@ -112,15 +112,15 @@ class LineChat:
         try:
             async for data in stream:
                 *lines, rest = (rest + data).split(b"\n")
-                if len(rest) > LINE_BYTES_MAX:
-                    await _say(stream, f"* A line has at most {LINE_BYTES_MAX} bytes.")
-                    return
                 for line in lines:
                     number += 1
                     text = line[:LINE_BYTES_MAX].decode("utf-8", errors="replace").strip()
                     await inbox.submit(
                         PostMessage(contact=contact, author="customer", text=text, message_id=str(number))
                     )
+                if len(rest) > LINE_BYTES_MAX:
+                    await _say(stream, f"* A line has at most {LINE_BYTES_MAX} bytes.")
+                    return
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # gone without a goodbye, or ended by us: the caller says so
 
