@@ -53,7 +53,7 @@ At the edge, nothing waits for good either. These are constants of the code; wha
 | the start | a component's word that it runs | 30 s | it has crashed, and is started again | `supervise.START_S` |
 | a crashed component | its next life | 0.5 s, doubling up to 60 s, half more or less | it is started; up for 60 s, it begins anew with 0.5 s | `supervise.FIRST_DELAY_S`, `supervise.LONGEST_DELAY_S`, `supervise.STABLE_S` |
 | a channel's lane | `send`, `disconnect`, `hold`, `join`, `part`, `announce`, `signal` | 10 s | the call is cut off; three in a row are a hang | `channels.CALL_S`, `supervise.HANGS_MAX` |
-| a message to a live contact | a channel that takes it | 0.5 s, doubling up to 30 s, as long as the contact lives | its end, and four tries more | `channels.RETRY_FIRST_S`, `channels.RETRY_LONGEST_S`, `channels.TRIES_AFTER_END_MAX` |
+| a message to a live contact | a channel that takes it | 0.5 s, doubling up to 30 s, as long as the contact lives | four tries once it is over | `channels.RETRY_FIRST_S`, `channels.RETRY_LONGEST_S`, `channels.TRIES_AFTER_END_MAX` |
 | an agent's lane | a desk's `offer`, `withdraw`, `update` | 5 s | an offer that can't be shown: the agent counts as lost | `desks.CALL_S` |
 | a sink or CRM | its own `write` of a batch | 60 s | it has crashed, and is fed again from its position | `followers.WRITE_S` |
 | a look at the history | a CRM | 5 s | without its answer | `switchboard.HISTORY_S` |

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Generic, TypeVar, cast
 
@@ -38,7 +40,8 @@ class GroupCommit:
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[_Write[object]] = []
         self._room = trio.CapacityLimiter(PENDING_MAX)
-        self._turn = trio.Lock()
+        self._leading = False
+        self._led = trio.Event()
 
     @property
     def is_open(self) -> bool:
@@ -51,12 +54,17 @@ class GroupCommit:
             self._connection = await trio.to_thread.run_sync(self._connect)
 
     async def close(self) -> None:
-        """Close it; what was written is on the disk already."""
-        async with self._turn:
+        """Close it, after what was handed in before."""
+        if self._connection is None:
+            return
+        with trio.CancelScope(shield=True):
+            with suppress(sqlite3.Error, StoreError):
+                await self.do(lambda _: None)
+            while self._leading:
+                await self._led.wait()
             connection, self._connection = self._connection, None
             if connection is not None:
-                with trio.CancelScope(shield=True):
-                    await trio.to_thread.run_sync(connection.close)
+                await self._at_it(connection.close)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -86,29 +94,62 @@ class GroupCommit:
     async def do(self, do: Callable[[sqlite3.Connection], T]) -> T:
         """Run `do` in a transaction and wait until it is durable.
 
-        Whoever gets the turn commits for all who wait. Cancelled while waiting for the turn, the
-        operation may still be done by another's turn.
+        Whoever finds nobody at it commits for all who wait, and wakes them together: to let them pass one by one
+        would cost a round of the whole program each. Cancelled while waiting, the operation may still
+        be done by another's turn.
         """
         async with self._room:
             write = _Write(do)
             self._waiting.append(cast(_Write[object], write))
-            # Two turns at most while fewer than BATCH_MAX wait; PENDING_MAX bounds their number always.
-            while True:
-                async with self._turn:
-                    if write.done:
-                        return write.unwrap()
-                    batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
-                    with trio.CancelScope(shield=True):
-                        await trio.to_thread.run_sync(self._commit, batch)
+            try:
+                while not write.done:
+                    if self._leading:
+                        await write.wake.wait()
+                        write.wake = trio.Event()
+                    else:
+                        await self._lead()
+                return write.unwrap()
+            finally:
+                write.left = True
+                self._pass_on()
 
     async def checkpoint(self) -> None:
         """Bring everything into the file itself and empty its log. Raises StoreError when it is closed."""
-        async with self._turn:
-            connection = self._connection
-            if connection is None:
-                raise StoreError(f"{self._path}: is closed")
+        while self._leading:
+            await self._led.wait()
+        connection = self._connection
+        if connection is None:
+            raise StoreError(f"{self._path}: is closed")
+        await self._at_it(partial(connection.execute, "PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    async def _lead(self) -> None:
+        """Commit the next of those who wait."""
+        batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+        try:
+            await self._at_it(partial(self._commit, batch))
+        finally:
+            for write in batch:
+                write.wake.set()
+
+    async def _at_it(self, work: Callable[[], object]) -> None:
+        """Do something with the file while nobody else does."""
+        self._leading = True
+        try:
             with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(connection.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+                await trio.to_thread.run_sync(work)
+        finally:
+            self._leading = False
+            self._led.set()
+            self._led = trio.Event()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Have the first who still waits see to it that the rest is committed."""
+        if not self._leading:
+            for write in self._waiting:
+                if not write.left:
+                    write.wake.set()
+                    return
 
     def _commit(self, batch: Sequence[_Write[object]]) -> None:
         connection = self._connection
@@ -145,6 +186,9 @@ class _Write(Generic[T]):
     def __init__(self, do: Callable[[sqlite3.Connection], T]) -> None:
         self.do = do
         self.done = False
+        self.left = False
+        """Nobody waits for it any more."""
+        self.wake = trio.Event()
         self.result: T | None = None
         self.error: BaseException | None = None
 
