@@ -21,7 +21,7 @@ from queue_peers import inside_rust, report
 from queue_peers.best_python import BestPython
 from queue_peers.inside_rust import RustRun
 from queue_peers.measure import Latency, Result, exponent, latency, side_by_side
-from queue_peers.ours import Batched, Fused, Naive
+from queue_peers.ours import BATCH_EVENTS, Batched, Fused, Naive
 from queue_peers.peer import Peer, Skipped
 from queue_peers.postgresql import PostgreSQL, PostgreSQLSynchronous
 from queue_peers.redis import Redis, RedisPipelined
@@ -183,6 +183,11 @@ class Run:
                     self.measured.left_out.append(f"inside Rust: {reason}")
                     return
             self.measured.rust.append((axis, done[mode, size]))
+            if axis == "mixed":
+                batched = inside_rust.run(
+                    mode, size, events=plan.rust_events, repeats=plan.rust_repeats, batch=BATCH_EVENTS
+                )
+                self.measured.rust.append((f"in batches of {BATCH_EVENTS}", batched))
         print(report.rust(self.measured.rust), flush=True)
 
 

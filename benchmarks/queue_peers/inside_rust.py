@@ -50,8 +50,8 @@ def rate(figures: dict[str, Any]) -> float:
     return float(figures["events_per_cpu_s"] or figures["events_per_s"])
 
 
-def run(mode: str, size: Size, *, events: int, repeats: int) -> RustRun:
-    """Raises `Skipped` where there is no cargo."""
+def run(mode: str, size: Size, *, events: int, repeats: int, batch: int = 1) -> RustRun:
+    """`batch` events a call, latencies apart. Raises `Skipped` where there is no cargo."""
     cargo = shutil.which("cargo")
     if cargo is None:
         raise Skipped("cargo is not installed")
@@ -62,7 +62,7 @@ def run(mode: str, size: Size, *, events: int, repeats: int) -> RustRun:
         before = time.monotonic()
         options = {
             "--mode": mode, "--waiting": size.waiting, "--agents": size.agents, "--requirements": size.distinct,
-            "--profiles": size.distinct, "--events": events, "--seed": seed,
+            "--profiles": size.distinct, "--events": events, "--seed": seed, "--batch": batch,
         }  # fmt: skip
         words = [str(word) for pair in options.items() for word in pair]
         done = subprocess.run(

@@ -1,9 +1,10 @@
 //! Measures the queue inside Rust: `cargo run --release --example mixed -- --waiting 1000000 --mode mixed`.
 //!
 //! Prints one line of JSON: events a second, the latency of single events (each timed by itself in a
-//! second pass, with the clock's own cost told), and bytes. `events_per_cpu_s` is by the thread's own time. `--mode`: mixed (mostly full house; finishes,
-//! arrivals, abandons, priority changes, rings), saturated (finishes and arrivals), slack (half the agents
-//! idle), unique (mixed, every requirement and profile distinct).
+//! second pass, with the clock's own cost told), and bytes. `events_per_cpu_s` is by the thread's own time.
+//! `--mode`: mixed (mostly full house; finishes, arrivals, abandons, priority changes, rings), saturated
+//! (finishes and arrivals), slack (half the agents idle), unique (mixed, every requirement and profile
+//! distinct). `--batch N` plays N events a call of `batch`, latencies apart.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -32,6 +33,7 @@ struct Args {
     events: usize,
     mode: String,
     seed: u64,
+    batch: usize,
 }
 
 fn args() -> Args {
@@ -43,6 +45,7 @@ fn args() -> Args {
         events: 1_000_000,
         mode: "mixed".into(),
         seed: 1,
+        batch: 1,
     };
     let given: Vec<String> = std::env::args().skip(1).collect();
     for pair in given.chunks(2) {
@@ -61,6 +64,7 @@ fn args() -> Args {
             "--profiles" => made.profiles = number(),
             "--events" => made.events = number(),
             "--seed" => made.seed = number() as u64,
+            "--batch" => made.batch = number().max(1),
             "--mode" => made.mode.clone_from(value),
             _ => panic!("{name} is not known"),
         }
@@ -337,6 +341,58 @@ impl Centre {
     }
 }
 
+/// Apart, so that a profiler can be told to look at nothing else.
+#[inline(never)]
+fn play_all(centre: &mut Centre, events: &[Event]) {
+    for event in events {
+        centre.play(*event);
+    }
+}
+
+/// The same events as the operations of a batch, each with its match.
+fn operations(events: &[Event], order: i64, mut now_ns: i64) -> Vec<Vec<i64>> {
+    let mut made = Vec::with_capacity(2 * events.len());
+    for event in events {
+        now_ns += STEP_NS;
+        match *event {
+            Event::Finish { contact, agent } => {
+                made.push(vec![11, i64::from(contact), i64::from(agent), now_ns]);
+            }
+            Event::Arrive {
+                contact,
+                requirement,
+                ladder: -1,
+            } => made.push(vec![2, i64::from(contact), i64::from(requirement), order, now_ns]),
+            Event::Arrive {
+                contact,
+                requirement,
+                ladder,
+            } => {
+                let (contact, requirement) = (i64::from(contact), i64::from(requirement));
+                made.push(vec![
+                    2,
+                    contact,
+                    requirement,
+                    order,
+                    now_ns,
+                    0,
+                    0,
+                    1000,
+                    i64::from(ladder),
+                ]);
+            }
+            Event::Abandon { contact } => made.push(vec![4, i64::from(contact), now_ns]),
+            Event::Priority { contact, priority } => {
+                made.push(vec![5, i64::from(contact), i64::from(priority)]);
+            }
+            Event::Nothing => {}
+        }
+        made.push(vec![1, now_ns]);
+        made.push(vec![0, now_ns]);
+    }
+    made
+}
+
 /// What the scheduler says this thread has had, so that neighbours on the machine do not count; 0 elsewhere.
 fn cpu_ns() -> u64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
@@ -372,9 +428,24 @@ fn main() {
     for event in warm {
         centre.play(*event);
     }
+    let operations = operations(
+        if args.batch > 1 { measured } else { &[] },
+        centre.order,
+        centre.now_ns,
+    );
     let (started, cpu_ns) = (Instant::now(), cpu_ns());
-    for event in measured {
-        centre.play(*event);
+    if args.batch > 1 {
+        for operations in operations.chunks(3 * args.batch) {
+            centre.pairs.clear();
+            centre
+                .queue
+                .batch_into(operations, &mut centre.pairs)
+                .expect("as it was drawn");
+            centre.pairs_n += centre.pairs.len();
+        }
+        centre.now_ns += STEP_NS * args.events as i64;
+    } else {
+        play_all(&mut centre, measured);
     }
     let events_per_s = args.events as f64 / started.elapsed().as_secs_f64();
     let events_per_cpu_s = args.events as f64 / (self::cpu_ns() - cpu_ns).max(1) as f64 * 1e9;
@@ -400,12 +471,13 @@ fn main() {
     let (waiting_bytes, agent_bytes) = centre.queue.bytes();
     println!(
         concat!(
-            "{{\"mode\": \"{}\", \"waiting\": {}, \"agents\": {}, \"requirements\": {}, \"profiles\": {}, ",
+            "{{\"mode\": \"{}\", \"batch\": {}, \"waiting\": {}, \"agents\": {}, \"requirements\": {}, \"profiles\": {}, ",
             "\"events\": {}, \"events_per_s\": {:.0}, \"events_per_cpu_s\": {:.0}, \"p50_ns\": {}, \"p99_ns\": {}, \"p999_ns\": {}, ",
             "\"max_ns\": {}, \"clock_ns\": {}, \"bytes_per_waiting\": {:.1}, \"bytes_per_agent\": {:.1}, ",
             "\"built_s\": {:.3}, \"pairs\": {}}}"
         ),
         args.mode,
+        args.batch,
         centre.queue.waiting_n(),
         args.agents,
         args.requirements,

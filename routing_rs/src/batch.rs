@@ -1,8 +1,13 @@
 //! Many operations in one call: the codes of `protocol.py`'s `BATCH_CODES`, and the rows of a snapshot.
 
 use crate::catalogue::{Outcome, invalid};
+use crate::lines::prefetch_slot;
 use crate::matching::Pairs;
 use crate::queue::{Change, Enqueue, Queue};
+
+/// So many operations ahead memory is asked for: first what an id leads to, then what that leads to.
+const FAR: usize = 12;
+const NEAR: usize = 5;
 
 const AGENT_COLUMNS: usize = 6;
 const CONTACT_COLUMNS: usize = 12;
@@ -23,12 +28,50 @@ impl Queue {
     ///
     /// # Errors
     /// As the operations; `Invalid` for a code or a shape that is not known.
-    pub fn batch<'a>(&mut self, operations: impl Iterator<Item = &'a [i64]>) -> Outcome<Pairs> {
+    pub fn batch<T: AsRef<[i64]>>(&mut self, operations: &[T]) -> Outcome<Pairs> {
         let mut pairs = Pairs::new();
-        for operation in operations {
-            self.run(operation, &mut pairs)?;
-        }
+        self.batch_into(operations, &mut pairs)?;
         Ok(pairs)
+    }
+
+    /// As `batch`, into a list that the caller uses again.
+    ///
+    /// # Errors
+    /// As `batch`.
+    pub fn batch_into<T: AsRef<[i64]>>(&mut self, operations: &[T], pairs: &mut Pairs) -> Outcome<()> {
+        for (at, operation) in operations.iter().enumerate() {
+            if let Some(far) = operations.get(at + FAR) {
+                self.ask_for_records(far.as_ref());
+            }
+            if let Some(near) = operations.get(at + NEAR) {
+                self.ask_for_slot(near.as_ref());
+            }
+            self.run(operation.as_ref(), pairs)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the memory of whoever an operation is about.
+    fn ask_for_records(&self, operation: &[i64]) {
+        match *operation {
+            [3..=8, contact, ..] => self.contacts.prefetch(contact as u64),
+            [9..=12, contact, agent, ..] => {
+                self.contacts.prefetch(contact as u64);
+                if let Some(at) = self.agent_of.get(agent as u64) {
+                    self.agents.prefetch(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for the memory of a contact's slot in its lane, its record being there by now.
+    fn ask_for_slot(&self, operation: &[i64]) {
+        if let [3..=8, contact, ..] = *operation
+            && let Some(slot) = self.slot_of(contact as u64)
+        {
+            prefetch_slot(&self.lanes.blocks, slot);
+        }
     }
 
     fn run(&mut self, operation: &[i64], pairs: &mut Pairs) -> Outcome<()> {

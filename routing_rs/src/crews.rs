@@ -278,7 +278,11 @@ impl Rooms {
             let room = profile.capacity - loads.units(agent.load);
             return Self {
                 few: [room; FEW_MEDIA],
-                rest: vec![room; media_n.saturating_sub(FEW_MEDIA)],
+                rest: if media_n > FEW_MEDIA {
+                    vec![room; media_n - FEW_MEDIA]
+                } else {
+                    Vec::new()
+                },
             };
         }
         let room = |medium: usize| {

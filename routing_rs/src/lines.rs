@@ -9,6 +9,7 @@
 use std::num::NonZeroU16;
 
 use crate::lanes::{Entry, NOWHERE};
+use crate::prefetch::prefetch;
 use crate::ranked::Ranked;
 use crate::slab::Slab;
 
@@ -122,6 +123,14 @@ impl Default for Line {
 
 fn slot(block: u32, at: usize) -> Slot {
     block << SLOT_BITS | at as u32
+}
+
+/// Asks for the memory of a slot and of its block's head.
+pub(crate) fn prefetch_slot(blocks: &Blocks, slot: Slot) {
+    if let Some(block) = blocks.place(slot >> SLOT_BITS) {
+        prefetch(block);
+        prefetch(block.wrapping_add(16 + 16 * (slot as usize % (1 << SLOT_BITS))));
+    }
 }
 
 impl Line {

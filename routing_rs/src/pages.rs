@@ -6,6 +6,8 @@
 //! some hundred bytes an id. Nothing is larger than a page, so nothing great is ever copied.
 
 use crate::bits::each;
+use crate::directory::Directory;
+use crate::prefetch::prefetch;
 use crate::table::Table;
 
 const PAGE_BITS: u32 = 6;
@@ -26,7 +28,7 @@ struct Page<V> {
 /// A map from ids below `u64::MAX` to `V`.
 pub(crate) struct Pages<V> {
     /// By the upper bits of an id: its page, or how many ids with these bits are in `scattered`.
-    directory: Table<u32>,
+    directory: Directory,
     pages: Vec<Option<Box<Page<V>>>>,
     free: Vec<u32>,
     scattered: Table<V>,
@@ -36,7 +38,7 @@ pub(crate) struct Pages<V> {
 impl<V: Copy + Default> Default for Pages<V> {
     fn default() -> Self {
         Self {
-            directory: Table::default(),
+            directory: Directory::default(),
             pages: Vec::new(),
             free: Vec::new(),
             scattered: Table::default(),
@@ -68,19 +70,30 @@ impl<V: Copy + Default> Pages<V> {
 
     #[inline]
     pub(crate) fn get(&self, key: u64) -> Option<V> {
-        let entry = self.directory.get(key >> PAGE_BITS)?;
+        let entry = self.directory.get(key >> PAGE_BITS);
         if entry & IS_PAGE == 0 {
-            return self.scattered.get(key);
+            return if entry == 0 { None } else { self.scattered.get(key) };
         }
         let page = self.page(entry)?;
         let (bit, at) = within(key);
         (page.here & bit != 0).then(|| page.values[at])
     }
 
+    /// Asks for the memory of a key that has a page.
+    pub(crate) fn prefetch(&self, key: u64) {
+        let entry = self.directory.get(key >> PAGE_BITS);
+        if entry & IS_PAGE != 0
+            && let Some(page) = self.page(entry)
+        {
+            prefetch(&raw const page.here);
+            prefetch(&raw const page.values[within(key).1]);
+        }
+    }
+
     /// Sets the value of a key; returns whether it is new.
     #[inline]
     pub(crate) fn set(&mut self, key: u64, value: V) -> bool {
-        let entry = self.directory.get(key >> PAGE_BITS).unwrap_or(0);
+        let entry = self.directory.get(key >> PAGE_BITS);
         if entry & IS_PAGE == 0 {
             return self.scatter(key, value, entry);
         }
@@ -136,7 +149,7 @@ impl<V: Copy + Default> Pages<V> {
 
     #[inline]
     pub(crate) fn remove(&mut self, key: u64) -> Option<V> {
-        let entry = self.directory.get(key >> PAGE_BITS)?;
+        let entry = self.directory.get(key >> PAGE_BITS);
         if entry & IS_PAGE == 0 {
             return self.remove_scattered(key, entry);
         }
@@ -160,11 +173,7 @@ impl<V: Copy + Default> Pages<V> {
     fn remove_scattered(&mut self, key: u64, before_n: u32) -> Option<V> {
         let value = self.scattered.remove(key)?;
         self.len -= 1;
-        if before_n == 1 {
-            self.directory.remove(key >> PAGE_BITS);
-        } else {
-            self.directory.set(key >> PAGE_BITS, before_n - 1);
-        }
+        self.directory.set(key >> PAGE_BITS, before_n - 1);
         Some(value)
     }
 

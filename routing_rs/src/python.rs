@@ -447,9 +447,7 @@ impl PyQueue {
             let numbers = operation?.try_iter()?.map(|one| Ok(one?.extract::<Int>()?.0));
             parsed.push(numbers.collect::<PyResult<_>>()?);
         }
-        self.run_long(py, |queue| {
-            queue.batch(parsed.iter().map(|operation| &operation[..]))
-        })
+        self.run_long(py, |queue| queue.batch(&parsed))
     }
 
     fn load_agents(&mut self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -47,7 +47,7 @@ pub(crate) struct Card {
 
 /// A contact as the table keeps it, wherever it is.
 #[derive(Clone, Copy, Default)]
-struct Kept {
+pub(crate) struct Kept {
     effective_ns: i64,
     /// And EXCEPTIONAL where `exceptions_of` has more, WAITING while it waits.
     terms: u32,
@@ -143,7 +143,7 @@ pub struct Change {
 #[derive(Default)]
 pub struct Queue {
     pub(crate) catalogue: Catalogue,
-    contacts: Pages<Kept>,
+    pub(crate) contacts: Pages<Kept>,
     waiting_n: usize,
     pub(crate) exceptions: Slab<Exceptions>,
     /// By contact, of those that have any.
@@ -651,6 +651,12 @@ impl Queue {
         })
     }
 
+    /// Where a contact waits in its lane, as far as is known.
+    pub(crate) fn slot_of(&self, contact: u64) -> Option<Slot> {
+        let kept = self.contacts.get(contact)?;
+        (kept.terms & WAITING != 0 && kept.place != NO_SLOT).then_some(kept.place)
+    }
+
     /// Writes a contact back, and what whoever has it knows about it.
     fn keep(&mut self, one: &Contact) {
         self.write(one);
@@ -920,8 +926,10 @@ impl Queue {
         }
     }
 
+    /// Notes a contact for the next match, where somebody is there who might take it: agents who come to have
+    /// room, or changed already, will themselves look at all who wait.
     fn look_at_contact(&mut self, contact: u64) {
-        if self.dirty_everyone {
+        if self.dirty_everyone || (self.crews.filed_n == 0 && self.reserved.is_empty()) {
             return;
         }
         if self.dirty_contacts.len() >= DIRTY_CONTACTS_MAX {

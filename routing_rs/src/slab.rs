@@ -1,5 +1,7 @@
 //! An arena in chunks: indices are stable, growth copies nothing, an empty chunk's memory goes back.
 
+use crate::prefetch::prefetch;
+
 struct Chunk<T> {
     items: Vec<Option<T>>,
     free: Vec<u32>,
@@ -73,6 +75,21 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
         let chunk = self.chunks.get(at as usize / CHUNK)?;
         chunk.items.get(at as usize % CHUNK)?.as_ref()
+    }
+
+    /// Where a value is or would be.
+    pub(crate) fn place(&self, at: u32) -> Option<*const u8> {
+        let chunk = self.chunks.get(at as usize / CHUNK)?;
+        let item = chunk.items.get(at as usize % CHUNK)?;
+        Some((&raw const *item).cast())
+    }
+
+    /// Asks for the first two lines of a value.
+    pub(crate) fn prefetch(&self, at: u32) {
+        if let Some(place) = self.place(at) {
+            prefetch(place);
+            prefetch(place.wrapping_add(64));
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
