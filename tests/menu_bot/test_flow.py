@@ -36,6 +36,17 @@ def test_choices_are_spoken_on_the_phone_and_listed_in_a_chat() -> None:
     assert "Para horarios, pulse 1." in Talk(RECEPTION, medium="voice", language="es").turn.texts[1]
 
 
+def test_recording_is_played_on_the_phone_in_the_place_of_the_text_and_its_list() -> None:
+    text = SHOWN.replace(
+        'say = { en = "How can we help?"',
+        'spoken = { en = "sound:main-en", es = "sound:main-es" }\nsay = { en = "How can we help?"',
+    ).replace('say = { en = "We are open', 'spoken = "sound:hours"\nsay = { en = "We are open')
+    settings = settings_of(text)
+    assert Talk(settings, medium="voice", language="es").turn.texts[1] == "sound:main-es"
+    assert Talk(settings, medium="voice").say("1").texts[0] == "sound:hours"
+    assert Talk(settings).turn.texts[1] == MENU_EN
+
+
 @pytest.mark.parametrize(
     "said",
     [

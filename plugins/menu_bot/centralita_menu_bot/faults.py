@@ -160,6 +160,7 @@ def _all_texts(settings: Settings) -> Iterator[tuple[str, Text, bool]]:
     for kind in KINDS:
         for name, step in getattr(settings, kind).items():
             yield f"{kind}.{name}.say", step.say, kind != "hand_overs"
+            yield f"{kind}.{name}.spoken", step.spoken, False
             if isinstance(step, Menu | Question):
                 yield f"{kind}.{name}.retry", step.retry, False
             if isinstance(step, HandOver):

@@ -169,7 +169,7 @@ class Flow:
             target = talk.visited.pop()
         step = self._steps[target]
         while isinstance(step, Answer):
-            talk.said.append(self._fill(talk, who, step.say))
+            talk.said.append(self._words(talk, who, step))
             if not step.go:
                 talk.over = "resolved"
                 return
@@ -179,7 +179,7 @@ class Flow:
             step = self._steps[target]
         if isinstance(step, HandOver):
             talk.over, talk.end = "hand_over", step
-            if words := self._fill(talk, who, step.say):
+            if words := self._words(talk, who, step):
                 talk.said.append(words)
             return
         # Coming round again is no way back to where one has just been.
@@ -189,10 +189,10 @@ class Flow:
         talk.said.append(self._prompt(talk, who, step))
 
     def _prompt(self, talk: _Conversation, who: Who, step: Menu | Question) -> str:
-        said = self._fill(talk, who, step.say)
-        if isinstance(step, Question):
-            return said
+        said = self._words(talk, who, step)
         spoken = who.medium in SPOKEN_MEDIA
+        if isinstance(step, Question) or (spoken and step.spoken):
+            return said
         form = phrase(self._settings, talk.language, "spoken" if spoken else "listed")
         listed = [
             form.replace("{key}", choice.key).replace("{label}", label)
@@ -200,6 +200,11 @@ class Flow:
             if choice.key and (label := spoken_in(choice.label, talk.language))
         ]
         return (" " if spoken else "\n").join([said, *listed])
+
+    def _words(self, talk: _Conversation, who: Who, step: Step) -> str:
+        """What a step says, as it is said on this medium."""
+        spoken = step.spoken if who.medium in SPOKEN_MEDIA else ""
+        return self._fill(talk, who, spoken or step.say)
 
     def _fill(self, talk: _Conversation, who: Who, text: Text) -> str:
         values = {NAME: who.name, LANGUAGE: talk.language, **talk.attributes}

@@ -48,11 +48,12 @@ class Menu(Part):
     """The customer chooses. The labels are listed after `say`, as the medium needs it.
 
     `retries` unusable answers are answered with `retry` and the menu once more; then `otherwise` follows.
-    None and empty: as the bot says.
+    None and empty: as the bot says. On a telephone `spoken` is said instead, without a list: a recording of it all.
     """
 
     say: Text
     choices: tuple[Choice, ...]
+    spoken: Text = ""
     retry: Text = ""
     retries: Retries | None = None
     otherwise: str = ""
@@ -68,6 +69,7 @@ class Question(Part):
     say: Text
     attribute: str
     go: str
+    spoken: Text = ""
     accept: Literal["text", "digits"] = "text"
     pattern: str = ""
     length_min: Annotated[int, Meta(ge=1, le=1000)] = 1
@@ -82,6 +84,7 @@ class Answer(Part):
 
     say: Text
     go: str = ""
+    spoken: Text = ""
 
 
 class HandOver(Part):
@@ -91,6 +94,7 @@ class HandOver(Part):
     """
 
     say: Text = ""
+    spoken: Text = ""
     queue: Text = ""
     skills: dict[str, Level] = {}
     priority: Priority | None = None
