@@ -72,7 +72,7 @@ fmt: $(VENV)/.tools
 	$(BIN)/ruff format
 	cargo fmt --all
 
-bench: bench-queue bench-engine
+bench: bench-queue bench-engine bench-voice
 
 bench-engine: setup
 	@$(BIN)/python benchmarks/bench_engine.py
@@ -88,6 +88,11 @@ bench-recovery: setup
 # BENCH_ARGS: --quick, --full, --write (tables and plots into benchmarks/).
 bench-queue: setup $(VENV)/.bench
 	@$(BIN)/python benchmarks/bench_queue.py $(BENCH_ARGS)
+
+# Beside app_queue on a real Asterisk, some minutes. BENCH_ARGS: --quick, --write.
+.PHONY: bench-voice
+bench-voice: setup
+	@$(BIN)/python benchmarks/bench_voice.py $(BENCH_ARGS)
 
 bench-sim: setup $(VENV)/.bench
 	@$(BIN)/python benchmarks/bench_sim.py
