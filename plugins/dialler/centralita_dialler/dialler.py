@@ -46,6 +46,8 @@ WAITING_COUNTED_MAX: Final = 2000
 """Who waits is counted so far; more than this wait for no free agent anyway."""
 LOOK_S: Final = 5.0
 """How often the dialler looks, when nothing has happened that wakes it."""
+LOOK_GAP_S: Final = 0.05
+"""It does not look more often, however much happens in a busy centre."""
 BEGUN_AT_ONCE_MAX: Final = 50
 """Numbers of one campaign that are begun at one look."""
 DUE_LOOKED_AT_MAX: Final = 500
@@ -114,6 +116,7 @@ class Dialler:
                     wait_s = min(LOOK_S, max(0.0, (due_ns - self._clock.now_ns()) / NS_PER_S))
                     with trio.move_on_after(wait_s):
                         await self._wake.wait()
+                    await trio.sleep(LOOK_GAP_S)
         finally:
             self._inbox = self._nursery = None
             self._is_open = False
