@@ -41,6 +41,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "replay": "Put a recording through the real engine in virtual time.",
         "whatif": "Put a recorded day's demand through another configuration, side by side.",
         "fit": "Search the head start that preferred customers had in a recording.",
+        "torture": "Torture the engine in virtual time: crashes, torn writes, late answers, and everything at once.",
     },
     "Keep and look after": {
         "figures": "Count the figures again from a journal, for any period, with every service level by its name.",

@@ -82,6 +82,7 @@ from centralita.personal import bare_ended
 from centralita.state import (
     CONTACT_TRANSITIONS,
     ENDED_KEPT_MAX,
+    LAST_WORDS_NS,
     STATUS_TRANSITIONS,
     Agent,
     Contact,
@@ -491,10 +492,30 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
     del state.contacts[contact.id]
     ended = state.ended
     ended[contact.id] = Ended(
-        contact.channel, contact.provider_id, contact.queue, contact.last_agent, at_ns, contact.rated
+        contact.channel,
+        contact.provider_id,
+        contact.queue,
+        contact.last_agent,
+        at_ns,
+        contact.rated,
+        contact.callback_channel,
+        _last_words(contact, at_ns) if contact.messages else (),
+        contact.parent != 0,
     )
     if len(ended) > ENDED_KEPT_MAX:
         _forget_oldest(state)
+
+
+def _last_words(contact: Contact, at_ns: int) -> tuple[Message, ...]:
+    """What was said to the customer within LAST_WORDS_NS of the end, in order."""
+    words: list[Message] = []
+    for message in reversed(contact.messages or ()):
+        if message.at_ns < at_ns - LAST_WORDS_NS or contact.parent:
+            break
+        if message.author != "customer" and not message.internal:
+            words.append(message)
+    words.reverse()
+    return tuple(words)
 
 
 def _forget_oldest(state: State) -> None:
@@ -534,6 +555,8 @@ def _callback_requested(state: State, event: CallbackRequested, at_ns: int) -> N
     contact = _moved(state, event, at_ns)
     contact.callback_handle = event.handle
     contact.callback_channel = event.channel
+    for work in contact.works.values():  # who wraps up an earlier part of it keeps that part's capacity
+        work.medium = work.medium or contact.medium
     contact.medium = "callback"
     contact.due_ns = event.due_ns
     contact.announce_at_ns = 0

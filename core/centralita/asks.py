@@ -8,7 +8,7 @@ idempotently (by offer, by message number, by connection).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from centralita.messages import (
@@ -46,7 +46,7 @@ from centralita.messages import (
     WaitAnnounced,
     WithdrawOffer,
 )
-from centralita.state import Contact, Message, State
+from centralita.state import RECENT_NS, Contact, Ended, Message, State, provider_key
 
 Asks = list[AnyAsk]
 
@@ -226,9 +226,11 @@ ASKS: Final[dict[type, Callable[[State, Any, Asks], None]]] = {
 }
 
 
-def open_asks(state: State) -> Asks:
-    """The asks that a state still waits for an answer to, in the order of the contacts."""
+def open_asks(state: State, now_ns: int) -> Asks:
+    """The asks that a state still waits for an answer to, in the order of the contacts; then the goodbyes
+    of those that ended shortly before `now_ns`, the time of the last record."""
     asks: Asks = []
+    since_ns = now_ns - RECENT_NS
     for contact in state.contacts.values():
         if contact.phase == "identifying":
             asks.append(FindCustomer(contact=contact.id))
@@ -236,7 +238,9 @@ def open_asks(state: State) -> Asks:
             asks.append(FindClassification(contact=contact.id))
         elif contact.phase == "self_service":
             asks.extend(_open_turns(contact))
-        asks.extend(_undelivered(contact))
+        asks.extend(_undelivered(contact, since_ns))
+        if contact.phase == "wrapping":
+            _disconnect(contact, contact.ended_reason or contact.ended_by, asks)
         for agent, work in contact.works.items():
             if work.state == "offered":
                 asks.append(
@@ -244,7 +248,39 @@ def open_asks(state: State) -> Asks:
                 )
             elif work.state == "connecting":
                 asks.append(_connection(contact, agent))
+    for number, ended in reversed(state.ended.items()):
+        if ended.ended_ns < since_ns:
+            break
+        asks.extend(_goodbye(number, ended))
     return asks
+
+
+def goodbyes(state: State, channel: str, alive: Iterable[str]) -> Asks:
+    """The end once more for those whom a channel has on its lines and whose contacts are over."""
+    asks: Asks = []
+    for provider_id in alive:
+        number = state.by_provider.get(provider_key(channel, provider_id), 0)
+        contact = state.contacts.get(number)
+        if contact is not None and contact.phase == "wrapping":
+            _disconnect(contact, contact.ended_reason or contact.ended_by, asks)
+        elif number in state.ended:
+            asks.append(_farewell(number, state.ended[number]))
+    return asks
+
+
+def _goodbye(number: int, ended: Ended) -> Asks:
+    """What may not have reached the customer of a contact that is over."""
+    if ended.consultation:
+        return []
+    channel, provider_id = ended.channel, ended.provider_id
+    asks: Asks = [_delivery(number, channel, provider_id, message) for message in ended.last_words]
+    asks.append(_farewell(number, ended))
+    return asks
+
+
+def _farewell(number: int, ended: Ended) -> DisconnectContact:
+    channel = ended.reached_on or ended.channel
+    return DisconnectContact(contact=number, channel=channel, provider_id=ended.provider_id, reason="over")
 
 
 def _open_turns(contact: Contact) -> Asks:
@@ -277,24 +313,30 @@ def _turn_of(message: Message, bot: str) -> int:
     return int(number) if number.isdigit() else -1
 
 
-def _undelivered(contact: Contact) -> Asks:
-    """What was said to the customer since the customer last spoke: it may not have arrived."""
+def _undelivered(contact: Contact, since_ns: int) -> Asks:
+    """What was said to the customer since the customer last spoke, or since `since_ns`: it may not have
+    arrived."""
     said: Asks = []
+    spoken = contact.parent != 0
     for message in reversed(contact.messages or ()):
-        if message.author == "customer" or contact.parent:
+        if message.author == "customer":
+            spoken = True
+        elif spoken and message.at_ns < since_ns:
             break
-        if not message.internal:
-            said.append(
-                DeliverMessage(
-                    contact=contact.id,
-                    channel=contact.channel,
-                    provider_id=contact.provider_id,
-                    number=message.number,
-                    author=message.author,
-                    author_id=message.author_id,
-                    text=message.text,
-                    attachments=message.attachments,
-                )
-            )
+        elif not message.internal and not contact.parent:
+            said.append(_delivery(contact.id, contact.channel, contact.provider_id, message))
     said.reverse()
     return said
+
+
+def _delivery(number: int, channel: str, provider_id: str, message: Message) -> DeliverMessage:
+    return DeliverMessage(
+        contact=number,
+        channel=channel,
+        provider_id=provider_id,
+        number=message.number,
+        author=message.author,
+        author_id=message.author_id,
+        text=message.text,
+        attachments=message.attachments,
+    )

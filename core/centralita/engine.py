@@ -92,6 +92,10 @@ class Engine:
             follow(self.lines, event, now_ns)
         self._events.append(event)
 
+    def ask(self, asks: list[AnyAsk]) -> None:
+        """For stages: have something asked again that an earlier event has asked for."""
+        self._asks.extend(asks)
+
     def next_id(self) -> int:
         """For stages: the id for what is made next; the event that carries it makes it taken."""
         return self.state.last_id + 1
@@ -104,7 +108,7 @@ class Engine:
 
     def open_asks(self) -> list[AnyAsk]:
         """What must be asked again after a recovery."""
-        return open_asks(self.state)
+        return open_asks(self.state, self.now_ns)
 
     def snapshot(self) -> bytes:
         """The whole state, from which `restore` goes on; all at once."""

@@ -91,10 +91,11 @@ def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
 def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
     lines.replace(contact, now_ns=now_ns)
-    if contact.hops > 1:
+    if contact.hops > 1 or contact.excluded:
         lines.retime(contact)
         return
-    # Into its first line a contact comes without any deadline; retiming it would cancel five.
+    # Into its first line a contact comes without any deadline, unless the agent who placed it passes it on;
+    # retiming it would cancel five.
     timers = lines.timers
     if contact.deadline_ns:
         timers.schedule(STAGE, contact.id, contact.deadline_ns)
@@ -138,8 +139,10 @@ def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
 
 def _given_back(lines: Lines, event: Any, now_ns: int) -> None:
     kind = type(event)
-    if not (kind is OfferWithdrawn and event.reason == TAKEN):
-        number = lines.state.agents[event.agent].number
+    number = lines.state.agents[event.agent].number
+    taken = kind is OfferWithdrawn and event.reason == TAKEN
+    # An offer to several is one to each alone once the rules say so: then nobody has freed the others.
+    if not taken or number in lines.queue.holders(event.contact):
         exclude = kind is OfferDeclined or kind is ConnectionFailed
         lines.queue.give_back(event.contact, number, now_ns=now_ns, exclude=exclude)
     contact = lines.state.contacts[event.contact]
@@ -216,7 +219,7 @@ def _wrap_up_started(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
     if event.hold:
         number = lines.state.agents[event.agent].number
-        lines.keep_taken(contact, event.hold)
+        lines.keep_taken(contact, event.hold, contact.medium)
         lines.queue.assign(event.hold, number, now_ns=now_ns)
     lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
 

@@ -192,13 +192,14 @@ class Lines:
         tentative = several and not contact.picked
         media = self.state.config.media
         for name, work in contact.works.items():
+            medium = work.medium or contact.medium
             if work.hold:
-                self.keep_taken(contact, work.hold)
+                self.keep_taken(contact, work.hold, medium)
             self.queue.hold(
                 work.hold or contact.id,
                 self.state.agents[name].number,
-                medium=self._medium[contact.medium],
-                units=media[contact.medium].units,
+                medium=self._medium[medium],
+                units=media[medium].units,
                 tentative=tentative and work.state == "offered",
             )
         self.retime(contact)
@@ -254,7 +255,11 @@ class Lines:
     def retime(self, contact: Contact) -> None:
         """Set every deadline of a contact as the state says."""
         timers, number = self.timers, contact.id
-        set_deadline(timers, STAGE, number, contact.deadline_ns)
+        deadline_ns = contact.deadline_ns
+        if contact.phase == "connected":
+            silence_ns = ns(self.state.config.limits.silence_s)
+            deadline_ns = max(deadline_ns, contact.active_ns + silence_ns)
+        set_deadline(timers, STAGE, number, deadline_ns)
         set_deadline(timers, WORK, number, earliest_work_ns(contact))
         set_deadline(timers, ANNOUNCE, number, contact.announce_at_ns)
         set_deadline(timers, DUE, number, contact.due_ns)
@@ -289,7 +294,7 @@ class Lines:
                 ladder=ladder,
             )
             return
-        if contact.answered and not waiting:
+        if contact.answered and not waiting and contact.phase not in ("offered", "connecting"):
             ladder, rung = -1, 0  # rings are over with the wait
         excluded: tuple[int, ...] = ()
         if contact.excluded:
@@ -334,9 +339,9 @@ class Lines:
             self.known.discard(number)
             self.changed = True
 
-    def keep_taken(self, contact: Contact, hold: int) -> None:
+    def keep_taken(self, contact: Contact, hold: int, medium: str) -> None:
         """Make a contact of the queue's that only keeps an agent's capacity taken."""
-        requirement = self.requirement({}, contact.medium)
+        requirement = self.requirement({}, medium)
         order = self.queue.order(("longest_idle",))
         self.queue.enqueue(hold, requirement, order, queued_ns=contact.arrived_ns, waiting=False)
         self.known.add(hold)

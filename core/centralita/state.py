@@ -89,6 +89,11 @@ ENDED_KEPT_MAX: Final = 20_000
 """The most ended contacts remembered, by their provider's id and for a rating (at least half as many
 are); the rest is history's."""
 
+LAST_WORDS_NS: Final = 60_000_000_000
+"""What was said so long before a contact's end is kept with it: it may not have reached the customer."""
+RECENT_NS: Final = 600_000_000_000
+"""What was said, or ended, so long before a crash may not have reached the customer, and is asked again."""
+
 _PHASES: Final[tuple[Phase, ...]] = tuple(phase for phase in get_args(Phase) if phase != "ended")
 
 
@@ -174,13 +179,15 @@ class Message(msgspec.Struct, kw_only=True, array_like=True, gc=False):
 
 
 class Work(msgspec.Struct, array_like=True, gc=False):
-    """One agent's part in one contact. `hold` is the queue's id when it isn't the contact's own."""
+    """One agent's part in one contact. `hold` is the queue's id when it isn't the contact's own; `medium`
+    is whose capacity it takes when the contact has gone over to another medium since (a callback)."""
 
     state: WorkState
     since_ns: int
     deadline_ns: int = 0
     offer: int = 0
     hold: int = 0
+    medium: str = ""
 
 
 class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -318,6 +325,11 @@ class Ended(msgspec.Struct, array_like=True, gc=False):
     agent: str
     ended_ns: int
     rated: bool = False
+    reached_on: str = ""
+    """The channel that had the customer at the end, when it was not the contact's own."""
+    last_words: tuple[Message, ...] = ()
+    """What the customer was told shortly before the end: it may not have arrived."""
+    consultation: bool = False
 
 
 class State(msgspec.Struct, kw_only=True, array_like=True):
@@ -378,7 +390,13 @@ def agent_state(state: State, agent: Agent) -> AgentState:
 def units_used(state: State, agent: Agent) -> int:
     """The units of capacity that an agent's works take, over all media."""
     media = state.config.media
-    return sum(media[state.contacts[contact].medium].units for contact in agent.contacts)
+    return sum(media[medium].units for medium in media_held(state, agent))
+
+
+def media_held(state: State, agent: Agent) -> list[str]:
+    """The medium that each of an agent's works takes capacity on."""
+    contacts = (state.contacts[number] for number in agent.contacts)
+    return [contact.works[agent.name].medium or contact.medium for contact in contacts]
 
 
 def has_room(state: State, agent: Agent, medium: str) -> bool:
@@ -386,7 +404,7 @@ def has_room(state: State, agent: Agent, medium: str) -> bool:
     matching queue holds offers to, for those who only look."""
     config = state.config
     rules, wanted = config.agents[agent.name], config.media[medium]
-    held = [state.contacts[contact].medium for contact in agent.contacts]
+    held = media_held(state, agent)
     limit = rules.limits.get(medium, wanted.max_per_agent)
     if limit is not None and held.count(medium) >= limit:
         return False

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
+from centralita.config import ChannelRule
+from centralita.engine import Engine
 from centralita.explain import explain_contact
 from centralita.messages import (
+    AnyAsk,
     ApplyConfiguration,
+    CancelContact,
+    CloseQueue,
     Customer,
+    DeliverMessage,
+    DisconnectContact,
+    EndContact,
     IdentifyContact,
+    MessagePosted,
     MoveContact,
+    PlaceContact,
+    PostMessage,
+    ReconcileChannel,
     ReportConnection,
     RequestCallback,
+    SignOut,
     Target,
+    Tick,
     TransferContact,
 )
+from centralita.state import units_used
 from tests.engine.floor import Floor
+from tests.engine.histories import NS
 
 CRM = '[crms.local]\ntype = "crm"\n'
 
@@ -105,3 +123,158 @@ def postponed(floor: Any) -> int:
     floor.do(ReportConnection(contact=number, agent="bob", made=False, customer_gone=True))
     assert floor.contact(number).due_ns
     return number
+
+
+def recovered(floor: Floor, *, from_snapshot: bool = True) -> Engine:
+    """The engine as a crash right now would leave it."""
+    snapshot = floor.engine.snapshot() if from_snapshot else None
+    return Engine.restore(snapshot, () if from_snapshot else floor.records)
+
+
+def test_rings_of_a_transferred_contact_go_on_after_a_recovery_while_it_is_offered() -> None:
+    rings = "offer_s = 60\nrings = [{after_s = 5, lower = {en = 1}}, {after_s = 10, raise_priority = 1}]"
+    floor = Floor(rings)
+    floor.sign_in("ana", "bob")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(agent="bob")))
+    assert floor.asked(number) == ["bob"]
+    after = recovered(floor)
+    for engine in (floor.engine, after):
+        engine.handle(Tick(), now_ns=floor.now_ns + 11 * NS)
+    assert after.state.contacts[number].rung == floor.contact(number).rung == 2
+
+
+def test_after_work_of_a_chat_takes_a_chats_capacity_when_the_chat_becomes_a_callback() -> None:
+    floor = Floor("wrap_up_s = 300\nask_again_s = 3000", more="[queues.other]\nskills = {es = 9}\n")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="other")))
+    floor.do(RequestCallback(contact=number, handle="+34600"))
+    agent = floor.engine.state.agents["ana"]
+    hands = floor.engine.lines.queue.hands(agent.number)
+    after = recovered(floor)
+    assert after.lines.queue.hands(agent.number) == hands
+    assert after.lines.queue.state_hash() == floor.engine.lines.queue.state_hash()
+    assert units_used(after.state, after.state.agents["ana"]) == 33
+    fewer = replace(
+        floor.engine.state.config,
+        media={name: floor.engine.state.config.media[name] for name in ("callback", "email")},
+        channels={"line": ChannelRule(medium="callback")},
+    )
+    refusal = floor.do(ApplyConfiguration(config=fewer)).refusal
+    assert refusal is not None
+    assert "media.chat" in refusal.message
+
+
+def test_agent_who_passed_on_what_they_had_placed_may_be_asked_again_in_time() -> None:
+    floor = Floor("ask_again_s = 10\nwrap_up_s = 0")
+    floor.sign_in("ana")
+    placed = PlaceContact(agent="ana", channel="phone", provider_id="o1", handle="+34600")
+    number = floor.do(placed).contact
+    floor.do(ReportConnection(contact=number, agent="ana", made=True))
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
+    assert floor.asked(number) == []
+    floor.pass_time(11)
+    assert floor.asked(number) == ["ana"]
+
+
+def goodbyes(asks: Sequence[AnyAsk]) -> list[tuple[int, str]]:
+    said: list[tuple[int, str]] = []
+    for ask in asks:
+        if isinstance(ask, DeliverMessage):
+            said.append((ask.contact, ask.text))
+        elif isinstance(ask, DisconnectContact):
+            said.append((ask.contact, "goodbye"))
+    return said
+
+
+@pytest.mark.parametrize("from_snapshot", [True, False])
+def test_goodbye_that_a_crash_took_away_is_asked_again(from_snapshot: bool) -> None:
+    floor = Floor('wrap_up_s = 30\nmax_waiting = 0\nwhen_full = {do = "refuse", text = "Sorry."}')
+    refused = floor.admit()
+    assert floor.phase(refused) == "ended"
+    assert goodbyes(recovered(floor, from_snapshot=from_snapshot).open_asks()) == [
+        (refused, "Sorry."),
+        (refused, "goodbye"),
+    ]
+    floor.pass_time(3600)
+    floor.do(CloseQueue(queue="sales"))
+    assert goodbyes(recovered(floor, from_snapshot=from_snapshot).open_asks()) == []
+
+
+def test_customer_of_a_contact_that_is_being_wrapped_up_is_let_go_after_a_crash() -> None:
+    floor = Floor("wrap_up_s = 30")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(EndContact(contact=number, by="ana"))
+    assert goodbyes(recovered(floor).open_asks()) == [(number, "goodbye")]
+
+
+def test_message_before_the_customers_last_words_is_delivered_after_a_crash_if_recent() -> None:
+    floor = Floor()
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(PostMessage(contact=number, author="agent", author_id="ana", text="one moment"))
+    floor.do(PostMessage(contact=number, author="customer", text="and?"))
+    assert goodbyes(recovered(floor).open_asks()) == [(number, "one moment")]
+    floor.pass_time(3600)
+    floor.do(PostMessage(contact=number, author="customer", text="hello?"))
+    assert goodbyes(recovered(floor).open_asks()) == []
+
+
+def test_channel_that_reconciles_is_asked_to_end_what_is_over() -> None:
+    floor = Floor("wrap_up_s = 300")
+    floor.sign_in("ana")
+    wrapping, ended, live = floor.admit(), floor.admit(), floor.admit()
+    floor.serve(wrapping, "ana")
+    floor.do(EndContact(contact=wrapping, by="ana"))
+    floor.do(CancelContact(contact=ended, by="boss"))
+    step = floor.do(ReconcileChannel(channel="web", alive=("p1", "p2", "p3", "unheard of")))
+    assert step.events == []
+    assert goodbyes(step.asks) == [(wrapping, "goodbye"), (ended, "goodbye")]
+    assert floor.phase(live) == "offered"
+
+
+def test_queue_that_nobody_serves_any_more_treats_everybody_in_the_order_of_coming() -> None:
+    floor = Floor(
+        "offer_s = 5", more='[queues.other]\nwhen_unstaffed = {do = "message", text = "Nobody is here."}\n'
+    )
+    floor.sign_in("ana", "bob")
+    first, second = floor.admit(), floor.admit(queue="other", skills={"es": 9})
+    floor.do(CancelContact(contact=first))
+    third = floor.admit(queue="other", skills={"es": 9})
+    floor.do(MoveContact(contact=second, by="boss", queue="sales"))
+    floor.do(MoveContact(contact=second, by="boss", queue="other"))
+    after = recovered(floor)
+    for engine in (floor.engine, after):
+        events = engine.handle(SignOut(agent="ana"), now_ns=floor.now_ns).events
+        assert [event.contact for event in events if isinstance(event, MessagePosted)] == [second, third]
+
+
+def test_offer_to_several_is_taken_back_from_all_when_the_rules_came_to_offer_to_one() -> None:
+    floor = Floor("offer_to = 2\noffer_s = 60")
+    floor.sign_in("ana", "bob")
+    number = floor.admit()
+    assert sorted(floor.asked(number)) == ["ana", "bob"]
+    rules = floor.engine.state.config
+    sales = replace(rules.queues["sales"], offer_to=1)
+    floor.do(ApplyConfiguration(config=replace(rules, queues={"sales": sales})))
+    floor.answer(number, "ana")
+    bob = floor.engine.state.agents["bob"]
+    assert floor.engine.lines.queue.hands(bob.number) == []
+
+
+def test_silence_ends_at_the_same_place_in_a_tick_after_a_recovery() -> None:
+    floor = Floor('offer_s = 1000\nno_answer = "stay"', more="[limits]\nsilence_s = 100\n")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.pass_time(50)
+    floor.do(PostMessage(contact=number, author="customer", text="still there?"))
+    floor.pass_time(55)
+    after = recovered(floor)
+    assert after.next_deadline_ns() == floor.engine.next_deadline_ns()

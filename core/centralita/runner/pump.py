@@ -124,7 +124,7 @@ class Pump:
             done = engine.handle(command, now_ns=now_ns)
             if done.events:
                 records.append(Record(seq=done.seq, at_ns=engine.now_ns, command=command, events=done.events))
-                asks.extend(done.asks)
+            asks.extend(done.asks)
             return Outcome(seq=done.seq, contact=done.contact, refusal=done.refusal)
 
         self._in_flight.append(entries)
@@ -141,7 +141,7 @@ class Pump:
         if self._over:
             # The run has failed, and whoever waited knows. The records are safe; the next start asks again.
             return
-        if records:
+        if records or asks:
             self._deliver(records, asks)
         for entry in self._in_flight.popleft():
             entry.settle()

@@ -47,6 +47,7 @@ def _in_use(engine: Engine, config: EngineConfig) -> list[str]:
             ("queues", contact.queue, config.queues),
             ("channels", contact.channel, config.channels),
             ("media", contact.medium, config.media),
+            *(("media", work.medium, config.media) for work in contact.works.values()),
         ):
             if name and name not in kept:
                 problems[f"{kind}.{name}"] = problems.get(f"{kind}.{name}", 0) + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from centralita.asks import goodbyes
 from centralita.config import ns
 from centralita.messages import (
     AbandonContact,
@@ -299,8 +300,8 @@ def rate(engine: Engine, command: RateContact) -> Refusal | None:
 
 
 def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
-    """End what a channel no longer knows. What is yet to be dialled and callbacks wait without a line, and
-    consultations have none."""
+    """End what a channel no longer knows, and have it end what is over here. What is yet to be dialled and
+    callbacks wait without a line, and consultations have none."""
     state = engine.state
     if command.channel not in state.config.channels:
         known = ", ".join(sorted(state.config.channels)) or "none"
@@ -321,4 +322,5 @@ def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
             stop_serving(engine, contact, by="channel", reason="lost")
         else:
             close(engine, contact, "lost", by="channel", reason="unknown to its channel")
+    engine.ask(goodbyes(state, command.channel, command.alive))
     return None

@@ -256,7 +256,7 @@ def unstaffed(engine: Engine) -> None:
         rule = engine.state.rules(name).when_unstaffed
         if rule.do == "wait":
             continue
-        for number in list(standing.waiting):
+        for number in sorted(standing.waiting):  # a recovered state has them in another order
             contact = engine.state.contacts.get(number)
             if contact is not None and contact.phase == "waiting" and not staffed(engine, contact):
                 overflow(engine, contact, rule, "unstaffed")

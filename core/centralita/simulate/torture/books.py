@@ -1,0 +1,352 @@
+"""Books of a day, kept from the events alone: who is there, who has whom, what was said, how much of each.
+
+They know nothing of the engine's state, and so can be held against it: two clerks who read the same records
+and never speak. What an event may not do is said here at once (a contact given to two agents, an offer
+made twice, an admission repeated, a message's number left out); whether the engine's state agrees is
+`checks.py`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from centralita.messages import (
+    AgentJoined,
+    AgentLeft,
+    AnyEvent,
+    CallbackPostponed,
+    ConnectionFailed,
+    ConsultationEnded,
+    ConsultationStarted,
+    ContactAdmitted,
+    ContactConnected,
+    ContactEnded,
+    ContactOffered,
+    ContactPicked,
+    ContactPlaced,
+    ContactQueued,
+    ContactRated,
+    ContactReturned,
+    ContactTransferred,
+    ExclusionsEnded,
+    MessagePosted,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+    ServiceEnded,
+    TransferStarted,
+    WrapUpEnded,
+    WrapUpStarted,
+)
+from centralita.simulate.torture.violation import Violation
+
+
+class Page:
+    """What is written of one live contact."""
+
+    __slots__ = ("answered", "arrived_ns", "asked", "consultation", "excluded", "having", "key", "messages", "parent", "picked", "said", "wait_from_ns", "wrapping")  # fmt: skip
+
+    def __init__(self, parent: int, key: str, at_ns: int) -> None:
+        self.parent = parent
+        self.key = key
+        self.arrived_ns = at_ns
+        self.asked: dict[str, int] = {}
+        """Open offers: agent and number."""
+        self.having: set[str] = set()
+        """Who has accepted it, joined it or was handed it, and has not let go."""
+        self.wrapping: set[str] = set()
+        self.consultation = 0
+        self.excluded: set[str] = set()
+        """Who has declined, failed or let go, and may not be asked again yet."""
+        self.picked = ""
+        self.messages = 0
+        self.said: dict[str, int] | None = None
+        """Messages by the id their author gave, newest last."""
+        self.wait_from_ns = 0
+        self.answered = False
+
+    def copy(self) -> Page:
+        """A page that may be written on apart."""
+        page = Page(self.parent, self.key, self.arrived_ns)
+        page.asked, page.having, page.wrapping = self.asked.copy(), self.having.copy(), self.wrapping.copy()
+        page.excluded, page.picked = self.excluded.copy(), self.picked
+        page.consultation, page.messages = self.consultation, self.messages
+        page.said = None if self.said is None else self.said.copy()
+        page.wait_from_ns, page.answered = self.wait_from_ns, self.answered
+        return page
+
+
+class Books:
+    """The pages of all live contacts, and counts."""
+
+    def __init__(self) -> None:
+        self.pages: dict[int, Page] = {}
+        self.live: list[int] = []
+        """The live contacts, in any order: somebody picks one of them at random."""
+        self.admitted_n = 0
+        self.ended_n = 0
+        self.events_n = 0
+        self.counts: dict[type, int] = {}
+        """Events about customers' contacts (no consultations), by their type, of those in `COUNTED`."""
+        self.outcomes: dict[str, int] = {}
+        self.keys: dict[str, int] = {}
+        """Every contact admitted, by channel and provider's id."""
+        self.owed: dict[int, list[int]] = {}
+        """The numbers of the messages that each contact's customer is to get."""
+        self.last_id = 0
+        self._place: dict[int, int] = {}
+
+    def copy(self) -> Books:
+        """Books that may be written on apart."""
+        books = Books()
+        books.pages = {number: page.copy() for number, page in self.pages.items()}
+        books.live = self.live.copy()
+        books.admitted_n, books.ended_n, books.events_n = self.admitted_n, self.ended_n, self.events_n
+        books.counts, books.outcomes = self.counts.copy(), self.outcomes.copy()
+        books.keys = self.keys.copy()
+        books.owed = {number: owed.copy() for number, owed in self.owed.items()}
+        books.last_id = self.last_id
+        books._place = self._place.copy()
+        return books
+
+    def fold(self, events: list[AnyEvent], at_ns: int, kept: int) -> None:
+        """Write down what has happened; `kept` is how many messages of a contact are remembered.
+
+        Raises Violation for what may not happen.
+        """
+        self.events_n += len(events)
+        for event in events:
+            write = _WRITE.get(type(event))
+            if write is not None:
+                write(self, event, at_ns)
+                if type(event) is MessagePosted:
+                    self._check_said(event, kept)
+
+    def _page(self, event: Any) -> Page:
+        page = self.pages.get(event.contact)
+        if page is None:
+            raise Violation("conservation", f"{event} is about a contact that is not there")
+        if not page.parent:
+            kind = type(event)
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+        return page
+
+    def _new_id(self, number: int, event: AnyEvent) -> None:
+        if number <= self.last_id:
+            raise Violation("ids", f"{event} takes an id that was given out; the last was {self.last_id}")
+        self.last_id = number
+
+    # Coming and going ----------------------------------------------------------------------------
+
+    def _admitted(self, event: ContactAdmitted, at_ns: int) -> None:
+        number = event.contact
+        self._new_id(number, event)
+        key = f"{event.channel}\n{event.provider_id}"
+        if key in self.keys:
+            raise Violation("idempotency", f"{event} was admitted before, as {self.keys[key]}")
+        self.keys[key] = number
+        self.pages[number] = Page(event.parent, key, at_ns)
+        self._place[number] = len(self.live)
+        self.live.append(number)
+        self.admitted_n += 1
+        if not event.parent:
+            self.counts[ContactAdmitted] = self.counts.get(ContactAdmitted, 0) + 1
+
+    def _ended(self, event: ContactEnded, at_ns: int) -> None:
+        number = event.contact
+        page = self._page(event)
+        if page.asked:
+            raise Violation("one owner", f"{event}, and {page.asked} are asked still")
+        if not page.parent and event.outcome == "consulted":
+            raise Violation("conservation", f"{event} is no consultation")
+        if event.waited_ns > at_ns - page.arrived_ns:
+            raise Violation("figures", f"{event} waited longer than it was there")
+        if not page.parent:
+            self.outcomes[event.outcome] = self.outcomes.get(event.outcome, 0) + 1
+        del self.pages[number]
+        place, last = self._place.pop(number), self.live.pop()
+        if last != number:
+            self.live[place] = last
+            self._place[last] = place
+        self.ended_n += 1
+
+    # Who has whom --------------------------------------------------------------------------------
+
+    def _offered(self, event: ContactOffered, at_ns: int) -> None:
+        page = self._page(event)
+        self._new_id(event.offer, event)
+        agent = event.agent
+        if page.having:
+            raise Violation("one owner", f"{event}, and {sorted(page.having)} have it")
+        if agent in page.asked:
+            raise Violation("one owner", f"{event}, and the agent is asked already")
+        if agent in page.excluded and page.picked != agent:
+            raise Violation("order", f"{event}, and the agent may not be asked again yet")
+        page.asked[agent] = event.offer
+
+    def _accepted(self, event: OfferAccepted, at_ns: int) -> None:
+        page = self._page(event)
+        if page.having:
+            raise Violation("one owner", f"{event}, and {sorted(page.having)} have it")
+        self._answered(page, event)
+        page.having.add(event.agent)
+
+    def _picked(self, event: ContactPicked, at_ns: int) -> None:
+        self._page(event).picked = event.agent
+
+    def _declined(self, event: OfferDeclined, at_ns: int) -> None:
+        page = self._page(event)
+        self._answered(page, event)
+        page.excluded.add(event.agent)
+
+    def _failed(self, event: ConnectionFailed, at_ns: int) -> None:
+        page = self._page(event)
+        page.having.discard(event.agent)
+        page.excluded.add(event.agent)
+
+    def _ask_again(self, event: ExclusionsEnded, at_ns: int) -> None:
+        self._page(event).excluded.difference_update(event.agents)
+
+    def _offer_over(self, event: Any, at_ns: int) -> None:
+        self._answered(self._page(event), event)
+
+    def _answered(self, page: Page, event: Any) -> None:
+        if page.asked.pop(event.agent, 0) != event.offer:
+            raise Violation("one owner", f"{event} is about an offer that was not open")
+
+    def _placed(self, event: ContactPlaced, at_ns: int) -> None:
+        page = self._page(event)
+        page.having.add(event.agent)
+        page.wait_from_ns = at_ns
+
+    def _connected(self, event: ContactConnected, at_ns: int) -> None:
+        page = self._page(event)
+        if page.having != {event.agent}:
+            raise Violation("one owner", f"{event}, and {sorted(page.having)} have it")
+        if event.waited_ns != at_ns - page.wait_from_ns:
+            raise Violation("figures", f"{event} waited {at_ns - page.wait_from_ns} ns by the books")
+        page.answered = True
+
+    def _let_go(self, event: Any, at_ns: int) -> None:
+        self._page(event).having.discard(event.agent)
+
+    def _transfer_started(self, event: TransferStarted, at_ns: int) -> None:
+        page = self._page(event)
+        page.having.discard(event.agent)
+        page.excluded.add(event.agent)
+        page.wait_from_ns = 0
+        if page.having:
+            raise Violation("one owner", f"{event}, and {sorted(page.having)} have it")
+
+    def _postponed(self, event: CallbackPostponed, at_ns: int) -> None:
+        self._page(event).having.clear()
+
+    def _joined(self, event: AgentJoined, at_ns: int) -> None:
+        self._page(event).having.add(event.agent)
+
+    def _handed_over(self, event: ContactTransferred, at_ns: int) -> None:
+        page = self._page(event)
+        page.having.discard(event.from_agent)
+        page.having.add(event.to_agent)
+
+    def _queued(self, event: ContactQueued, at_ns: int) -> None:
+        page = self._page(event)
+        if page.having or page.asked:
+            raise Violation("one owner", f"{event}, and {sorted(page.having)} {page.asked} have it")
+        page.wait_from_ns = page.wait_from_ns or at_ns
+        page.excluded.update(event.excluded)
+
+    def _returned(self, event: ContactReturned, at_ns: int) -> None:
+        page = self._page(event)
+        if page.having or page.asked:
+            raise Violation("one owner", f"{event}, and {sorted(page.having)} {page.asked} have it")
+        page.picked = ""
+        if page.answered:
+            page.wait_from_ns = at_ns
+
+    def _service_ended(self, event: ServiceEnded, at_ns: int) -> None:
+        self._page(event).having.clear()
+
+    def _wrap_up_started(self, event: WrapUpStarted, at_ns: int) -> None:
+        page = self._page(event)
+        page.having.discard(event.agent)
+        if event.agent in page.wrapping:
+            raise Violation("one owner", f"{event}, and the agent wraps it up already")
+        page.wrapping.add(event.agent)
+        if event.hold:
+            page.excluded.add(event.agent)
+            self._new_id(event.hold, event)
+
+    def _wrap_up_ended(self, event: WrapUpEnded, at_ns: int) -> None:
+        page = self._page(event)
+        if event.agent not in page.wrapping:
+            raise Violation("one owner", f"{event}, and the agent does not wrap it up")
+        page.wrapping.discard(event.agent)
+
+    def _consulting(self, event: ConsultationStarted, at_ns: int) -> None:
+        self._page(event).consultation = event.consultation
+
+    def _consulted(self, event: ConsultationEnded, at_ns: int) -> None:
+        self._page(event).consultation = 0
+
+    def _rated(self, event: ContactRated, at_ns: int) -> None:
+        self.counts[ContactRated] = self.counts.get(ContactRated, 0) + 1
+
+    # What was said -------------------------------------------------------------------------------
+
+    def _message(self, event: MessagePosted, at_ns: int) -> None:
+        page = self._page(event)
+        if event.number != page.messages + 1:
+            raise Violation("messages", f"{event} should be number {page.messages + 1}")
+        page.messages += 1
+        if event.author != "customer" and not event.internal and not page.parent:
+            owed = self.owed.get(event.contact)
+            if owed is None:
+                self.owed[event.contact] = [event.number]
+            else:
+                owed.append(event.number)
+
+    def _check_said(self, event: MessagePosted, kept: int) -> None:
+        """The same words of the same author with the same id are posted once, as long as they are kept."""
+        if not event.message_id:
+            return
+        page = self.pages[event.contact]
+        if page.said is None:
+            page.said = {}
+        key = f"{event.author}\n{event.author_id}\n{event.message_id}"
+        before = page.said.get(key, -kept)
+        if before > event.number - kept:
+            raise Violation("idempotency", f"{event} was posted before, as number {before}")
+        page.said[key] = event.number
+
+
+_WRITE: Final[dict[type, Callable[[Books, Any, int], None]]] = {
+    ContactAdmitted: Books._admitted,
+    ContactEnded: Books._ended,
+    ContactOffered: Books._offered,
+    OfferAccepted: Books._accepted,
+    OfferDeclined: Books._declined,
+    ContactPicked: Books._picked,
+    ExclusionsEnded: Books._ask_again,
+    OfferExpired: Books._offer_over,
+    OfferWithdrawn: Books._offer_over,
+    ContactPlaced: Books._placed,
+    ContactConnected: Books._connected,
+    ConnectionFailed: Books._failed,
+    AgentLeft: Books._let_go,
+    TransferStarted: Books._transfer_started,
+    CallbackPostponed: Books._postponed,
+    AgentJoined: Books._joined,
+    ContactTransferred: Books._handed_over,
+    ContactQueued: Books._queued,
+    ContactReturned: Books._returned,
+    ServiceEnded: Books._service_ended,
+    WrapUpStarted: Books._wrap_up_started,
+    WrapUpEnded: Books._wrap_up_ended,
+    ConsultationStarted: Books._consulting,
+    ConsultationEnded: Books._consulted,
+    MessagePosted: Books._message,
+    ContactRated: Books._rated,
+}
