@@ -174,6 +174,9 @@ class Engine:
             engine.reapply(record)
             if record.seq in hashes:
                 engine.check_hash(hashes)
+        for contact in engine.state.contacts.values():
+            if contact.phase == "connected":
+                engine.lines.time_silence(contact)  # a look that found somebody had spoken is no event
         engine.lines.changed = False  # what could be matched was, before the engine stopped
         return engine
 

@@ -255,15 +255,20 @@ class Lines:
     def retime(self, contact: Contact) -> None:
         """Set every deadline of a contact as the state says."""
         timers, number = self.timers, contact.id
-        deadline_ns = contact.deadline_ns
         if contact.phase == "connected":
-            silence_ns = ns(self.state.config.limits.silence_s)
-            deadline_ns = max(deadline_ns, contact.active_ns + silence_ns)
-        set_deadline(timers, STAGE, number, deadline_ns)
+            self.time_silence(contact)
+        else:
+            set_deadline(timers, STAGE, number, contact.deadline_ns)
         set_deadline(timers, WORK, number, earliest_work_ns(contact))
         set_deadline(timers, ANNOUNCE, number, contact.announce_at_ns)
         set_deadline(timers, DUE, number, contact.due_ns)
         set_deadline(timers, ASK_AGAIN, number, ask_again_ns(contact))
+
+    def time_silence(self, contact: Contact) -> None:
+        """Set the end of a conversation in which nobody speaks: whoever spoke since it began has put it off."""
+        silence_ns = ns(self.state.config.limits.silence_s)
+        at_ns = max(contact.deadline_ns, contact.active_ns + silence_ns)
+        self.timers.schedule(STAGE, contact.id, at_ns)
 
     def enqueue(self, contact: Contact, *, waiting: bool = True) -> None:
         """Put a contact into the queue at its own place, as the state has it."""
@@ -397,10 +402,14 @@ def earliest_work_ns(contact: Contact) -> int:
 
 
 def ask_again_ns(contact: Contact) -> int:
-    """When the first of those who declined may be asked again; 0 when nobody is waited for."""
+    """When the first of those who declined may be asked again; 0 when nobody is waited for. Who wraps it up
+    still is waited for by nobody: the end of that looks again."""
     if not contact.excluded:
         return 0
-    return min((until_ns for until_ns in contact.excluded.values() if until_ns), default=0)
+    works = contact.works
+    return min(
+        (until_ns for name, until_ns in contact.excluded.items() if until_ns and name not in works), default=0
+    )
 
 
 def set_deadline(timers: Any, kind: int, subject: int, at_ns: int) -> None:

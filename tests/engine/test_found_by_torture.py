@@ -278,3 +278,28 @@ def test_silence_ends_at_the_same_place_in_a_tick_after_a_recovery() -> None:
     floor.pass_time(55)
     after = recovered(floor)
     assert after.next_deadline_ns() == floor.engine.next_deadline_ns()
+
+
+def test_contact_whose_agent_vanished_after_placing_it_requires_what_its_queue_does() -> None:
+    floor = Floor("skills = {en = 5}\nwrap_up_s = 0", more="[limits]\ngrace_s = 0\n")
+    floor.sign_in("ana", "bob")
+    placed = PlaceContact(agent="ana", channel="phone", provider_id="o1", handle="+34600")
+    number = floor.do(placed).contact
+    floor.do(ReportConnection(contact=number, agent="ana", made=True))
+    floor.do(SignOut(agent="ana"))
+    assert floor.phase(number) == "waiting"
+    floor.sign_in("ana")
+    assert floor.asked(number) == ["ana"]
+
+
+def test_agent_who_declined_is_asked_again_in_time_though_another_still_wraps_up() -> None:
+    floor = Floor("ask_again_s = 10\nwrap_up_s = 300\nskills = {en = 3}")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
+    floor.pass_time(5)
+    floor.sign_in("bob")
+    floor.answer(number, "bob", accept=False)
+    floor.pass_time(11)
+    assert floor.asked(number) == ["bob"]

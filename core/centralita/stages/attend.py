@@ -187,6 +187,9 @@ def _take_out(engine: Engine, contact: Contact, agent: Agent, reason: str) -> No
     engine.emit(AgentLeft(contact=contact.id, agent=agent.name, reason=reason))
     if not any(work.state != "wrapping" for work in contact.works.values()):
         engine.emit(ContactReturned(contact=contact.id, reason=reason))
+        if contact.direction == "outbound" and not contact.hops:
+            # It has stood in no line yet, so that nothing says what it requires there.
+            wait.join(engine, contact, contact.queue, reason=reason)
 
 
 def _works(engine: Engine, agent: Agent) -> list[Contact]:

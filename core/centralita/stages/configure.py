@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from centralita.config import EngineConfig, problems_of
@@ -43,12 +44,10 @@ def apply_configuration(engine: Engine, command: ApplyConfiguration) -> Refusal 
 def _in_use(engine: Engine, config: EngineConfig) -> list[str]:
     problems: dict[str, int] = {}
     for contact in engine.state.contacts.values():
-        for kind, name, kept in (
-            ("queues", contact.queue, config.queues),
-            ("channels", contact.channel, config.channels),
-            ("media", contact.medium, config.media),
-            *(("media", work.medium, config.media) for work in contact.works.values()),
-        ):
+        media = {contact.medium, *(work.medium for work in contact.works.values())}
+        used: list[tuple[str, Collection[str], str]] = [(name, config.media, "media") for name in media]
+        used += [(contact.queue, config.queues, "queues"), (contact.channel, config.channels, "channels")]
+        for name, kept, kind in used:
             if name and name not in kept:
                 problems[f"{kind}.{name}"] = problems.get(f"{kind}.{name}", 0) + 1
     return [

@@ -46,7 +46,7 @@ from centralita.simulate.torture.violation import Violation
 class Page:
     """What is written of one live contact."""
 
-    __slots__ = ("answered", "arrived_ns", "asked", "consultation", "excluded", "having", "key", "messages", "parent", "picked", "said", "wait_from_ns", "wrapping")  # fmt: skip
+    __slots__ = ("answered", "arrived_ns", "asked", "consultation", "excluded", "having", "key", "messages", "parent", "picked", "place", "said", "wait_from_ns", "wrapping")  # fmt: skip
 
     def __init__(self, parent: int, key: str, at_ns: int) -> None:
         self.parent = parent
@@ -61,6 +61,8 @@ class Page:
         self.excluded: set[str] = set()
         """Who has declined, failed or let go, and may not be asked again yet."""
         self.picked = ""
+        self.place = (0, 0, 0)
+        """When it was queued, its credit and its rate: it keeps them until it is queued anew."""
         self.messages = 0
         self.said: dict[str, int] | None = None
         """Messages by the id their author gave, newest last."""
@@ -71,7 +73,7 @@ class Page:
         """A page that may be written on apart."""
         page = Page(self.parent, self.key, self.arrived_ns)
         page.asked, page.having, page.wrapping = self.asked.copy(), self.having.copy(), self.wrapping.copy()
-        page.excluded, page.picked = self.excluded.copy(), self.picked
+        page.excluded, page.picked, page.place = self.excluded.copy(), self.picked, self.place
         page.consultation, page.messages = self.consultation, self.messages
         page.said = None if self.said is None else self.said.copy()
         page.wait_from_ns, page.answered = self.wait_from_ns, self.answered
@@ -220,6 +222,7 @@ class Books:
         page = self._page(event)
         page.having.add(event.agent)
         page.wait_from_ns = at_ns
+        page.place = (at_ns, 0, 1000)
 
     def _connected(self, event: ContactConnected, at_ns: int) -> None:
         page = self._page(event)
@@ -257,6 +260,7 @@ class Books:
             raise Violation("one owner", f"{event}, and {sorted(page.having)} {page.asked} have it")
         page.wait_from_ns = page.wait_from_ns or at_ns
         page.excluded.update(event.excluded)
+        page.place = (event.queued_ns, event.credit_ns, event.rate_thousandths)
 
     def _returned(self, event: ContactReturned, at_ns: int) -> None:
         page = self._page(event)

@@ -113,6 +113,8 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
             contact.due_ns or lines.queue.is_waiting(number)
         ):
             raise Violation("order", f"contact {number} waits and stands in no line")
+        if page.place != (contact.queued_ns, contact.credit_ns, contact.rate_thousandths):
+            raise Violation("order", f"contact {number} was queued with {page.place} and has lost its place")
         if number not in engine.state.queues[contact.queue].waiting:
             raise Violation("order", f"contact {number} waits and {contact.queue} does not know")
     elif phase == "offered":
@@ -140,6 +142,8 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
             )
     if page.messages != contact.messages_n or page.consultation != contact.consultation:
         raise Violation("messages", f"contact {number}: {contact.messages_n}, by the books {page.messages}")
+    if contact.parent and contact.parent not in engine.state.contacts:
+        raise Violation("conservation", f"contact {number}: whom it is about, {contact.parent}, is gone")
     if contact.consultation and contact.consultation not in engine.state.contacts:
         raise Violation("conservation", f"contact {number}: consultation {contact.consultation} is gone")
 
@@ -253,10 +257,28 @@ def recount(engine: Engine, books: Books, *, matched: bool = True) -> None:
         in_line += sum(not state.contacts[number].due_ns for number in waiting)
     if engine.lines.queue.waiting_n() != in_line:
         raise Violation("order", f"{engine.lines.queue.waiting_n()} stand in line; waiting are {in_line}")
+    _check_order(engine)
     for agent in state.agents.values():
         _check_agent(engine, agent)
     if matched:
         _check_nobody_is_left(engine)
+
+
+def _check_order(engine: Engine) -> None:
+    """Who waits stands in line by priority, then by urgency (Kleinrock 1964), then by number."""
+    state, now_ns = engine.state, engine.now_ns
+
+    def place(contact: Contact) -> tuple[int, int, int]:
+        rings = state.rules(contact.queue).rings[: contact.rung]
+        priority = contact.priority + sum(ring.raise_priority for ring in rings)
+        urgency = contact.rate_thousandths * (now_ns - contact.queued_ns + contact.credit_ns)
+        return -priority, -urgency, contact.id
+
+    waiting = [one for one in state.contacts.values() if one.phase == "waiting" and not one.due_ns]
+    ordered = [contact.id for contact in sorted(waiting, key=place)]
+    found = engine.lines.queue.in_order(now_ns=now_ns, limit=len(ordered) + 1)
+    if found != ordered:
+        raise Violation("order", f"in line are {found}; by the formula {ordered}")
 
 
 def _check_agent(engine: Engine, agent: Agent) -> None:
@@ -269,6 +291,11 @@ def _check_agent(engine: Engine, agent: Agent) -> None:
         raise Violation("one owner", f"{agent.name} is gone with {list(agent.contacts)}")
     if agent.leaving and not agent.contacts:
         raise Violation("deadlines", f"{agent.name} leaves when free, is free, and is there")
+    offered = [
+        number for number in agent.contacts if state.contacts[number].works[agent.name].state == "offered"
+    ]
+    if offered and agent.grace_until_ns:
+        raise Violation("one owner", f"{agent.name} has lost the desk and is asked about {offered}")
     if 0 < agent.grace_until_ns <= engine.now_ns < engine.next_deadline_ns():
         raise Violation("deadlines", f"{agent.name}'s grace was over at {agent.grace_until_ns}")
     held = engine.lines.queue.hands(agent.number) if agent.present else []
