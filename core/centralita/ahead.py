@@ -71,7 +71,10 @@ def _view(engine: Engine, other: Contact, contact: Contact) -> AheadView:
     rates = tuple(one.rate_thousandths / 1000 for one in (other, contact))
     if theirs > ours:
         by, words = "priority", f"priority {theirs} against {ours}"
-    elif longer_s >= 0 and rates[0] >= rates[1] and head_starts[0] >= head_starts[1]:
+    elif longer_s >= 0 and (
+        (rates[0] >= rates[1] and head_starts[0] >= head_starts[1])
+        or _urgency(engine, other) == _urgency(engine, contact)
+    ):
         by, words = (
             "wait",
             f"has waited {longer_s:.0f} s longer" if longer_s >= 1 else "came a moment earlier",
@@ -95,3 +98,7 @@ def _view(engine: Engine, other: Contact, contact: Contact) -> AheadView:
         rate=rates[0],
         words=words,
     )
+
+
+def _urgency(engine: Engine, one: Contact) -> int:
+    return one.rate_thousandths * (engine.now_ns - one.queued_ns + one.credit_ns)

@@ -110,8 +110,11 @@ def test_no_place_worsens_without_somebody_named_who_came_before(seed: int, core
                 elif one.by == "head_start":
                     assert other.queued_ns > contact.queued_ns
                     assert other.credit_ns > contact.credit_ns
-                else:
+                elif urgency(engine, other)[1] >= 0:
                     assert other.rate_thousandths > contact.rate_thousandths
+                else:
+                    # Before the time that a negative credit gives away, the slower rate is ahead.
+                    assert other.rate_thousandths < contact.rate_thousandths
             then = places.get(contact.id)
             if then is not None and told.ahead > then[0]:
                 worsened += 1

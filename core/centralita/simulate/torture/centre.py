@@ -24,6 +24,8 @@ PASSING: Final = "passing"
 CHANNELS: Final = ("web", "mail", "phone")
 SPARE: Final = "sms"
 """A channel that is in some configurations and not in others."""
+UNUSABLE: Final = "bad"
+"""A queue that requires what nobody can have; with it a configuration must be refused."""
 SKILLS: Final = ("en", "es", "tech")
 Rules = TypeVar("Rules")
 _ORDERS: Final = (
@@ -59,6 +61,11 @@ def as_journalled(config: EngineConfig) -> EngineConfig:
     return msgspec.msgpack.decode(msgspec.msgpack.encode(config), type=EngineConfig)
 
 
+def usable(config: EngineConfig) -> bool:
+    """Whether a configuration may be applied."""
+    return UNUSABLE not in config.queues
+
+
 def reserving(config: EngineConfig) -> bool:
     """Whether any queue reserves agents: who is reserved is not journalled, and is settled anew after a crash."""
     return any(queue.reserve_after_s is not None for queue in config.queues.values())
@@ -68,7 +75,7 @@ def _changed(config: EngineConfig, chance: Random) -> EngineConfig:
     reserves = reserving(config)
     roll = chance.random()
     if roll < 0.1:
-        return replace(config, queues={**config.queues, "bad": Queue(skills={"klingon": 1})})
+        return replace(config, queues={**config.queues, UNUSABLE: Queue(skills={"klingon": 1})})
     if roll < 0.4:
         name = chance.choice(QUEUES)
         return replace(config, queues={**config.queues, name: _queue(name, chance, reserves=reserves)})

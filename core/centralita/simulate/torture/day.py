@@ -20,7 +20,8 @@ from centralita.journal.codec import Encoder, pack_state_hash
 from centralita.journal.protocol import StateHash
 from centralita.journal.recover import recover
 from centralita.kpi import Figures
-from centralita.lines import Core
+from centralita.lines import STAGE, Core
+from centralita.matching.protocol import TIME_LIMIT_NS
 from centralita.messages import (
     AdmitContact,
     AnyAsk,
@@ -35,7 +36,7 @@ from centralita.messages import (
 )
 from centralita.recovery import restore
 from centralita.simulate.torture.books import Books
-from centralita.simulate.torture.centre import centre, reserving
+from centralita.simulate.torture.centre import centre, reserving, usable
 from centralita.simulate.torture.checks import after_step, recount
 from centralita.simulate.torture.disk import ModelDisk
 from centralita.simulate.torture.edge import Edge
@@ -183,9 +184,8 @@ class Day:
             record = Record(seq=done.seq, at_ns=engine.now_ns, command=command, events=events)
             self.records.append(record)
             self._gathered.append(record)
-            kind = type(command)
-            if kind is ApplyConfiguration:
-                self._configured(command)  # type: ignore[arg-type]
+            if type(command) is ApplyConfiguration:
+                self._configured(command)
             self.books.fold(events, engine.now_ns, self._kept_messages)
             after_step(engine, events, self.books)
         if done.asks:
@@ -203,6 +203,8 @@ class Day:
     def _configured(self, command: ApplyConfiguration) -> None:
         if self.engine.state.config != command.config:
             raise Violation("configuration", "what was applied is not what is there")
+        if not usable(command.config):
+            raise Violation("configuration", "what was applied can't be used")
         self._kept_messages = min(self._kept_messages, command.config.limits.messages_kept)
 
     def _beside(self, command: AnyCommand, events: list[AnyEvent]) -> None:
@@ -359,8 +361,24 @@ def same_state(one: Engine, other: Engine, rule: str) -> None:
         raise Violation(rule, difference(one, other))
     same_queue = one.lines.queue.state_hash() == other.lines.queue.state_hash()
     now_ns = max(one.now_ns, other.now_ns)
+    if missed := timers_after(one, now_ns) ^ timers_after(other, now_ns):
+        raise Violation("deadlines", f"only one of two engines in the same state looks at {sorted(missed)}")
     if not same_queue and _comparable(one, now_ns) and _comparable(other, now_ns):
         raise Violation(rule, "the matching queues differ")
+
+
+def timers_after(engine: Engine, now_ns: int) -> set[tuple[int, int, int]]:
+    """(when, kind, subject) of all that is looked at later than now, the end of silence left out: it is put
+    off without an event."""
+    timers, contacts = engine.lines.timers, engine.state.contacts
+    held = timers.pop_due(TIME_LIMIT_NS)
+    for at_ns, kind, subject in held:
+        timers.schedule(kind, subject, at_ns)
+    return {
+        (at_ns, kind, subject)
+        for at_ns, kind, subject in held
+        if at_ns > now_ns and not (kind == STAGE and contacts[subject].phase == "connected")
+    }
 
 
 def _comparable(engine: Engine, now_ns: int) -> bool:
