@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz voice-load clean
+.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz torture voice-load clean
 
 setup: $(VENV)/.members
 
@@ -119,6 +119,10 @@ CALLS ?= 1000
 RATE ?= 50
 voice-load: setup
 	@$(BIN)/python -m tests.voice.load $(CALLS) $(RATE)
+
+# Simulated faults, kills of the real daemon and a long recovery, for about SECONDS (default 1200; SEED repeats one).
+torture: setup
+	@$(BIN)/python -m tests.torture.long --seconds $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),1200) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) target core/centralita/_routing*.so

@@ -6,7 +6,7 @@ would be taken (every 200,000 records, the default), which is the longest way ba
 journal, decodes the newest snapshot, applies the records after it and compares the state with the hash that
 the last of them carries. The time is that process's, from opening the file to an engine that can decide.
 
-Nothing is kept from run to run. The last line of the output is JSON.
+Nothing is kept from run to run, unless `--keep` says where. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import argparse
 import json
 import platform
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from centralita.capture import state_form
 from centralita.config import EngineConfig, loads
@@ -187,12 +188,53 @@ def _timed(call: Any) -> float:
     return time.thread_time() - before
 
 
+class Made(NamedTuple):
+    """A journal and what lived in it."""
+
+    folder: Path
+    contacts: int
+    live: int
+    records: int
+    lived: str
+    form: str
+    made_s: float
+
+
+def journal_in(folder: Path, contacts: int, live_n: int) -> Made:
+    """The journal in a folder: the one that is there, if this version made it to the same measure, or a new one."""
+    note = folder / "made.json"
+    if note.exists():
+        made = Made(folder, **json.loads(note.read_text()))
+        if made.contacts == contacts and made.form == state_form().hex():
+            print(f"{made.contacts:,} contacts, {made.live:,} live, made before", flush=True)
+            return made
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    began_s = time.perf_counter()
+    past = Past(folder)
+    past.live(contacts, live_n)
+    live, seq = len(past.engine.state.contacts), past.engine.seq
+    lived = past.engine.state_hash().hex()
+    past.journal.close()
+    made = Made(folder, contacts, live, seq, lived, state_form().hex(), time.perf_counter() - began_s)
+    note.write_text(json.dumps({name: value for name, value in made._asdict().items() if name != "folder"}))
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}; {contacts:,} contacts, {live:,} live,"
+        f" {seq:,} records, {(folder / 'journal.sqlite').stat().st_size:,} bytes, made in {made.made_s:.0f} s",
+        flush=True,
+    )
+    return made
+
+
 def main() -> None:
     """Make the journal, recover from it in a process of its own, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=1_000_000, help="journalled (default 1,000,000)")
     parser.add_argument("--live", type=int, default=100_000, help="live at the end (default 100,000)")
     parser.add_argument("--runs", type=int, default=3, help="starts, of which the median counts (default 3)")
+    parser.add_argument(
+        "--keep", type=Path, help="make the journal in this folder, unless it is there, and keep it"
+    )
     parser.add_argument("--recover", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.recover is not None:
@@ -201,30 +243,23 @@ def main() -> None:
     if not 0 < given.live <= given.contacts:
         parser.error(f"--live was {given.live}; from 1 to --contacts")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        began_s = time.perf_counter()
-        past = Past(folder)
-        past.live(given.contacts, given.live)
-        live, lived_seq = len(past.engine.state.contacts), past.engine.seq
-        lived = past.engine.state_hash()
-        past.journal.close()
-        del past
-        made_s = time.perf_counter() - began_s
-        print(
-            f"Python {platform.python_version()}, {platform.machine()}; {given.contacts:,} contacts, {live:,} live,"
-            f" {lived_seq:,} records, {(folder / 'journal.sqlite').stat().st_size:,} bytes, made in {made_s:.0f} s",
-            flush=True,
-        )
+        made = journal_in(given.keep or Path(name), given.contacts, given.live)
+        folder = made.folder
         runs = []
         for _ in range(given.runs):
             done = subprocess.run(
-                [sys.executable, __file__, "--recover", name], check=True, capture_output=True, text=True
+                [sys.executable, __file__, "--recover", str(folder)],
+                check=True,
+                capture_output=True,
+                text=True,
             )
             runs.append(json.loads(done.stdout))
-            assert (runs[-1]["live"], runs[-1]["records"]) == (live, lived_seq)
+            assert (runs[-1]["live"], runs[-1]["records"]) == (made.live, made.records)
             print(f"  recovered in {runs[-1]['recover_s']:.2f} s", flush=True)
         journal = SqliteJournal(folder, SETTINGS)
-        assert restore(journal, kind=Engine).state_hash() == lived, "the state is not the one that lived"
+        assert restore(journal, kind=Engine).state_hash().hex() == made.lived, (
+            "the state is not the one that lived"
+        )
         journal.close()
     found = sorted(runs, key=lambda run: run["recover_s"])[len(runs) // 2]
     full = given.contacts == 1_000_000 and given.live == 100_000
@@ -233,7 +268,7 @@ def main() -> None:
             {
                 **{name: round(value, 3) for name, value in found.items()},
                 "contacts": given.contacts,
-                "made_s": round(made_s, 1),
+                "made_s": round(made.made_s, 1),
                 "recover_s_1m": round(found["recover_s"], 2) if full else None,
             }
         )

@@ -212,7 +212,9 @@ class Customer(Person):
     def _take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "session":
-                assert frame["resumed"] == bool(self._session), "the session was forgotten"
+                # A session is kept from its first message on (docs/webchat.md): before, nothing was promised.
+                assert frame["resumed"] or not self.received, "the session was forgotten"
+                assert self._session or not frame["resumed"], "somebody else's session"
                 self._session = frame["session"]
                 self._secret = frame["secret"] or self._secret
             case "message":
