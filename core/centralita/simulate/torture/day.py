@@ -46,7 +46,7 @@ from centralita.simulate.torture.violation import Violation
 START_NS: Final = 1_700_000_000 * NS
 RECOUNT_EVERY: Final = 400
 """Commands between two looks at everything."""
-SNAPSHOT_EVERY: Final = 900
+SNAPSHOT_EVERY: Final = 250
 TWIN_AFTER_CRASH: Final = 60
 """Commands that an engine which decided everything again goes on beside the recovered one."""
 LAST_COMMANDS: Final = 30
