@@ -64,13 +64,13 @@ PERSONAL: Final[Mapping[type[msgspec.Struct], tuple[str, ...]]] = {
         *_ADMITTED, "customer", "messages", "notes", "summary", "callback_handle", "ended_reason",
     ),
     Message: ("text", "message_id", "attachments"),
-    Ended: ("provider_id",),
+    Ended: ("provider_id", "last_words"),
 }  # fmt: skip
 """The fields that say who a customer is, or what was said by them or about them."""
 
 NOT_PERSONAL: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("channel", "queue", "medium", "bot", "component", "callback_channel", "desk"),
+        ("channel", "queue", "medium", "bot", "component", "callback_channel", "reached_on", "desk"),
         "a name of the configuration",
     ),
     **dict.fromkeys(
@@ -184,7 +184,8 @@ def bare_contact(contact: Contact) -> Contact:
 def bare_ended(number: int, ended: Ended) -> Ended:
     """A copy of what is remembered of an ended contact, without what is the customer's."""
     bare: Ended = _copied(ended)
-    bare.provider_id = erased("provider_id", bare.provider_id, number)
+    for name in _OF_ENDED:
+        setattr(bare, name, erased(name, getattr(bare, name), number))
     return bare
 
 
@@ -204,8 +205,12 @@ def _bare_message(message: Message) -> Message:
 
 _OF_CONTACT: Final = PERSONAL[Contact]
 _OF_MESSAGE: Final = PERSONAL[Message]
+_OF_ENDED: Final = PERSONAL[Ended]
 _EMPTIED: Final = frozenset(
-    {"handle", "to", "reason", "message_id", "attributes", "alive", "callback_handle", "ended_reason"}
+    (
+        *("handle", "to", "reason", "message_id", "attributes", "alive", "callback_handle", "ended_reason"),
+        "last_words",
+    )
 )
 
 

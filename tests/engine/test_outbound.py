@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from centralita.asks import open_asks
 from centralita.kpi import recount
 from centralita.messages import (
     AbandonContact,
@@ -103,7 +102,7 @@ def test_dialling_that_its_channel_has_lost_ends_and_is_asked_again_only_while_i
     number = dial(centre)
     centre.sign_in("ana")
     centre.answer(number, "ana")
-    assert [type(ask) for ask in open_asks(centre.engine.state)] == [ConnectContact]
+    assert [type(ask) for ask in centre.engine.open_asks()] == [ConnectContact]
     centre.do(ReconcileChannel(channel="phone", alive=()))
     assert ended(centre).outcome == "lost"
 

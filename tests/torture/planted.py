@@ -314,7 +314,7 @@ BUGS = (
     Planted("a message's number left out", message_number_left_out, 5_000),
     Planted("a place lost on return", place_lost_on_return, 5_000),
     Planted("a credit forgotten in line", credit_forgotten_in_line, 20_000),
-    Planted("an agent taken for ever", agent_kept_taken_after_wrap_up, 5_000),
+    Planted("an agent taken for ever", agent_kept_taken_after_wrap_up, 20_000),
     Planted("a consultation that outlives its contact", consultation_outlives_its_contact, 100_000),
     Planted("an agent never let go", agent_never_let_go_when_free, 50_000),
     Planted("asks not asked again", asks_not_asked_again, 100_000),

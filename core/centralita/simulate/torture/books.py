@@ -28,6 +28,7 @@ from centralita.messages import (
     ContactQueued,
     ContactRated,
     ContactReturned,
+    ContactsErased,
     ContactTransferred,
     ExclusionsEnded,
     MessagePosted,
@@ -97,6 +98,7 @@ class Books:
         """Every contact admitted, by channel and provider's id."""
         self.owed: dict[int, list[int]] = {}
         """The numbers of the messages that each contact's customer is to get."""
+        self.erased: set[int] = set()
         self.last_id = 0
         self._place: dict[int, int] = {}
 
@@ -109,7 +111,7 @@ class Books:
         books.counts, books.outcomes = self.counts.copy(), self.outcomes.copy()
         books.keys = self.keys.copy()
         books.owed = {number: owed.copy() for number, owed in self.owed.items()}
-        books.last_id = self.last_id
+        books.last_id, books.erased = self.last_id, self.erased.copy()
         books._place = self._place.copy()
         return books
 
@@ -298,6 +300,11 @@ class Books:
     def _rated(self, event: ContactRated, at_ns: int) -> None:
         self.counts[ContactRated] = self.counts.get(ContactRated, 0) + 1
 
+    def _erased(self, event: ContactsErased, at_ns: int) -> None:
+        if live := self.pages.keys() & set(event.contacts):
+            raise Violation("conservation", f"{event}, and {sorted(live)} live")
+        self.erased.update(event.contacts)
+
     # What was said -------------------------------------------------------------------------------
 
     def _message(self, event: MessagePosted, at_ns: int) -> None:
@@ -353,4 +360,5 @@ _WRITE: Final[dict[type, Callable[[Books, Any, int], None]]] = {
     ConsultationEnded: Books._consulted,
     MessagePosted: Books._message,
     ContactRated: Books._rated,
+    ContactsErased: Books._erased,
 }

@@ -23,6 +23,7 @@ from centralita.messages import (
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
+    RingPassed,
     TransferStarted,
 )
 from centralita.simulate.torture.books import Books
@@ -149,15 +150,17 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
 
 
 def check_offers(engine: Engine, events: list[AnyEvent]) -> None:
-    """Every offer the rule made went to somebody who could have it, the last one first: what an agent held
-    when an earlier one was made is what is left without the later ones."""
+    """Every offer that the rule made at the end of the step went to somebody who could have it, the last one
+    first: what an agent held when an earlier one was made is what is left without the later ones."""
     state = engine.state
     picked = {event.contact for event in events if type(event) is ContactPicked}
     taken: dict[str, list[int]] = {}
     per_contact: dict[int, int] = {}
     for event in reversed(events):
-        if type(event) is not ContactOffered:
+        if type(event) is RingPassed:
             continue
+        if type(event) is not ContactOffered:
+            break  # what was offered in the middle of the step has gone on since
         contact = state.contacts.get(event.contact)
         work = contact.works.get(event.agent) if contact is not None else None
         if contact is None or work is None or work.offer != event.offer:

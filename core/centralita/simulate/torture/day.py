@@ -20,7 +20,7 @@ from centralita.journal.codec import Encoder, pack_state_hash
 from centralita.journal.protocol import StateHash
 from centralita.journal.recover import recover
 from centralita.kpi import Figures
-from centralita.lines import STAGE, Core
+from centralita.lines import GRACE, STAGE, WORK, Core
 from centralita.matching.protocol import TIME_LIMIT_NS
 from centralita.messages import (
     AdmitContact,
@@ -37,7 +37,7 @@ from centralita.messages import (
 from centralita.recovery import restore
 from centralita.simulate.torture.books import Books
 from centralita.simulate.torture.centre import centre, reserving, usable
-from centralita.simulate.torture.checks import after_step, recount
+from centralita.simulate.torture.checks import WITH_LIMIT, after_step, recount
 from centralita.simulate.torture.disk import ModelDisk
 from centralita.simulate.torture.edge import Edge
 from centralita.simulate.torture.people import NS, People
@@ -368,17 +368,23 @@ def same_state(one: Engine, other: Engine, rule: str) -> None:
 
 
 def timers_after(engine: Engine, now_ns: int) -> set[tuple[int, int, int]]:
-    """(when, kind, subject) of all that is looked at later than now, the end of silence left out: it is put
-    off without an event."""
+    """(when, kind, subject) of all that is looked at later than now and would then find something to do. The
+    end of silence is left out: it is put off without an event."""
     timers, contacts = engine.lines.timers, engine.state.contacts
     held = timers.pop_due(TIME_LIMIT_NS)
     for at_ns, kind, subject in held:
         timers.schedule(kind, subject, at_ns)
-    return {
-        (at_ns, kind, subject)
-        for at_ns, kind, subject in held
-        if at_ns > now_ns and not (kind == STAGE and contacts[subject].phase == "connected")
-    }
+
+    def acts(kind: int, subject: int) -> bool:
+        if kind == GRACE:
+            return True
+        contact = contacts.get(subject)
+        if contact is None or kind == WORK:
+            return contact is not None
+        phase = contact.phase
+        return phase == "waiting" or (kind == STAGE and phase in WITH_LIMIT and phase != "connected")
+
+    return {one for one in held if one[0] > now_ns and acts(one[1], one[2])}
 
 
 def _comparable(engine: Engine, now_ns: int) -> bool:

@@ -24,6 +24,7 @@ from centralita.messages import (
     CloseQueue,
     EndConsultation,
     EndContact,
+    EraseContacts,
     ExtendWrapUp,
     FinishWrapUp,
     HoldContact,
@@ -357,6 +358,8 @@ class People:
 
     def _rating(self, engine: Engine) -> AnyCommand:
         number = engine.state.last_id - int(self._random() * 40)
+        if self._random() < 0.2:
+            return EraseContacts(contacts=(max(1, number), 1), by="boss")
         return RateContact(contact=max(1, number), score=1 + int(self._random() * 5))
 
 
