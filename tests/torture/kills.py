@@ -45,7 +45,7 @@ class Killed:
 
 
 async def kill(folder: Path, seed: int, *, kills: int, until: Callable[[], bool] = lambda: False) -> Killed:
-    """Kill the daemon so many times, or `until` says that it is enough, and look at what is left."""
+    """Kill the daemon so many times, or at least once until `until` says that it is enough; see what is left."""
     chance = random.Random(seed)
     found = Killed()
     customers: list[Customer] = []
@@ -67,7 +67,7 @@ async def kill(folder: Path, seed: int, *, kills: int, until: Callable[[], bool]
             async with trio.open_nursery() as coming:
                 for _ in range(AT_ONCE):
                     coming.start_soon(place)
-                while found.kills < kills and not until():
+                while found.kills < kills and not (found.kills and until()):
                     await trio.sleep(chance.uniform(0, RUN_S))
                     await exchange.kill()
                     found.kills += 1
