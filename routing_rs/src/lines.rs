@@ -96,7 +96,7 @@ impl Block {
     }
 }
 
-/// A sorted set of entries.
+/// A sorted set of entries. One that comes alone needs no block until another follows.
 pub(crate) struct Line {
     first: Entry,
     /// Nothing in the last block is greater, dead or alive.
@@ -145,15 +145,22 @@ impl Line {
     }
 
     pub(crate) fn last(&self, blocks: &Blocks) -> Option<Entry> {
-        (self.len > 0).then(|| blocks[self.back].last())
+        if self.front == NOWHERE {
+            return self.first();
+        }
+        Some(blocks[self.back].last())
     }
 
     /// Puts an entry, which is not here, in its place.
     #[inline]
     pub(crate) fn insert(&mut self, blocks: &mut Blocks, entry: Entry) -> Slot {
         self.len += 1;
-        if self.len == 1 {
-            return self.open(blocks, entry);
+        if self.front == NOWHERE {
+            if self.len == 1 {
+                (self.first, self.last) = (entry, entry);
+                return NO_SLOT;
+            }
+            self.open(blocks);
         }
         // The last may be dead, and this be its return.
         if entry <= self.last {
@@ -169,10 +176,10 @@ impl Line {
         self.append(blocks, entry)
     }
 
-    fn open(&mut self, blocks: &mut Blocks, entry: Entry) -> Slot {
-        let made = blocks.add(Block::new(NOWHERE, NOWHERE, entry));
-        (self.first, self.last, self.front, self.back) = (entry, entry, made, made);
-        slot(made, 0)
+    /// Puts the one that was alone into a block.
+    fn open(&mut self, blocks: &mut Blocks) {
+        let made = blocks.add(Block::new(NOWHERE, NOWHERE, self.first));
+        (self.front, self.back) = (made, made);
     }
 
     fn append(&mut self, blocks: &mut Blocks, entry: Entry) -> Slot {
@@ -268,8 +275,10 @@ impl Line {
     /// Takes an entry out; `hint` is where it was put. Returns whether it was here.
     #[inline]
     pub(crate) fn remove(&mut self, blocks: &mut Blocks, entry: Entry, hint: Slot) -> bool {
-        if self.len == 0 {
-            return false;
+        if self.front == NOWHERE {
+            let alone = self.len == 1 && entry == self.first;
+            self.len -= u32::from(alone);
+            return alone;
         }
         let (block, at) = if entry == self.first {
             (self.front, blocks[self.front].live.trailing_zeros() as usize)
@@ -342,18 +351,21 @@ impl Line {
     }
 
     pub(crate) fn iter<'a>(&self, blocks: &'a Blocks) -> impl Iterator<Item = Entry> + 'a {
-        let front = (self.len > 0).then_some(self.front);
+        let alone = self.first().filter(|_| self.front == NOWHERE);
+        let front = (self.front != NOWHERE).then_some(self.front);
         let linked = std::iter::successors(front, |block| {
             let next = blocks[*block].next;
             (next != NOWHERE).then_some(next)
         });
-        linked.flat_map(|block| blocks[block].iter())
+        alone
+            .into_iter()
+            .chain(linked.flat_map(|block| blocks[block].iter()))
     }
 
     /// The next entry after this one, which need not be here.
     pub(crate) fn after(&self, blocks: &Blocks, entry: Entry) -> Option<Entry> {
-        if self.len == 0 {
-            return None;
+        if self.front == NOWHERE {
+            return self.first().filter(|alone| *alone > entry);
         }
         let block = &blocks[self.find(entry)];
         let within = block.iter().find(|other| *other > entry);
@@ -362,8 +374,8 @@ impl Line {
 
     /// How many entries are smaller.
     pub(crate) fn rank(&self, blocks: &Blocks, entry: Entry) -> usize {
-        if self.len == 0 {
-            return 0;
+        if self.front == NOWHERE {
+            return usize::from(self.first().is_some_and(|alone| alone < entry));
         }
         let block = self.find(entry);
         let within = blocks[block].iter().filter(|other| *other < entry).count();
