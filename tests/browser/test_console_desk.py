@@ -615,3 +615,32 @@ def test_asker_and_colleague_speak_in_the_consultation(house: House, pages: Open
     expect(carla.locator(".wrap, .empty").first).to_be_visible()
     assert Line.lines["web"].sent == []
     assert house.texts(contact) == ["A hard question"]
+
+
+def test_connection_is_muted_recorded_and_handed_on(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    contact = house.admit(channel="phone", text="Hello?", **MARTA)
+    take(page)
+    house.until_phase(contact, "connected")
+    strip, line = page.locator(".controls"), Line.lines["phone"]
+    strip.get_by_role("button", name="Mute").click()
+    expect(strip.get_by_role("button", name="Unmute")).to_be_visible()
+    strip.get_by_role("button", name="Record").click()
+    expect(strip).to_contain_text("Recording")
+    strip.get_by_role("button", name="Pause recording").click()
+    expect(strip).to_contain_text("Recording is paused")
+    strip.get_by_label("Keys to press").fill("42#")
+    page.keyboard.press("Enter")
+    strip.get_by_role("button", name="Go on recording").click()
+    strip.get_by_role("button", name="Stop recording").click()
+    expect(page.get_by_text("every call is recorded here")).to_be_visible()
+    assert [one for one in line.controlled if one[0] != "record_resume"] == [
+        ("mute", ""), ("record", ""), ("record_pause", ""), ("keys", "42#")
+    ]  # fmt: skip
+    shot(page, "desk-controls")
+    page.locator(".head").get_by_role("button", name="Transfer").click()
+    page.get_by_role("radio", name="Number").click()
+    page.get_by_label("A number outside").fill("+34 600 111 222")
+    page.locator(".handover button[type=submit]").click()
+    house.until_phase(contact, "wrapping")
+    house.until(lambda: line.forwarded == ["+34600111222"], "the line hands on")

@@ -18,6 +18,7 @@ import trio
 from msgspec import Struct
 
 from centralita.config import decode
+from centralita.errors import ControlRefused
 from centralita.hookspecs import hookimpl
 from centralita.messages import AdmitContact, AnyCommand, PostMessage
 from centralita.protocols import (
@@ -49,6 +50,7 @@ class LineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     can_hold: bool = False
     can_begin: bool = False
     shows_typing: bool = True
+    controls: tuple[str, ...] = ()
 
 
 class Line:
@@ -64,10 +66,15 @@ class Line:
             hold=settings.can_hold,
             dial=settings.can_begin,
             typing=settings.shows_typing,
+            controls=settings.controls,
+            forward=settings.can_hold,
         )
         self.sent: list[Outgoing] = []
         self.signals: list[Signal] = []
         self.held: list[bool] = []
+        self.controlled: list[tuple[str, str]] = []
+        self.forwarded: list[str] = []
+        self.recording = ""
         self._broken = trio.Event()
         self.name = context.name
         self.lines[context.name] = self
@@ -101,6 +108,17 @@ class Line:
 
     async def disconnect(self, contact: int, provider_id: str, *, reason: str) -> None:
         pass
+
+    async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
+        self.forwarded.append(number)
+
+    async def control(self, contact: ContactView, *, by: str, word: str, value: str) -> dict[str, Any]:
+        if word == "record_stop":
+            raise ControlRefused("not_capable", "every call is recorded here")
+        self.controlled.append((word, value))
+        states = {"record": "on", "record_pause": "paused", "record_resume": "on"}
+        self.recording = states.get(word, self.recording)
+        return {"muted": word == "mute", "recording": self.recording}
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         self.held.append(on)
@@ -170,6 +188,15 @@ def configuration(folder: Path, *, port: int = 0) -> dict[str, Any]:
                 "can_hold": True,
                 "can_begin": True,
                 "shows_typing": False,
+                "controls": [
+                    "mute",
+                    "unmute",
+                    "keys",
+                    "record",
+                    "record_pause",
+                    "record_resume",
+                    "record_stop",
+                ],
             },
             "mail": {"type": "line", "kind": "email", "live": False, "queue": "sales"},
             "shop": {"type": "webchat", "queue": "support"},

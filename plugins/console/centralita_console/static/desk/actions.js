@@ -79,6 +79,18 @@ export async function report(contact, made) {
   letGo(contact.id);
 }
 
+/** Has the connection do something (mute, record); what is so afterwards is kept for the strip of controls. */
+export async function control(contact, word, value = "") {
+  try {
+    model.lines.set(contact.id, await link.control(word, { contact: contact.id, value }));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    // The channel knows better than a code why.
+    toast(error.message || refusalWords(error), "bad");
+  }
+  changed();
+}
+
 export const place = (fields) => give("PlaceContact", { provider_id: newId(), ...fields });
 
 export async function loadHistory(contact) {

@@ -133,6 +133,8 @@ export function connect(path, { hear, link, isOver }) {
     command: (command, fields = {}) => ask({ command, ...fields }, TWICE_IS_ONCE.has(command)),
     /** Asks something; asking twice is harmless. */
     ask: (what, fields = {}) => ask({ ask: what, ...fields }, true).then((reply) => reply.result),
+    /** Has the contact's channel do something about the connection; resolves with what is so now. */
+    control: (control, fields = {}) => ask({ control, ...fields }, false).then((reply) => reply.result),
     /** Something fleeting: sent now or never. */
     signal(signal, fields) {
       if (ready) socket.send(JSON.stringify({ id: next++, signal, ...fields }));

@@ -8,6 +8,7 @@ import { t, word } from "../shared/words.js";
 import { bringToFront, can, model, nameOf, queueTitle, stateOf, titleOf, workOf } from "./model.js";
 import { end, endConsultation, hold, leave } from "./actions.js";
 import { makeComposer } from "./composer.js";
+import { makeControls } from "./controls.js";
 import { makeDialling } from "./dialling.js";
 import { openHandover } from "./handover.js";
 import { makeTranscript } from "./transcript.js";
@@ -21,6 +22,7 @@ export function makeConversation() {
   let wanted = false;
   const head = makeHead(() => contact);
   const consultation = makeConsultation(() => contact);
+  const controls = makeControls();
   const dialling = makeDialling();
   const transcript = makeTranscript();
   const composer = makeComposer();
@@ -30,6 +32,7 @@ export function makeConversation() {
     { class: "conversation", "aria-label": t("talk.label") },
     head.el,
     consultation.el,
+    controls.el,
     dialling.el,
     transcript.el,
     composer.el,
@@ -63,6 +66,7 @@ export function makeConversation() {
       setData(el, "state", state);
       head.update();
       consultation.update();
+      controls.update(contact);
       dialling.update(contact);
       transcript.update(contact);
       show(composer.el, WORKING.includes(state));

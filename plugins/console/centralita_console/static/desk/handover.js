@@ -5,9 +5,10 @@ import { icon } from "../shared/icons.js";
 import { openDialog } from "../shared/dialog.js";
 import { initials, t, word } from "../shared/words.js";
 import { consult, transfer } from "./actions.js";
-import { model, nameOf, onChange } from "./model.js";
+import { can, model, nameOf, onChange } from "./model.js";
 
-const KINDS = ["agent", "queue", "skills"];
+const KINDS = ["agent", "queue", "skills", "number"];
+const NUMBER = /^\+?[0-9*#]{1,40}$/;
 const ORDER = ["idle", "connected", "wrapping", "offered", "full", "break", "lost"];
 const NOTE_MAX = 2000;
 const LEVEL_MAX = 10;
@@ -16,7 +17,7 @@ onChange(() => redraw?.());
 
 /** Opens the dialogue for `what`: transfer or consult. Colleagues' states in it stay live. */
 export function openHandover(contact, what) {
-  const choice = { kind: "agent", agent: "", queue: "", skills: { ...contact.skills } };
+  const choice = { kind: "agent", agent: "", queue: "", number: "", skills: { ...contact.skills } };
   openDialog(t(`handover.${what}`), (close) => makeBody(contact, what, choice, close), {
     wide: true,
     onClose: () => {
@@ -44,7 +45,19 @@ function makeBody(contact, what, choice, close) {
     "aria-label": t("handover.note"),
   });
   const go = h("button", { type: "submit", class: "button primary" }, icon(what), t(`handover.do_${what}`));
-  const kinds = KINDS.map((kind) =>
+  const offered = KINDS.filter((kind) => kind !== "number" || (what === "transfer" && can(contact, "forward")));
+  const number = h("input", {
+    type: "tel",
+    class: "search",
+    placeholder: t("handover.number"),
+    "aria-label": t("handover.number"),
+    autocomplete: "off",
+  });
+  number.addEventListener("input", () => {
+    choice.number = number.value.replace(/[ .-]/g, "");
+    draw();
+  });
+  const kinds = offered.map((kind) =>
     h(
       "button",
       {
@@ -55,7 +68,7 @@ function makeBody(contact, what, choice, close) {
           click: () => {
             choice.kind = kind;
             draw();
-            search.focus();
+            (kind === "number" ? number : search).focus();
           },
         },
       },
@@ -73,20 +86,26 @@ function makeBody(contact, what, choice, close) {
   };
 
   function draw() {
-    kinds.forEach((button, index) => set(button, "aria-checked", String(KINDS[index] === choice.kind)));
+    kinds.forEach((button, index) => set(button, "aria-checked", String(offered[index] === choice.kind)));
     const bySkills = choice.kind === "skills";
-    show(search, !bySkills);
-    show(list, !bySkills);
+    const byNumber = choice.kind === "number";
+    show(search, !bySkills && !byNumber);
+    show(list, !bySkills && !byNumber);
+    show(number, byNumber);
     show(skills, bySkills);
     if (bySkills) drawSkills();
-    else
+    else if (!byNumber)
       reconcile(
         list,
         found(),
         (item) => `${choice.kind}/${item.name}`,
         (item) => makeTarget(item, choice, draw),
       );
-    go.disabled = bySkills ? Object.keys(choice.skills).length === 0 : !choice[choice.kind];
+    go.disabled = byNumber
+      ? !NUMBER.test(choice.number)
+      : bySkills
+        ? Object.keys(choice.skills).length === 0
+        : !choice[choice.kind];
   }
 
   function drawSkills() {
@@ -138,6 +157,7 @@ function makeBody(contact, what, choice, close) {
     h("p", { class: "faint" }, t(`handover.${what}_words`, { who: nameOf(contact) || t("customer.unknown") })),
     h("div", { class: "segments", role: "radiogroup", "aria-label": t("handover.kind") }, kinds),
     search,
+    number,
     list,
     skills,
     words,

@@ -22,6 +22,7 @@ export const model = {
   front: 0,
   read: new Map(),
   drafts: new Map(),
+  lines: new Map(),
   outgoing: new Map(),
   typing: new Map(),
   histories: new Map(),
