@@ -64,7 +64,7 @@ async def sipp(asterisk: Asterisk, calls: int, rate: float) -> dict[str, int]:
                 "sipp", f"127.0.0.1:{asterisk.sip}", "-sf", str(SCENARIO), "-i", "127.0.0.1", "-s", "sales",
                 "-m", str(calls), "-r", str(max(1, round(rate))), "-l", str(calls), "-nostdin",
                 "-rtp_echo", "-mp", str(free_port()),
-                "-timeout", "180", "-trace_stat", "-stf", str(statistics), "-fd", "1",
+                "-timeout", "180", "-trace_stat", "-stf", str(statistics), "-trace_err", "-error_file", str(Path(folder) / "errors"), "-fd", "1",
             ],
             capture_stdout=True,
             capture_stderr=True,
@@ -73,6 +73,9 @@ async def sipp(asterisk: Asterisk, calls: int, rate: float) -> dict[str, int]:
         rows = list(csv.reader(statistics.read_text().splitlines(), delimiter=";"))
         last = dict(zip(rows[0], rows[-1], strict=False))
         assert done.returncode in (0, 1), done.stderr.decode(errors="replace")[-500:]
+        errors = Path(folder) / "errors"
+        if errors.exists() and errors.stat().st_size:
+            print(errors.read_text(errors="replace")[:3000], file=sys.stderr)
         return {"good": int(last["SuccessfulCall(C)"]), "failed": int(last["FailedCall(C)"])}
 
 
