@@ -1,7 +1,7 @@
 """Our engine beside app_queue on one real Asterisk, in one run: `make bench-voice`.
 
 The same callers, the same members, the same ears: callers are Local channels that come to a queue's door, members are Local
-channels that answer at once and talk for a while; who waits hears it ring, since a thousand streams of music would cost more
+channels that answer at once and hang up when they have talked for a while; who waits hears it ring, since a thousand streams of music would cost more
 than all else. Who speaks with whom is read off Asterisk's own bridge events with
 Asterisk's own clock. One side waits in `Queue()`, the other in our engine, which is connected by ARI and journals in SQLite.
 
@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import re
 import signal
 import socket
@@ -58,7 +59,7 @@ exten => ours,1,UserEvent(Door)
  same => n,Hangup()
 [members]
 exten => _X.,1,Answer(,i)
- same => n,Wait(${MATH(${RAND(${TALKFROM},${TALKTO})}/1000,float)})
+ same => n,Wait(3600)
  same => n,Hangup()
 """
 QUEUE: Final = """
@@ -115,10 +116,20 @@ class Floor:
     def __init__(self, asterisk: Asterisk, company: subprocess.Popen[str], nursery: trio.Nursery) -> None:
         self.asterisk = asterisk
         self.company = company
-        self.ears = Ears()
+        self.ears = Ears(on_speaking=self._speaks)
         self.ami = manager.Ami(self._hear)
         self.nursery = nursery
         self.called_n = 0
+        self._chance = random.Random(7)
+        self._talk_s = (0.2, 0.2)
+
+    def _speaks(self, channel: str) -> None:
+        self.nursery.start_soon(self._talk, channel, self._chance.uniform(*self._talk_s))
+
+    async def _talk(self, channel: str, seconds: float) -> None:
+        """A talk takes its time from when it begins, however late that is; then the member hangs up."""
+        await trio.sleep(seconds)
+        await self.ami.send(Action="Hangup", Channel=channel)
 
     def _hear(self, event: dict[str, str]) -> None:
         if event["Event"] in ("BridgeEnter", "BridgeLeave", "UserEvent"):
@@ -164,10 +175,9 @@ class Floor:
                 await self.ami.ask(Action="QueueRemove", Queue="bench", Interface=interface)
         self.ears.forget()
 
-    async def talk_for(self, from_s: float, to_s: float) -> None:
+    def talk_for(self, from_s: float, to_s: float) -> None:
         """How long members talk, from now on: anything between."""
-        for name, seconds in (("TALKFROM", from_s), ("TALKTO", to_s)):
-            await self.ami.ask(Action="Setvar", Variable=name, Value=round(seconds * 1000))
+        self._talk_s = (from_s, to_s)
 
     async def call(self, side: str) -> None:
         """One caller comes."""
@@ -216,7 +226,7 @@ def used_s(pid: int) -> float:
 
 async def idle(floor: Floor, side: str, *, calls: int, gap_s: float) -> dict[str, Any]:
     """Calls come one by one to idle agents."""
-    await floor.talk_for(0.2, 0.2)
+    floor.talk_for(0.2, 0.2)
     await floor.members(side, 10, available=True)
     waits: list[float] = []
     for _ in range(calls):
@@ -234,7 +244,7 @@ async def idle(floor: Floor, side: str, *, calls: int, gap_s: float) -> dict[str
 
 async def drain(floor: Floor, side: str, *, members: int, waiting: int, talk_s: float) -> dict[str, Any]:
     """So many wait, then the agents become available, until all have been served."""
-    await floor.talk_for(talk_s * 0.5, talk_s * 1.5)
+    floor.talk_for(talk_s * 0.5, talk_s * 1.5)
     await floor.members(side, members, available=False)
     for number in range(waiting):
         await floor.call(side)
@@ -267,9 +277,8 @@ async def drain(floor: Floor, side: str, *, members: int, waiting: int, talk_s: 
 
 
 async def rate(floor: Floor, side: str, *, per_s: int, seconds: float) -> dict[str, Any]:
-    """So many calls a second; talks are so short that somebody is always idle, and long enough that a member who has
-    answered is still there when a slow machine gets round to the bridge."""
-    await floor.talk_for(0.7, 0.7)
+    """So many calls a second; talks are so short that somebody is always idle."""
+    floor.talk_for(0.2, 0.2)
     await floor.members(side, AGENTS, available=True)
     calls = round(per_s * seconds)
     before, began = floor.processor_s(), trio.current_time()

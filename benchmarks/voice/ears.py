@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 MEMBER = re.compile(r"Local/(\d+)@members-")
@@ -27,13 +27,15 @@ class Ears:
     idle_s: list[float] = field(default_factory=list)
     """Of members who were freed while somebody waited: until they spoke again."""
     last_s: float = 0.0
+    on_speaking: Callable[[str], None] | None = None
+    """Told a member's channel when they begin to speak."""
     _in: dict[str, dict[str, float]] = field(default_factory=dict)
     _began: dict[str, tuple[float, int]] = field(default_factory=dict)
     _freed: dict[str, float] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Begin anew."""
-        self.__init__()  # type: ignore[misc]  # a dataclass's own
+        self.__init__(on_speaking=self.on_speaking)  # type: ignore[misc]  # a dataclass's own
 
     @property
     def waiting(self) -> int:
@@ -49,10 +51,14 @@ class Ears:
             case "BridgeEnter":
                 inside = self._in.setdefault(event["BridgeUniqueid"], {})
                 inside[event["Channel"]] = at_s
-                member = next((found[1] for name in inside if (found := MEMBER.match(name))), None)
+                channel, member = next(
+                    ((name, found[1]) for name in inside if (found := MEMBER.match(name))), ("", "")
+                )
                 caller = next((name for name in inside if not MEMBER.match(name)), None)
                 if member and caller and member not in self._began:
                     self._speaks(member, caller, at_s)
+                    if self.on_speaking is not None:
+                        self.on_speaking(channel)
             case "BridgeLeave":
                 inside = self._in.get(event["BridgeUniqueid"], {})
                 inside.pop(event["Channel"], None)
