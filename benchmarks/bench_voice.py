@@ -43,8 +43,8 @@ AGENTS: Final = 100
 FIRST_MEMBER: Final = 10_000
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PORTS: Final = range(23_000, 25_000)
-STANDSTILL_S: Final = 15.0
-"""Calls are lost when none of them has found an agent for so long."""
+STANDSTILL_S: Final = 40.0
+"""Calls are lost when none of them has found an agent for so long: longer than an offer stands whose phone never rang."""
 MARKS: Final = ("<!-- bench-voice: begin -->", "<!-- bench-voice: end -->")
 SIDES: Final = {"ours": "ours", "app_queue": "theirs"}
 """Each side's name, and its extension in the dialplan."""
