@@ -11,7 +11,13 @@ from centralita.testing import FollowerDriver
 class JsonlDriver(FollowerDriver):
     """Files in the component's own folder, rotated as early as is allowed so that rotation is checked too."""
 
-    settings: ClassVar = {"folder": "", "content": "events", "rotate_bytes": 10_000, "keep": 10_000}
+    settings: ClassVar = {
+        "folder": "",
+        "content": "events",
+        "personal": True,
+        "rotate_bytes": 10_000,
+        "keep": 10_000,
+    }
 
     async def holds(self, component: Any, data: Path) -> object:
         """Every line, in the order they were written."""
