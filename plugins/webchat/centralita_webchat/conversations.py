@@ -369,6 +369,11 @@ class Conversations:
         with trio.CancelScope(shield=True):  # memory and disk go together, here too
             session.advance(await self._store.add_lines(session.row.id, [line]))
 
+    def customers_contact(self, contact: int) -> int:
+        """The contact in which the customer is: of a consultation, the one it is about."""
+        view = self._switchboard.contact(contact, messages=False)
+        return view.parent or contact if view is not None else contact
+
     async def finish(self, session: Session, chat: ChatRow, *, reason: str, wanted: bool) -> None:
         """End a contact for its customer. A callback goes on unless that is what they want (`wanted`)."""
         if chat.opening is not None:

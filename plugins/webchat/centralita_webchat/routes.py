@@ -272,10 +272,11 @@ def _file_routes(chat: WebChat) -> list[Any]:
 
     @get(f"{base}/desk/contacts/{{contact:int}}/attachments/{{id:str}}", opt=OWN_CONTACT, tags=["webchat"])
     async def download_for_agent(contact: FromPath[int], id: FromPath[str]) -> Response[Any]:
-        """A file of a contact's customer, for its agent; the id is in the contact's messages."""
+        """A file of a contact's customer, for its agent or one who is consulted about it; the id is in the
+        contact's messages."""
         if not chat.up:
             return _problem(503, "unavailable", "the chat is restarting; try again", _EVERYWHERE)
-        return await _serve_file(chat, id, contact=contact)
+        return await _serve_file(chat, id, contact=chat.conversations.customers_contact(contact))
 
     @post(
         f"{base}/desk/contacts/{{contact:int}}/attachments",
