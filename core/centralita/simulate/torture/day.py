@@ -84,7 +84,7 @@ class Day:
         self.last: deque[tuple[int, AnyCommand]] = deque(maxlen=LAST_COMMANDS)
         self.now_ns = START_NS
         self.commands_n = self.steps_n = self.crashes_n = self.lost_n = 0
-        self._kept_messages = 1000
+        self.kept_messages = 1000
         self._encoder = Encoder()
         self._gathered: list[Record] = []
         self._unwritten: tuple[list[tuple[AnyCommand, int]], list[AnyAsk]] = ([], [])
@@ -186,7 +186,7 @@ class Day:
             self._gathered.append(record)
             if type(command) is ApplyConfiguration:
                 self._configured(command)
-            self.books.fold(events, engine.now_ns, self._kept_messages)
+            self.books.fold(events, engine.now_ns, self.kept_messages)
             after_step(engine, events, self.books)
         if done.asks:
             self._unwritten[1].extend(done.asks)
@@ -205,7 +205,7 @@ class Day:
             raise Violation("configuration", "what was applied is not what is there")
         if not usable(command.config):
             raise Violation("configuration", "what was applied can't be used")
-        self._kept_messages = min(self._kept_messages, command.config.limits.messages_kept)
+        self.kept_messages = min(self.kept_messages, command.config.limits.messages_kept)
 
     def _beside(self, command: AnyCommand, events: list[AnyEvent]) -> None:
         assert self.twin is not None
@@ -322,7 +322,7 @@ class Day:
             start, books = self._books_at[-1]
             self.books = books.copy()
             for record in self.records[start:]:
-                self.books.fold(record.events, record.at_ns, self._kept_messages)
+                self.books.fold(record.events, record.at_ns, self.kept_messages)
         self._gathered.clear()
         self._captured, self._state_hash = None, b""
         self._unwritten = ([], [])
