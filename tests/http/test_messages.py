@@ -169,6 +169,15 @@ CONFIGURED: Final[dict[str, dict[str, Any]]] = {
     },
     "console": {"routes": {"console": {"type": "console"}}},
     "kpi_prometheus": {"kpi_sinks": {"metrics": {"type": "prometheus"}}},
+    "dialler": {
+        "routes": {
+            "lists": {
+                "type": "dialler",
+                "region": "ES",
+                "campaigns": {"renewals": {"channel": "shop", "queue": "sales"}},
+            }
+        }
+    },
     "http": {},
 }
 """By plugin that brings routes: what has to be configured for them to be there."""
@@ -345,6 +354,34 @@ async def test_recording_whose_name_was_guessed_is_not_given_out(
         }
         exported = await switchboard.export_customer(Person(contacts=(other.contact,)))
         assert [one["name"] for one in exported["components"]["channels.phone"]["recordings"]] == [name]
+
+
+async def test_persons_records_are_found_and_forgotten_and_the_objection_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with everything(tmp_path, monkeypatch) as (switchboard, _, host, tokens):
+        headers = {"Authorization": f"Bearer {tokens['admin']}"}
+        async with httpx.AsyncClient(base_url=f"http://{host}", headers=headers) as client:
+            entries = [
+                {"number": "600 111 222", "name": "Vera Vidal"},
+                {"number": "600111333", "name": "Otto"},
+            ]
+            added = await client.post("/api/campaigns/renewals/records", json={"records": entries})
+            assert added.json()["added"] == 2, added.text
+            await client.post("/api/do-not-call", json={"numbers": ["600111222"], "reason": "asked"})
+        vera = Person(handles=("+34600111222",))
+        told = (await switchboard.export_customer(vera))["components"]["routes.lists"]
+        assert [record["name"] for record in told["records"]] == ["Vera Vidal"]
+        assert [entry["reason"] for entry in told["do_not_call"]] == ["asked"]
+        done = await switchboard.erase_customer(vera, by="test")
+        assert done["components"]["routes.lists"] == 1
+        told = (await switchboard.export_customer(vera))["components"]["routes.lists"]
+        assert told["records"] == []
+        assert len(told["do_not_call"]) == 1, "who is not to be called stays so"
+        otto = await switchboard.export_customer(Person(handles=("600111333",)))
+        assert [one["name"] for one in otto["components"]["routes.lists"]["records"]] == ["Otto"]
+    for path in tmp_path.rglob("lists.sqlite*"):
+        assert b"Vera" not in path.read_bytes()
 
 
 class Mute:

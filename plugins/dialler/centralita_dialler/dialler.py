@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import trio
@@ -30,8 +31,9 @@ from centralita.messages import (
     Record,
     WrapUpEnded,
 )
-from centralita.protocols import Context, Inbox
+from centralita.protocols import Context, Inbox, Person
 from centralita.runner.hours import calendars
+from centralita_dialler import persons
 from centralita_dialler.calling_hours import CallingHours
 from centralita_dialler.numbers import zones_of
 from centralita_dialler.pacing import PACINGS, Situation
@@ -179,6 +181,29 @@ class Dialler:
     async def blocked(self, after: str, limit: int) -> list[tuple[str, str, int]]:
         """The do-not-call list."""
         return await self._in_store(lambda: self._store.blocked(after, limit))
+
+    # One person -----------------------------------------------------------------------------------
+
+    async def find_person(self, person: Person) -> Person:
+        """The contacts by which the person's numbers were tried."""
+        region = self.settings.region
+        return await self._in_store(
+            lambda: self._store.ask(partial(persons.find, person=person, region=region))
+        )
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """The person's records, and whether their numbers are on the do-not-call list."""
+        region = self.settings.region
+        return await self._in_store(
+            lambda: self._store.ask(partial(persons.export, person=person, region=region))
+        )
+
+    async def erase_person(self, person: Person) -> int:
+        """Forget the person's records; how many there were. Who is not to be called stays so."""
+        region = self.settings.region
+        return await self._in_store(
+            lambda: self._store.forget(partial(persons.erase, person=person, region=region))
+        )
 
     # The journal ----------------------------------------------------------------------------------
 

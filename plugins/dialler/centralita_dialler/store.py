@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from centralita.structs import Frozen
 from centralita_dialler.settings import Result
+
+T = TypeVar("T")
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4349414C
@@ -155,6 +157,7 @@ class Store:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA secure_delete = ON")
             (version,) = db.execute("PRAGMA user_version").fetchone()
             (owner,) = db.execute("PRAGMA application_id").fetchone()
             if version == 0 and owner == 0:
@@ -357,6 +360,18 @@ class Store:
         wanted = " AND state = ?" if state else ""
         values = (campaign, after, *((state,) if state else ()), limit)
         return self._rows(f"campaign = ? AND id > ?{wanted} ORDER BY id LIMIT ?", *values)
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask what no other method does."""
+        return question(self._open)
+
+    def forget(self, erase: Callable[[sqlite3.Connection], int]) -> int:
+        """Erase in one transaction, and bring it out of the log, so that no copy is left in the files."""
+        db = self._open
+        with _Transaction(db):
+            erased = erase(db)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return erased
 
     def _rows(self, where: str, *values: object) -> list[Row]:
         fields = Row.__struct_fields__
