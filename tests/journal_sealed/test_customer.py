@@ -46,7 +46,10 @@ def company(folder: Path, *, journal: str = "sealed", **more: Any) -> dict[str, 
     made = configuration(folder, queue={"wrap_up_s": 600})
     made["channels"]["line"] = {"type": "program", "queue": "shop"}
     made["crms"] = {"crm": {"type": "crm_sqlite"}}
-    made["kpi_sinks"] = {"lines": {"type": "jsonl", "content": "events", "personal": True}}
+    made["kpi_sinks"] = {
+        "lines": {"type": "jsonl", "content": "events", "personal": True},
+        "queues": {"type": "queue_log"},
+    }
     made["journal"] = {"type": journal, "snapshot_every": 20}
     return made | more
 
@@ -106,7 +109,7 @@ async def followed(house: House) -> None:
     with trio.fail_after(PATIENCE_S):
         while status()["figures_seq"] < status()["journal_seq"]:
             await trio.sleep(0.01)
-        for path in ("crms.crm", "kpi_sinks.lines"):
+        for path in ("crms.crm", "kpi_sinks.lines", "kpi_sinks.queues"):
             (one,) = [part for part in house.switchboard._open.supervised if part.path == path]  # type: ignore[attr-defined]
             while await one.component.position() < status()["journal_seq"]:
                 await trio.sleep(0.01)
@@ -137,6 +140,7 @@ async def test_export_has_everything_and_erasing_leaves_nothing(tmp_path: Path) 
         (session,) = told["components"]["channels.shop_chat"]["sessions"]
         assert [base64.b64decode(file["base64"]) for file in session["files"]] == [PNG]
         assert "secret" not in json.dumps(session)
+        assert EMAIL in str(told["components"]["kpi_sinks.queues"]["lines"])
         for secret in SECRETS[:-1]:
             assert secret.decode() in json.dumps(told["journal"]), secret
         assert not [text for text in OTHER if text in exported.text]
@@ -150,6 +154,7 @@ async def test_export_has_everything_and_erasing_leaves_nothing(tmp_path: Path) 
                 "channels.shop_chat": 1,
                 "crms.crm": erased.json()["components"]["crms.crm"],
                 "kpi_sinks.lines": erased.json()["components"]["kpi_sinks.lines"],
+                "kpi_sinks.queues": 1,
             },
         }
         assert min(erased.json()["components"].values()) >= 1

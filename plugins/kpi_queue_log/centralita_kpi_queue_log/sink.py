@@ -6,13 +6,15 @@ What a line says is `lines.py`'s business, what a crash or a rotation can leave 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import trio
 
 from centralita.messages import Record
-from centralita.protocols import Context, Inbox
+from centralita.protocols import Context, Inbox, Person
+from centralita_kpi_queue_log.callers import erase, lines_of
 from centralita_kpi_queue_log.lines import Scribe
 from centralita_kpi_queue_log.log_file import LogFile
 from centralita_kpi_queue_log.settings import Settings
@@ -33,6 +35,7 @@ class QueueLogSink:
             if settings.file
             else context.data / "queue_log"
         )
+        self._path = path
         self._file = LogFile(path, context.data / STATE)
         self._scribe: Scribe | None = None
         self._seq = 0
@@ -60,6 +63,23 @@ class QueueLogSink:
         if self._scribe is None:
             await self._open()
         return self._seq
+
+    async def find_person(self, person: Person) -> Person:
+        """Nothing that others don't know better."""
+        return person
+
+    async def export_person(self, person: Person) -> dict[str, Any]:
+        """The lines that name the person's addresses, or tell of the person's contacts."""
+        read = partial(lines_of, self._path, person.handles, person.contacts)
+        return {"lines": await trio.to_thread.run_sync(read, limiter=self._one)}
+
+    async def erase_person(self, person: Person) -> int:
+        """Overwrite the person's addresses in the log; how many lines had one."""
+        # What is saved is not compared again with what the records give, so nothing is written a second time.
+        await self._save()
+        change = partial(erase, self._path, person.handles, person.contacts)
+        async with self._turn:
+            return await trio.to_thread.run_sync(change, limiter=self._one)
 
     async def write(self, batch: Sequence[Record]) -> None:
         """Append what is new of the batch. Raises ValueError for a gap, OSError: then nothing was added.
