@@ -53,6 +53,7 @@ PERSONAL: Final[Mapping[type[msgspec.Struct], tuple[str, ...]]] = {
     messages.ConnectionFailed: ("reason",),
     messages.TransferStarted: ("note",),
     messages.ConsultationStarted: ("note",),
+    messages.ContactForwarded: ("note",),
     messages.ServiceEnded: ("reason",),
     messages.WrapUpEnded: ("notes",),
     messages.ContactNoted: ("notes",),
@@ -86,7 +87,7 @@ NOT_PERSONAL: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
             "SignIn.reason", "SetStatus.reason", "AgentSignedIn.reason", "AgentStatusChanged.reason",
-            "AgentSignedOut.reason", "OpenQueue.reason", "CloseQueue.reason", "QueueOpened.reason",
+            "AgentSignedOut.reason", "OccupyAgent.reason", "AgentOccupied.reason", "OpenQueue.reason", "CloseQueue.reason", "QueueOpened.reason",
             "QueueClosed.reason",
         ),
         "why an agent or a queue is so, not a customer",
@@ -96,6 +97,7 @@ NOT_PERSONAL: Final[Mapping[str, str]] = {
         "the engine's own words (stages/), or an agent's status",
     ),
     "language": "a language's code: what is needed, like a skill",
+    "ContactForwarded.number": "a number outside, to which an agent hands on: a colleague's elsewhere",
     "disposition": "chosen from the configuration's list",
     "config": "the configuration",
     "error": "an exception's kind and place; what it said is left out (runner/supervise.py)",
