@@ -84,7 +84,7 @@ def test_state_has_no_customers_words_outside_contacts() -> None:
     # `by_provider` and `by_customer` are indexes, left out of a sealed snapshot; the rest is declared here.
     known = {
         State: {"config", "contacts", "agents", "queues", "ended", "by_provider", "by_customer", "components_down"},
-        Agent: {"name", "reason", "desk"},
+        Agent: {"name", "reason", "desk", "busy"},
         Queue: {"name"},
         Work: {"medium"},
     }  # fmt: skip
