@@ -209,6 +209,25 @@ async def test_message_said_again_after_the_end_is_not_a_new_contact(tmp_path: P
             assert house.switchboard.contacts() == []
 
 
+async def test_last_words_of_a_page_that_is_cut_off_begin_no_second_contact(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        await house.sign_in()
+        for number in range(20):
+            page = Page(house.base)
+            async with page.open():
+                await page.send("m1", f"hello {number}")
+                contact = await house.accept()
+                await page.wait_for("received", message_id="m1")
+                await page.send("m2", "that is all")
+                # Decided, and not on the disk yet: now the line breaks, and the agent is quick.
+                while house.said(contact)[-1] != "that is all":
+                    await trio.lowlevel.checkpoint()
+            await house.end(contact)
+            async with page.open():
+                await page.wait_for("received", message_id="m2", chat=1)
+            assert house.switchboard.contacts() == []
+
+
 async def test_page_that_lost_the_line_learns_that_its_rating_was_taken(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         page = Page(house.base)

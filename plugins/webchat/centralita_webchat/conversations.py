@@ -99,11 +99,14 @@ class Conversations:
                 raise Turned("chat_over", f"conversation {frame.chat} has ended; chat 0 begins another")
             await self._sessions.keep(session)
             files = await self._files(session, frame.attachments)
-            if chat is None:
-                chat = await self._begin(session, frame, files)
-                await self.open(session, chat)
-            else:
-                await self._post(session, chat, frame, files)
+            # The page may be cut off at any moment. What the engine has must come into the transcript all the same:
+            # it may be answered and over before the page says it again, which would then begin anew.
+            with trio.CancelScope(shield=True):
+                if chat is None:
+                    chat = await self._begin(session, frame, files)
+                    await self.open(session, chat)
+                else:
+                    await self._post(session, chat, frame, files)
             line = await self._line(session, frame.message_id)
             if line is None:
                 raise Turned("unavailable", "the message was not found again; send it again")
