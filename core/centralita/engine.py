@@ -152,7 +152,7 @@ class Engine:
         if snapshot is not None:
             try:
                 stored = _DECODER.decode(snapshot)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise JournalCorrupt(f"the snapshot can't be read: {error}") from error
             if not 1 <= stored.schema <= SNAPSHOT_SCHEMA:
                 raise JournalCorrupt(

@@ -200,6 +200,7 @@ def test_board_shows_everybodys_words_as_text(house: House, pages: Open) -> None
         subject=evil("second-subject"),
         handle=evil("second-handle"),
     )
+    house.until_phase(other, "waiting")
     house.submit(RequestCallback(contact=other, handle=evil("callback")))
     page.get_by_role("button", name=re.compile("queue-support")).first.click()
     unhurt(page)

@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = ("centralita", "__editable__", "pytest_trio", "xdist", "pytest_xdist", "hypothesis", "_hypothesis")
+LEFT_OUT = (
+    *("centralita", "__editable__", "pytest_trio", "xdist", "pytest_xdist"),
+    *("hypothesis", "_hypothesis", "schemathesis"),
+)
 """Ours, and what a third party's tests must not need beside pytest."""
 TIME_LIMIT_S = 600
 

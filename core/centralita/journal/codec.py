@@ -146,7 +146,7 @@ def _opened(sealed: SealedRecord, seal: Seal) -> Record:
             continue
         try:
             personal.join(record, _parts_decoder.decode(words))
-        except (msgspec.DecodeError, AttributeError, IndexError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, AttributeError, IndexError) as error:
             raise JournalCorrupt(
                 f"record {record.seq}: what was sealed can't be put back: {error}"
             ) from error

@@ -54,6 +54,7 @@ class Admission(Frozen, forbid_unknown_fields=True):
     attributes: Attributes | None = None
     conversation: Annotated[int, Meta(ge=0, le=INTEGER_MAX)] = 0
     text: Words = ""
+    outbound: bool = False
 
 
 class AttachmentBody(Frozen, forbid_unknown_fields=True):

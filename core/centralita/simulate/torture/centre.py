@@ -131,7 +131,9 @@ def _channels(chance: Random) -> dict[str, ChannelRule]:
     return {
         "web": ChannelRule(medium="chat", queue="sales", can_dial=True, bot=bot),
         "mail": ChannelRule(medium="email", queue="support"),
-        "phone": ChannelRule(medium="voice", can_dial=True, bot="menu" if chance.random() < 0.3 else ""),
+        "phone": ChannelRule(
+            medium="voice", can_dial=True, can_forward=True, bot="menu" if chance.random() < 0.3 else ""
+        ),
     }
 
 

@@ -27,6 +27,7 @@ from centralita.messages import (
     FindClassification,
     FindCustomer,
     FinishSelfService,
+    ForwardContact,
     IdentifyContact,
     JoinAgent,
     LoseAgent,
@@ -255,6 +256,15 @@ class Edge:
             line.closed = True
         return DONE
 
+    def _forward(self, engine: Engine, ask: ForwardContact) -> bool:
+        """The customer is somebody else's from now on."""
+        if self.down or self._random() < 0.05:
+            return AGAIN
+        line = self.lines.get(f"{ask.channel}\n{ask.provider_id}")
+        if line is not None:
+            line.closed = True
+        return DONE
+
     def _deliver(self, engine: Engine, ask: DeliverMessage) -> bool:
         if self.down:
             return AGAIN
@@ -291,6 +301,7 @@ _PERFORM: Final[dict[type, Callable[[Edge, Engine, Any], bool]]] = {
     WithdrawOffer: Edge._withdraw,
     ConnectContact: Edge._connect,
     DisconnectContact: Edge._disconnect,
+    ForwardContact: Edge._forward,
     SetHold: Edge._beside,
     JoinAgent: Edge._beside,
     PartAgent: Edge._beside,

@@ -21,6 +21,7 @@ from centralita.messages import (
     FinishWrapUp,
     IdentifyContact,
     LeaveContact,
+    OccupyAgent,
     ReportConnection,
     SetStatus,
     SignIn,
@@ -106,6 +107,8 @@ def _all_available(day: Day) -> None:
     for agent in list(day.engine.state.agents.values()):
         if not agent.present or agent.grace_until_ns or not agent.desk:
             day.decide(SignIn(agent=agent.name, desk="d1"))
+        if agent.busy:
+            day.decide(OccupyAgent(agent=agent.name, on=False))
         if not agent.receiving:
             day.decide(SetStatus(agent=agent.name, status="available"))
 

@@ -35,6 +35,7 @@ from centralita.messages import (
     MarkComponentUp,
     MoveContact,
     NoteContact,
+    OccupyAgent,
     OpenQueue,
     PickContact,
     PlaceContact,
@@ -66,6 +67,7 @@ TARGETS: Final = (
     *(Target(queue=name) for name in QUEUES),
     Target(skills={"en": 1}),
     Target(skills={"tech": 2}),
+    Target(number="+34600111222"),
 )
 BAD_TARGETS: Final = (
     Target(),
@@ -314,6 +316,8 @@ class People:
             return SignOut(agent=name, when_free=roll < 0.63)
         if roll < 0.68:
             return SetStatus(agent=name, status="offline")
+        if roll < 0.71 or agent.busy:
+            return OccupyAgent(agent=name, on=not agent.busy, reason="on_the_phone")
         return None
 
     # The house -----------------------------------------------------------------------------------

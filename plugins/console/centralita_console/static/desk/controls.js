@@ -55,7 +55,7 @@ export function makeControls() {
     keys,
   );
   const says = h("span", { class: "strip-words" });
-  const el = h("div", { class: "strip controls", role: "toolbar", "aria-label": t("control.label") }, says, Object.values(buttons), press);
+  const el = h("div", { class: "controls", role: "toolbar", "aria-label": t("control.label") }, says, Object.values(buttons), press);
   return {
     el,
     update(now) {
