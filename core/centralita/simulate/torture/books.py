@@ -42,6 +42,7 @@ from centralita.messages import (
     WrapUpStarted,
 )
 from centralita.simulate.torture.violation import Violation
+from centralita.state import LAST_WORDS_NS
 
 
 class Page:
@@ -96,8 +97,10 @@ class Books:
         self.outcomes: dict[str, int] = {}
         self.keys: dict[str, int] = {}
         """Every contact admitted, by channel and provider's id."""
-        self.owed: dict[int, list[int]] = {}
-        """The numbers of the messages that each contact's customer is to get."""
+        self.owed: dict[int, dict[int, int]] = {}
+        """The messages that each contact's customer is to get, by their number, and when they were written."""
+        self.over_ns: dict[int, int] = {}
+        """When each contact ended to whose customer something is owed."""
         self.erased: set[int] = set()
         self.last_id = 0
         self._place: dict[int, int] = {}
@@ -111,6 +114,7 @@ class Books:
         books.counts, books.outcomes = self.counts.copy(), self.outcomes.copy()
         books.keys = self.keys.copy()
         books.owed = {number: owed.copy() for number, owed in self.owed.items()}
+        books.over_ns = self.over_ns.copy()
         books.last_id, books.erased = self.last_id, self.erased.copy()
         books._place = self._place.copy()
         return books
@@ -148,7 +152,8 @@ class Books:
         number = event.contact
         self._new_id(number, event)
         key = f"{event.channel}\n{event.provider_id}"
-        if key in self.keys:
+        # Who was erased is forgotten by the provider's id too: what comes with it again is somebody new.
+        if key in self.keys and self.keys[key] not in self.erased:
             raise Violation("idempotency", f"{event} was admitted before, as {self.keys[key]}")
         self.keys[key] = number
         self.pages[number] = Page(event.parent, key, at_ns)
@@ -169,6 +174,8 @@ class Books:
             raise Violation("figures", f"{event} waited longer than it was there")
         if not page.parent:
             self.outcomes[event.outcome] = self.outcomes.get(event.outcome, 0) + 1
+        if number in self.owed:
+            self.over_ns[number] = at_ns
         del self.pages[number]
         place, last = self._place.pop(number), self.live.pop()
         if last != number:
@@ -315,9 +322,16 @@ class Books:
         if event.author != "customer" and not event.internal and not page.parent:
             owed = self.owed.get(event.contact)
             if owed is None:
-                self.owed[event.contact] = [event.number]
+                self.owed[event.contact] = {event.number: at_ns}
             else:
-                owed.append(event.number)
+                owed[event.number] = at_ns
+
+    def lose_old_words(self) -> None:
+        """A crash: of a contact that is over, only what was said shortly before its end can be asked again."""
+        for number, over_ns in self.over_ns.items():
+            owed = self.owed[number]
+            if min(owed.values(), default=over_ns) < over_ns - LAST_WORDS_NS:
+                self.owed[number] = {sent: ns for sent, ns in owed.items() if ns >= over_ns - LAST_WORDS_NS}
 
     def _check_said(self, event: MessagePosted, kept: int) -> None:
         """The same words of the same author with the same id are posted once, as long as they are kept."""

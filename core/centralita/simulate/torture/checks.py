@@ -187,7 +187,7 @@ def check_offers(engine: Engine, events: list[AnyEvent]) -> None:
 def barred(state: State, contact: Contact, agent: Agent, *, without: list[int], now_ns: int) -> str:
     """The rule that keeps an agent from a contact; empty when there is none. `without` are contacts in
     the agent's hands that do not count."""
-    if agent.status != "available" or agent.leaving or agent.grace_until_ns:
+    if agent.status != "available" or agent.leaving or agent.grace_until_ns or agent.busy:
         return "status"
     config = state.config
     has = config.agents[agent.name].skills

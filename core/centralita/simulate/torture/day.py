@@ -333,6 +333,7 @@ class Day:
         """What a start does: the clock goes on, agents have lost their desks, asks are asked again, channels
         reconcile, and whoever got no answer asks once more."""
         engine, edge = self.engine, self.edge
+        self.books.lose_old_words()
         recount(engine, self.books, matched=False)
         edge.new_life()
         # Time has passed meanwhile; or the wall clock was set back, and time goes on from the last record.

@@ -150,9 +150,9 @@ def _check_lines(day: Day) -> None:
             continue  # whom it was about is forgotten, and with that where to say goodbye after a crash
         if number and not line.closed:
             raise Violation("lines", f"contact {number} is over, and its customer is on the line")
-        owed = day.books.owed.get(number, [0])
+        owed = day.books.owed.get(number, {})
         # What is no longer kept (`limits.messages_kept`) can't be asked again after a crash.
-        kept = owed[-1] - day.kept_messages
-        missing = [sent for sent in owed if sent > kept and sent and sent not in line.given]
+        kept = max(owed, default=0) - day.kept_messages
+        missing = [sent for sent in owed if sent > kept and sent not in line.given]
         if missing:
             raise Violation("lines", f"contact {number}: messages {missing} were never delivered")
