@@ -343,6 +343,7 @@ def test_call_is_held_and_taken_up_where_the_channel_can(house: House, pages: Op
 
 def test_callback_shows_the_number_and_asks_whether_it_was_answered(house: House, pages: Open) -> None:
     contact = house.admit(text="Hi", **MARTA)
+    house.until_phase(contact, "waiting")
     house.submit(RequestCallback(contact=contact, handle="+34 600 112 233"))
     page = desk(pages, house, "ana")
     expect(page.locator(".offer")).to_contain_text("Wants to be called back")
@@ -358,6 +359,7 @@ def test_callback_shows_the_number_and_asks_whether_it_was_answered(house: House
 
 def test_unanswered_callback_goes_back_to_wait(house: House, pages: Open) -> None:
     contact = house.admit(text="Hi", **MARTA)
+    house.until_phase(contact, "waiting")
     house.submit(RequestCallback(contact=contact, handle="+34 600 112 233"))
     page = desk(pages, house, "ana")
     expect(page.locator(".offer")).to_be_visible()

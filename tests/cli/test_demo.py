@@ -21,6 +21,7 @@ from tests.cli.conftest import COMPANY, Call
 from tests.cli.daemon import CENTRALITA, STOP_S, environment
 
 TAKE_PART_S = 90.0
+PING_S = 20
 
 
 def test_company_passes_the_strict_check(call: Call, tmp_path: Path) -> None:
@@ -142,9 +143,10 @@ async def test_colleague_takes_over_a_visitor_whom_ana_hands_on(port: int) -> No
                     assert state["agent_title"] == "Ana"
                     await ana.send(id=2, command="PostMessage", contact=contact, text="My colleague knows.")
                     await ana.send(id=3, command="TransferContact", contact=contact, target={"agent": "ben"})
-                    while (answer := await frame_of(visitor, "message"))["author_title"] != "Ben":
-                        pass
-                    assert answer["text"] == "Hello, Ben here. I have read what you wrote. How can I help?"
+                    # Ben may overlook the offer, or decline it, as people do: then it is another colleague.
+                    answer = await answer_of_colleague(visitor)
+                    who = answer["author_title"]
+                    assert answer["text"] == f"Hello, {who} here. I have read what you wrote. How can I help?"
                     await visitor.send(type="message", message_id="m2", text="Candles?", chat=1)
                     while (answer := await frame_of(visitor, "message"))["author"] != "agent":
                         pass
@@ -152,6 +154,22 @@ async def test_colleague_takes_over_a_visitor_whom_ana_hands_on(port: int) -> No
     finally:
         demo.kill()
         demo.communicate()
+
+
+async def answer_of_colleague(visitor: JsonSocket) -> dict[str, Any]:
+    """The first words of an agent who is not Ana; the page keeps its line alive meanwhile."""
+
+    async def ping() -> None:
+        while True:
+            await trio.sleep(PING_S)
+            await visitor.send(type="ping")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ping)
+        while (answer := await frame_of(visitor, "message"))["author_title"] in ("", "Ana"):
+            pass
+        nursery.cancel_scope.cancel()
+    return answer
 
 
 async def frame_of(socket: JsonSocket, kind: str) -> dict[str, Any]:
