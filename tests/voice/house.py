@@ -118,7 +118,7 @@ class House:
         assert outcome.refusal is None, outcome.refusal
         return outcome.contact
 
-    async def until(self, what: Callable[[], Any], *, within_s: float = 10) -> Any:
+    async def until(self, what: Callable[[], Any], *, within_s: float = 60) -> Any:
         """Wait until something is true; returns it."""
         with trio.move_on_after(within_s):
             while not (found := what()):
@@ -127,7 +127,7 @@ class House:
             return found
         raise AssertionError(f"not in {within_s:g} s: {self.story()}")
 
-    async def event(self, kind: type, *, within_s: float = 10, **fields: Any) -> Any:
+    async def event(self, kind: type, *, within_s: float = 60, **fields: Any) -> Any:
         """The first event of a kind with these fields, past or to come."""
         return await self.until(lambda: next(iter(self.events(kind, **fields)), None), within_s=within_s)
 
@@ -146,7 +146,7 @@ class House:
         (contact,) = [view for view in self.switchboard.contacts() if not view.parent]
         return contact
 
-    async def phase(self, phase: str, *, within_s: float = 10) -> ContactView:
+    async def phase(self, phase: str, *, within_s: float = 60) -> ContactView:
         """Wait until the one live contact is in a phase."""
 
         def found() -> ContactView | None:
@@ -156,7 +156,7 @@ class House:
         view: ContactView = await self.until(found, within_s=within_s)
         return view
 
-    async def quiet(self, *, within_s: float = 10, phones: Sequence[Phone] = ()) -> None:
+    async def quiet(self, *, within_s: float = 60, phones: Sequence[Phone] = ()) -> None:
         """Wait until no contact lives and the server has no channel; what is left fails."""
         await self.until(lambda: not self.switchboard.contacts(), within_s=within_s)
         left: list[str] = []
