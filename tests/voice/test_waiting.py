@@ -21,6 +21,7 @@ from centralita.messages import (
 )
 from centralita.protocols import Announcement, BotTurn, Context, Inbox, Register
 from centralita.views import ContactView
+from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import sounds_of
 from centralita_asterisk.waiting import announced
@@ -246,9 +247,13 @@ async def test_call_is_answered_only_with_the_agent(asterisk: Asterisk, answer: 
             await calling.ringing.wait()
         if answer == "early_media":
             await calling.hears(MUSIC_HZ)
-        assert not calling.answered.is_set()
         ana = await house.phone("ana")
-        await (await ana.rings()).answer()
+        ringing = await ana.rings()
+        assert not calling.answered.is_set()
+        # Music on a line that rings is heard by nobody, and a thousand streams of it are all a server can do.
+        (line,) = exchange_of(house.switchboard, "phone").calls.by_channel.values()
+        assert line.music == (answer == "early_media")
+        await ringing.answer()
         await calling.hears(900)
         assert calling.answered.is_set()
         await calling.hang_up()

@@ -83,7 +83,9 @@ class _Plan:
         if call.up and call.channel:
             with_agents = bool(talking - consulting) and view.phase != "on_hold"
             self._customer_room = here if with_agents else ""
-            self._music = not with_agents and view.phase in _LISTENING and not call.playing
+            # Who hears it ring until an agent is there hears no music meanwhile; afterwards, on hold, yes.
+            listens = call.answered or exchange.settings.answer != "with_agent"
+            self._music = listens and not with_agents and view.phase in _LISTENING and not call.playing
 
     def _consulting(self, talking: set[str]) -> set[str]:
         """Who asks and who is asked, once the colleague has answered."""
