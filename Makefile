@@ -107,11 +107,19 @@ theory: setup
 	@PYTHONPATH=tests $(BIN)/python -m theory.long $(THEORY)
 
 # The queue against brute force, in Rust and through Python, each for SECONDS; a difference prints its seed.
-# Then every decoder and every operation of the OpenAPI document, with fifty times the tests' cases.
+# CI does so for a minute: with -j 2 both at once.
 SECONDS ?= 3600
-fuzz: setup
+.PHONY: fuzz-queue fuzz-queue-rust fuzz-queue-python
+fuzz-queue: fuzz-queue-rust fuzz-queue-python
+
+fuzz-queue-rust:
 	cargo run --locked --release --quiet --package centralita_routing --example fuzz -- --seconds $(SECONDS)
+
+fuzz-queue-python: setup
 	$(BIN)/python -m tests.matching.fuzz --seconds $(SECONDS)
+
+# Then every decoder and every operation of the OpenAPI document, with fifty times the tests' cases.
+fuzz: setup fuzz-queue
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q -n 2 tests/fuzz tests/http/test_fuzz.py
 
 # 1,000 telephone calls at 50 a second on a real Asterisk; CALLS and RATE change that.

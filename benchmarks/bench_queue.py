@@ -83,6 +83,7 @@ class Measured:
     sweeps: list[tuple[str, Size, Mode, list[Result]]] = field(default_factory=list)
     latencies: list[tuple[Size, Mode, Latency]] = field(default_factory=list)
     rust: list[tuple[str, RustRun]] = field(default_factory=list)
+    instructions: list[tuple[str, Size, float]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     machine: report.Machine = field(default_factory=report.Machine)
 
@@ -116,6 +117,7 @@ class Run:
         """The cells the summary needs come first."""
         self._cell(*self.plan.peers[0])
         self._rust()
+        self._instructions()
         for size, mode in self.plan.peers[1:]:
             self._cell(size, mode)
         for mode in self.plan.sweep_modes:
@@ -190,6 +192,20 @@ class Run:
                 self.measured.rust.append((f"in batches of {BATCH_EVENTS}", batched))
         print(report.rust(self.measured.rust), flush=True)
 
+    def _instructions(self) -> None:
+        sizes = [("waiting", HEADLINE._replace(waiting=waiting)) for waiting in WAITING_AXIS[2:]]
+        sizes += [("agents", HEADLINE._replace(agents=agents)) for agents in AGENTS_AXIS[1:]]
+        for axis, size in sizes:
+            if self._late(f"instructions, {size}"):
+                return
+            try:
+                counted = inside_rust.instructions(size)
+            except Skipped as reason:
+                self.measured.left_out.append(f"instructions: {reason}")
+                return
+            self.measured.instructions.append((axis, size, counted))
+        print(report.instructions(self.measured.instructions), flush=True)
+
 
 def growth(measured: Measured, axis: str) -> float | None:
     """The exponent inside Rust along an axis, from 10,000 to 1,000,000 waiting, 1,000 to 100,000 agents."""
@@ -197,6 +213,20 @@ def growth(measured: Measured, axis: str) -> float | None:
         (float(getattr(run.size, axis)), 1e9 / run["rate"]) for known, run in measured.rust if known == axis
     ]
     return exponent(points) if len(points) > 1 else None
+
+
+def growth_in_instructions(measured: Measured, axis: str) -> float | None:
+    """As `growth`, in what callgrind counts."""
+    counted = measured.instructions
+    points = [(float(getattr(size, axis)), each) for known, size, each in counted if known == axis]
+    return exponent(points) if len(points) > 1 else None
+
+
+def worst_us(measured: Measured) -> float | None:
+    """The slowest operation at 1,000,000 waiting, arrivals while they fill the queue included."""
+    great = [run for _, run in measured.rust if run.size.waiting == GREAT.waiting]
+    slowest = [run[name] / 1e3 for run in great for name in ("worst_event_ns", "worst_fill_ns")]
+    return max(slowest, default=None)
 
 
 def summary(measured: Measured) -> dict[str, float | None]:
@@ -219,6 +249,9 @@ def summary(measured: Measured) -> dict[str, float | None]:
         "bytes_per_waiting": mixed and mixed["bytes_per_waiting"],
         "exponent_waiting": growth(measured, "waiting"),
         "exponent_agents": growth(measured, "agents"),
+        "exponent_waiting_instructions": growth_in_instructions(measured, "waiting"),
+        "exponent_agents_instructions": growth_in_instructions(measured, "agents"),
+        "worst_us": worst_us(measured),
     }
     return {name: value if value is None else float(f"{value:.4g}") for name, value in figures.items()}
 

@@ -43,6 +43,9 @@ GOALS: Final[tuple[tuple[str, str, float, bool], ...]] = (
     ("bytes_per_waiting", "bytes a waiting contact", 64, False),
     ("exponent_waiting", "growth of time, 10,000 to 1,000,000 waiting", 0.3, False),
     ("exponent_agents", "growth of time, 1,000 to 100,000 agents", 0.1, False),
+    ("exponent_waiting_instructions", "growth of instructions, 10,000 to 1,000,000 waiting", 0.02, False),
+    ("exponent_agents_instructions", "growth of instructions, 1,000 to 100,000 agents", 0.1, False),
+    ("worst_us", "the slowest operation in µs of the thread's time, 1,000,000 waiting", 1_000, False),
 )
 
 
@@ -151,15 +154,22 @@ def rust(runs: Sequence[tuple[str, RustRun]]) -> str:
             [
                 f"{axis}: {run.mode}, {run.size}", rate(run["rate"]), f"{rate(low)}–{rate(high)}",
                 f"{run['p50_ns'] / 1e3:.2f}", f"{run['p99_ns'] / 1e3:.2f}", f"{run['p999_ns'] / 1e3:.2f}",
-                f"{run['max_ns'] / 1e3:,.0f}", f"{run['bytes_per_waiting']:.0f}", f"{run['bytes_per_agent']:.0f}",
+                f"{run['max_ns'] / 1e3:,.0f}", f"{run['worst_event_ns'] / 1e3:,.0f}",
+                f"{run['worst_fill_ns'] / 1e3:,.0f}", f"{run['bytes_per_waiting']:.0f}", f"{run['bytes_per_agent']:.0f}",
                 f"{run['built_s']:.1f}",
             ]
         )  # fmt: skip
     head = [
-        "inside Rust", "events/s", "least–most", "p50 µs", "p99", "p99.9", "worst", "bytes a waiting", "an agent",
-        "built s",
+        "inside Rust", "events/s", "least–most", "p50 µs", "p99", "p99.9", "worst", "by the thread's clock",
+        "while filling", "bytes a waiting", "an agent", "built s",
     ]  # fmt: skip
     return table(head, rows) + "\n"
+
+
+def instructions(counted: Sequence[tuple[str, Size, float]]) -> str:
+    """A mixed event inside Rust along both axes."""
+    rows = [[f"{axis}: {size}", f"{each:,.0f}"] for axis, size, each in counted]
+    return table(["mixed, by callgrind", "instructions an event"], rows) + "\n"
 
 
 def goals(figures: dict[str, float | None]) -> str:
@@ -218,6 +228,7 @@ def write(measured: Measured, figures: dict[str, float | None], *, command: str)
         f"Measured by `{command}` on {measured.machine}\n",
         "## Goals\n\n" + goals(figures),
         "## Inside Rust\n\n" + rust(measured.rust),
+        instructions(measured.instructions) if measured.instructions else "",
         "## Beside the peers\n\nThe first row of a table is what the others are compared with.\n",
         *(cell(*one) for one in measured.cells),
         latencies(measured.latencies),
