@@ -1,4 +1,4 @@
-"""A crowd at the real daemon: `make bench-load` (some 18 minutes; BENCH_ARGS='--minutes 1' is shorter).
+"""A crowd at the real daemon: `make bench-load` (some 20 minutes; BENCH_ARGS='--minutes 1' is shorter).
 
 2,000 customers in the web chat and 200 desks hold their WebSockets at once, each customer from an address of its own. The
 daemon is the real one in a process of its own, journal, CRM and metrics on the disk; the crowd is this
@@ -11,7 +11,10 @@ process. Phases, each so many minutes long:
 
 An offer's latency is from a customer's first word on its way to the offer at an agent's desk, seen from here: through
 both sockets, the journal's commit and the crowd's own delay, which is told as well. Under overload it holds the
-time in line too. The last line of the output is JSON.
+time in line too. The status is asked over HTTP as an operator asks it: refused, it comes again, and that is counted.
+
+The table and the verdict are printed; `--write` puts them into docs/load.md. The last line of the output is JSON. Exits
+with 1 when a promise was broken: somebody cut off without a clear answer, memory that grew, no recovery.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import argparse
 import json
 import os
 import platform
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -27,6 +32,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import trio
+from load import report
 from load.crowd import LINES, Agent, Crowd, Customer, Pace, Seen
 from load.daemon import LoadedDaemon
 
@@ -34,6 +40,8 @@ CHATS_AT_ONCE: Final = 3
 THINK_S: Final = 10.0
 RAMP_S: Final = 20.0
 SAMPLE_S: Final = 1.0
+SETTLE_S: Final = 2 * LINES * THINK_S
+"""After a change of pace: until as many chats end as begin. As long as a chat; a shorter run settles less."""
 LAG_S: Final = 0.01
 
 
@@ -68,6 +76,8 @@ class Phase:
             "memory_mb_first_quarter": mb[0],
             "memory_mb_last_quarter": mb[1],
             "memory_mb_most": round(max(self.memory) / 1e6, 1),
+            "refused": self.seen.refused,
+            "impolite": self.seen.impolite,
             "told": dict(sorted(self.seen.counts.items())),
         }
 
@@ -102,6 +112,7 @@ class Load:
 
     async def run(self, seconds: dict[str, float]) -> None:
         """Everything, phase by phase."""
+        settle_s = min(seconds["half"], SETTLE_S)
         tokens = await trio.to_thread.run_sync(self.daemon.desk_tokens)
         async with trio.open_nursery() as nursery:
             for token in tokens:
@@ -109,10 +120,10 @@ class Load:
             self.want(0.5)
             await self._come(nursery, range(self.customers))
             await self._until_in()
-            await trio.sleep(min(seconds["half"], 30))  # the first chats all begin within one pause
+            await trio.sleep(settle_s)
             await self._phase("half", seconds["half"])
             self.want(0.9)
-            await trio.sleep(min(seconds["half"], 30))
+            await trio.sleep(settle_s)
             await self._phase("nine tenths", seconds["nine tenths"])
             async with trio.open_nursery() as outside:
                 self.want(1.8)
@@ -120,7 +131,7 @@ class Load:
                 await self._phase("overload", seconds["overload"])
                 outside.cancel_scope.cancel()
             self.want(0.5)
-            await trio.sleep(min(seconds["half"], 30))
+            await trio.sleep(settle_s)
             await self._phase("after", seconds["half"])
             nursery.cancel_scope.cancel()
 
@@ -149,8 +160,14 @@ class Load:
         phase.seconds = trio.current_time() - began_s
         phase.cpu_s = self.daemon.cpu_s() - cpu_s
         phase.customers, phase.agents = self.crowd.customers_in, self.crowd.agents_in
-        status = await trio.to_thread.run_sync(self.daemon.get, "/api/status")
-        phase.connected = status["live"] - status["waiting"]
+        status, refused_n = await trio.to_thread.run_sync(self.daemon.get_in_time, "/api/status")
+        if refused_n:
+            phase.seen.counts["operator refused"] += refused_n
+        if status is None:
+            phase.seen.counts["operator never answered"] += 1
+            phase.seen.impolite += 1
+        else:
+            phase.connected = status["live"] - status["waiting"]
         self.crowd.seen = Seen()
         _show(phase)
 
@@ -175,6 +192,19 @@ def _show(phase: Phase) -> None:
         print(f"      {times:7} × {what}", flush=True)
 
 
+class Machine:
+    """What it ran on, and how busy others kept it."""
+
+    def __init__(self) -> None:
+        self._load_before = os.getloadavg()[0]
+
+    def __str__(self) -> str:
+        return (
+            f"{os.cpu_count()} {platform.machine()} cores, {platform.system()}, Python {platform.python_version()}; load "
+            f"average {self._load_before:.1f} before and {os.getloadavg()[0]:.1f} after, of which daemon and crowd are two"
+        )
+
+
 def main() -> None:
     """Run the phases and print what they gave."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -182,16 +212,17 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=2000)
     parser.add_argument("--agents", type=int, default=200)
     parser.add_argument("--folder", type=Path, help="where the daemon's files are left; a temporary one")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/load.md")
     given = parser.parse_args()
     if given.minutes <= 0 or given.customers < 10 or given.agents < 1:
         parser.error("--minutes must be more than 0, --customers at least 10, --agents at least 1")
     long_s = given.minutes * 60
     seconds = {"half": long_s * 0.3, "nine tenths": long_s, "overload": long_s * 0.3}
     print(
-        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; "
         f"{given.customers} customers, {given.agents} agents of {CHATS_AT_ONCE} chats, {THINK_S:g} s of thought a line",
         flush=True,
     )
+    machine = Machine()
     with tempfile.TemporaryDirectory() as name:
         folder = given.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -199,18 +230,33 @@ def main() -> None:
         with LoadedDaemon(folder, agents=given.agents, customers=given.customers) as daemon:
             load = Load(daemon, given.customers)
             trio.run(load.run, seconds)
-            components = daemon.get("/api/status")["components_down"]
-        print(
-            json.dumps(
-                {
-                    "customers": given.customers,
-                    "desks": given.agents,
-                    "minutes": round((time.monotonic() - began_s) / 60, 1),
-                    "components_down": components,
-                    "phases": {phase.name: phase.figures() for phase in load.phases},
-                }
-            )
+            status, _ = daemon.get_in_time("/api/status")
+    phases = {phase.name: phase.figures() for phase in load.phases}
+    components_down = status["components_down"] if status else None
+    verdict = report.broken(
+        phases, customers=given.customers, desks=given.agents, components_down=components_down
+    )
+    command = "make bench-load"
+    if len(sys.argv) > 1:
+        command += f" BENCH_ARGS='{shlex.join(sys.argv[1:])}'"
+    text = report.section(phases, command=command, machine=str(machine), verdict=verdict)
+    print(f"\n{text}", flush=True)
+    if given.write:
+        report.write(text)
+    print(
+        json.dumps(
+            {
+                "customers": given.customers,
+                "desks": given.agents,
+                "minutes": round((time.monotonic() - began_s) / 60, 1),
+                "components_down": components_down,
+                "broken": verdict,
+                "phases": phases,
+            }
         )
+    )
+    if verdict:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

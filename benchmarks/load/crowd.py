@@ -17,12 +17,13 @@ from typing import Any, Final
 import msgspec
 import trio
 
+from load.report import POLITE_CLOSES, polite
 from load.wire import Gone, Refused, Wire
 
 PING_EVERY_S: Final = 25.0
 LINES: Final = 3
 RETRY_S: Final = 5.0
-"""What a refusal's `retry-after` says."""
+"""When to come again where nobody said."""
 
 
 class Pace:
@@ -42,6 +43,28 @@ class Seen:
         self.answer_s: list[float] = []
         """From an agent's line on its way to the customer's page."""
         self.counts: Counter[str] = Counter()
+        self.refused = 0
+        """Openings that were answered with another time to come."""
+        self.impolite = 0
+        """Openings and open sockets that ended without a clear answer."""
+
+    def turned_away(self, who: str, error: Refused | Gone | OSError) -> float:
+        """Note how somebody was kept or thrown out; in how many seconds they may come again."""
+        later_s = RETRY_S
+        if isinstance(error, Refused):
+            what, kind = (
+                f"refused: {error.status} {error.code}",
+                polite(error.status, error.code, error.retry_after_s),
+            )
+            later_s = error.retry_after_s or RETRY_S
+        elif isinstance(error, Gone):
+            what, kind = f"closed: {error.code} {error.reason}", error.code in POLITE_CLOSES
+        else:
+            what, kind = f"failed: {type(error).__name__}", False
+        self.counts[f"{who} {what}".strip()] += 1
+        self.refused += kind
+        self.impolite += not kind
+        return later_s
 
 
 class Crowd:
@@ -75,9 +98,7 @@ class Customer:
 
     async def run(self) -> None:
         """Be there until cancelled."""
-        counts = self._crowd.seen.counts
         while True:
-            counts = self._crowd.seen.counts
             try:
                 wire = await Wire.open(self._crowd.port, "/chat/shop/ws", address=self._address)
                 try:
@@ -87,13 +108,9 @@ class Customer:
                     self._inside = 0
                     with trio.CancelScope(shield=True):
                         await wire.close()
-            except Refused as refused:
-                counts[f"customer refused: {refused.status}"] += 1
-            except Gone as gone:
-                counts[f"customer closed: {gone.code} {gone.reason}"] += 1
-            except OSError as error:
-                counts[f"customer failed: {type(error).__name__}"] += 1
-            await trio.sleep(self._crowd.about(RETRY_S))
+            except (Refused, Gone, OSError) as error:
+                again_s = self._crowd.seen.turned_away("customer", error)
+                await trio.sleep(self._crowd.about(again_s))
 
     _inside = 0
 
@@ -104,13 +121,18 @@ class Customer:
         )
         said = 0
         uid = ""
-        next_s = trio.current_time() + crowd.chance.uniform(0, crowd.pace.pause_s)
+        pause_s = crowd.pace.pause_s
+        next_s = trio.current_time() + crowd.chance.uniform(0, pause_s)
         ping_s = trio.current_time() + PING_EVERY_S
         while True:
             now_s = trio.current_time()
             if now_s >= ping_s:
                 await wire.send({"type": "ping"})
                 ping_s = now_s + PING_EVERY_S
+            if said == 0 and pause_s != crowd.pace.pause_s:
+                # Who is away under the old pace would come too late, or all at once, for the new phase.
+                next_s = now_s + (next_s - now_s) * crowd.pace.pause_s / pause_s
+            pause_s = crowd.pace.pause_s
             if now_s >= next_s:
                 next_s = math.inf
                 if said >= LINES:
@@ -164,7 +186,6 @@ class Agent:
     async def run(self) -> None:
         """Be there until cancelled."""
         while True:
-            counts = self._crowd.seen.counts
             try:
                 wire = await Wire.open(self._crowd.port, "/ws/desk", token=self._token)
                 self._crowd.agents_in += 1
@@ -174,13 +195,8 @@ class Agent:
                     self._crowd.agents_in -= 1
                     with trio.CancelScope(shield=True):
                         await wire.close()
-            except Refused as refused:
-                counts[f"desk refused: {refused.status}"] += 1
-            except Gone as gone:
-                counts[f"desk closed: {gone.code} {gone.reason}"] += 1
-            except OSError as error:
-                counts[f"desk failed: {type(error).__name__}"] += 1
-            await trio.sleep(1)
+            except (Refused, Gone, OSError) as error:
+                await trio.sleep(self._crowd.seen.turned_away("desk", error))
 
     async def _visit(self, wire: Wire) -> None:
         while True:

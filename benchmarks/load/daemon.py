@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +17,10 @@ from types import TracebackType
 from typing import Any, Final
 
 READY_S: Final = 60.0
+ANSWER_S: Final = 30.0
+PATIENCE_S: Final = 120.0
+"""How long an operator keeps asking a daemon that has no room."""
+RETRY_S: Final = 1.0
 STOP_S: Final = 30.0
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -119,9 +125,27 @@ class LoadedDaemon:
             data = json.dumps(body).encode()
             headers["content-type"] = "application/json"
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
             text = answer.read()
         return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
+
+    def get_in_time(self, path: str) -> tuple[Any, int]:
+        """`get`, coming again when told to or cut off; the answer, None after `PATIENCE_S`, and how often it was refused."""
+        limit_s = time.monotonic() + PATIENCE_S
+        refused_n = 0
+        while time.monotonic() < limit_s:
+            try:
+                return self.get(path), refused_n
+            except urllib.error.HTTPError as error:
+                with error:
+                    if error.code not in {429, 503}:
+                        raise
+                later_s = float(error.headers.get("retry-after") or RETRY_S)
+            except (OSError, http.client.HTTPException):  # timed out, or closed before it said a word
+                later_s = RETRY_S
+            refused_n += 1
+            time.sleep(later_s)
+        return None, refused_n
 
     def desk_tokens(self) -> list[str]:
         """One for each agent, made as an administrator makes them."""

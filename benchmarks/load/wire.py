@@ -22,12 +22,16 @@ _MASK: Final = b"\x37\xfa\x21\x3d"
 
 
 class Refused(Exception):
-    """The opening was answered otherwise than by 101: politely, with a status and a body."""
+    """The opening was answered otherwise than by 101: with a status, and politely with a code and a time to come again.
 
-    def __init__(self, status: int, body: str) -> None:
-        super().__init__(f"{status}: {body}")
+    `code` is "" where the body has none, `retry_after_s` None where the head does not say.
+    """
+
+    def __init__(self, status: int, code: str, retry_after_s: float | None) -> None:
+        super().__init__(f"{status}: {code}")
         self.status = status
-        self.body = body
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class Gone(Exception):
@@ -60,7 +64,7 @@ class Wire:
             await stream.send_all(opening.encode())
             head = b""
             with trio.fail_after(ANSWER_S):
-                while b"\r\n\r\n" not in head:
+                while not _whole(head):
                     some = await stream.receive_some(RECEIVE_BYTES)
                     if not some:
                         raise Gone(1006, "closed during the opening")
@@ -74,7 +78,8 @@ class Wire:
         status = int(answer.split(b" ", 2)[1])
         if status != 101:
             await trio.aclose_forcefully(stream)
-            raise Refused(status, rest.decode("utf-8", "replace"))
+            later = _field(answer, b"retry-after")
+            raise Refused(status, _code(rest), float(later) if later else None)
         return cls(stream, rest)
 
     async def send(self, frame: dict[str, object]) -> None:
@@ -134,3 +139,25 @@ class Wire:
             if not some:
                 raise Gone(1006)
             buffer += some
+
+
+def _whole(answer: bytes) -> bool:
+    """Whether the opening's answer is all here: the head of a 101, another with the body it declares."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    return bool(end) and len(body) >= int(_field(head, b"content-length") or 0)
+
+
+def _field(head: bytes, name: bytes) -> bytes:
+    for line in head.split(b"\r\n")[1:]:
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == name:
+            return value.strip()
+    return b""
+
+
+def _code(body: bytes) -> str:
+    """The code of an error's JSON; "" when it is something else."""
+    try:
+        return str(msgspec.json.decode(body)["code"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
