@@ -5,7 +5,6 @@ The fold is the engine's own; here is only which records are counted, against wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +13,11 @@ import click
 from msgspec.structs import replace
 
 from centralita.config import NS_PER_S
-from centralita.errors import JournalError
-from centralita.journal.upkeep import records_of
 from centralita.kpi import Figures
 from centralita.messages import AnyEvent, ConfigurationApplied, Record
 from centralita_cli import tables
 from centralita_cli.exits import ProblemFound, Unusable, failing_as
-from centralita_cli.journal import journal_file
+from centralita_cli.journal import journal_file, records_of_files
 from centralita_cli.options import config_option, json_option
 
 COUNTS: Final = (
@@ -84,7 +81,7 @@ def figures(
     found = Figures()
     begun = from_ns is None
     with failing_as(ProblemFound):
-        for record in _records(paths):
+        for record in records_of_files(paths):
             if to_ns is not None and record.at_ns >= to_ns:
                 break
             if not begun and from_ns is not None and record.at_ns >= from_ns:
@@ -102,20 +99,6 @@ def figures(
         tables.write_json(value)
         return
     _show(value)
-
-
-def _records(paths: tuple[Path, ...]) -> Iterator[Record]:
-    """The records of several files as one history. Raises JournalError where one does not go on."""
-    last_seq = 0
-    for path in paths:
-        first_seq, records = records_of(path)
-        if last_seq and first_seq != last_seq + 1:
-            raise JournalError(
-                f"{path}: begins with record {first_seq}, but the file before ends at {last_seq}"
-            )
-        for record in records:
-            last_seq = record.seq
-            yield record
 
 
 def _judged(record: Record, target_s: float) -> Record:

@@ -14,16 +14,19 @@ from typing import Any, Final
 import click
 import msgspec
 
+from centralita import frames
 from centralita.config import Component, locate
 from centralita.errors import JournalError, JournalLocked
 from centralita.journal import SqliteJournalConfig, Verification, backup, compact, export, tables, verify
 from centralita.journal.archive import Archive
 from centralita.journal.snapshots import SnapshotFiles
+from centralita.journal.upkeep import records_of
+from centralita.messages import Record
 from centralita.plugins import data_folder
 from centralita.recovery import Replay, replay
 from centralita_cli import tables as output
 from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
-from centralita_cli.options import config_option, json_option, loaded
+from centralita_cli.options import config_option, json_option, loaded, table_options
 from centralita_journal_sealed import KeyFile, KeySeal, SealedJournalConfig
 from centralita_journal_sealed.upkeep import erase_again, forget_keys
 
@@ -35,7 +38,7 @@ file_argument: Final = click.argument("file", required=False, type=click.Path(di
 
 @click.group()
 def journal() -> None:
-    """Verify, export, back up and compact the journal.
+    """Verify, export, back up and compact the journal, and make tables of it.
 
     FILE is the journal of the configuration when not given; a file of the archive is one too.
     """
@@ -108,6 +111,28 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
         for lines in export(path, after_seq=after_seq, seal=seal):
             to.write(lines)
     to.flush()
+
+
+@journal.command("table")
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path), metavar="[FILE]...")
+@table_options(required=True)
+@config_option
+@json_option
+def write_table(
+    files: tuple[Path, ...], to: Path, kind: str, interval_s: int, config_path: Path | None, as_json: bool
+) -> None:
+    """Write the cases behind the figures as a table for pandas, Polars, DuckDB or a spreadsheet.
+
+    Of several files (the archive's, then the journal) each must go on where the one before ended. No column
+    holds what customers wrote or where they are reached. docs/tables.md explains every kind and column.
+    """
+    paths = files or (journal_file(None, config_path)[0],)
+    with failing_as(ProblemFound):
+        rows = frames.write(to, kind, records_of_files(paths), interval_s=interval_s)
+    if as_json:
+        output.write_json({"file": str(to), "kind": kind, "rows": rows})
+    else:
+        output.put(f"{to}: {rows:,} rows of {kind}")
 
 
 @journal.command("backup")
@@ -208,6 +233,20 @@ def journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, Sql
     except msgspec.ValidationError as error:
         raise Unusable(locate(error, component.path)) from error
     return data_folder(configuration, component) / settings.path, settings
+
+
+def records_of_files(paths: tuple[Path, ...]) -> Iterator[Record]:
+    """The records of several files as one history. Raises JournalError where one does not go on."""
+    last_seq = 0
+    for path in paths:
+        first_seq, records = records_of(path)
+        if last_seq and first_seq != last_seq + 1:
+            raise JournalError(
+                f"{path}: begins with record {first_seq}, but the file before ends at {last_seq}"
+            )
+        for record in records:
+            last_seq = record.seq
+            yield record
 
 
 _SETTINGS: Final[dict[str, type[SqliteJournalConfig]]] = {

@@ -46,7 +46,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Keep and look after": {
         "figures": "Count the figures again from a journal, for any period, with every service level by its name.",
         "token": "Make, list and revoke tokens, on this machine's files.",
-        "journal": "Verify, export, back up and compact the journal.",
+        "journal": "Verify, export, back up and compact the journal, and make tables of it.",
         "plugin": "Show the installed plugins, hold them to their contract, begin another.",
         "completion": "Print the completion script for a shell.",
         "version": "Show the versions of everything installed.",

@@ -8,8 +8,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from centralita import frames
 from centralita.config import Configuration, load
 from centralita.errors import ConfigurationError
+from centralita.rows import INTERVAL_S, KINDS
 from centralita_cli.exits import Unusable, unusable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,6 +50,53 @@ def online(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+class TableFile(click.ParamType[Path]):
+    """A file that a table can be written to; what can't be is said before the work begins."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        path = Path(value)
+        if reason := frames.problem(path):
+            self.fail(reason, param, ctx)
+        return path
+
+
+def table_options(*, required: bool) -> Callable[[Command], Command]:
+    """Options that say which table is written where: `to`, `kind` and `interval_s`."""
+    names = ("-o", "--output", "to") if required else ("--table", "to")
+
+    def with_options(command: Command) -> Command:
+        for option in (
+            click.option(
+                "--interval",
+                "interval_s",
+                type=click.IntRange(min=1),
+                default=INTERVAL_S,
+                show_default=True,
+                help="Seconds of one interval, for --kind intervals.",
+            ),
+            click.option(
+                "--kind",
+                type=click.Choice(KINDS),
+                default="stays",
+                show_default=True,
+                help="What a row of the table is.",
+            ),
+            click.option(
+                *names,
+                type=TableFile(),
+                required=required,
+                help=f"Write a table to this file: {', '.join(frames.FORMATS)} (docs/tables.md).",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return with_options
 
 
 def existing_config(path: Path | None) -> Path:

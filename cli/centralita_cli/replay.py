@@ -14,12 +14,14 @@ from centralita.simulate.anonbank import read_anonbank
 from centralita.simulate.journal_demand import read_journal
 from centralita.simulate.queue_log import read_queue_log
 from centralita.simulate.recorded import Recording, RecordingError
+from centralita.simulate.recorder import Recorder
 from centralita.simulate.replay import AWAY_AFTER_S, Cell, Comparison
 from centralita.simulate.replay import replay as run_replay
 from centralita.simulate.table import load_map, read_table
 from centralita_cli import tables
 from centralita_cli.exits import Unusable
-from centralita_cli.options import json_option
+from centralita_cli.options import json_option, table_options
+from centralita_cli.simulate import write_recorded
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,6 +85,7 @@ def read_recording(file: Path, format_name: str, columns: Path | None) -> Record
 )
 @click.option("--naive", is_flag=True, help="Decide by the readable specification of the matching queue.")
 @click.option("--hours-by-kind", is_flag=True, help="Show every kind in every hour.")
+@table_options(required=False)
 @json_option
 def replay(
     file: Path,
@@ -92,6 +95,9 @@ def replay(
     wrap_up: float | None,
     naive: bool,
     hours_by_kind: bool,
+    to: Path | None,
+    kind: str,
+    interval_s: int,
     as_json: bool,
 ) -> None:
     """Put a recording through the real engine in virtual time.
@@ -100,9 +106,16 @@ def replay(
     In each pair of columns the recorded figure stands first, the engine's second.
     """
     recording = read_recording(file, format_name, columns)
+    recorder = Recorder() if to is not None else None
     found = run_replay(
-        recording, core="naive" if naive else "native", away_after_s=away_after, wrap_up_s=wrap_up
+        recording,
+        core="naive" if naive else "native",
+        away_after_s=away_after,
+        wrap_up_s=wrap_up,
+        watch=recorder.attach if recorder is not None else None,
     )
+    if to is not None and recorder is not None:
+        write_recorded(to, kind, recorder, interval_s=interval_s)
     if as_json:
         tables.write_json(msgspec.to_builtins(found))
     else:

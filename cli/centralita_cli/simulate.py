@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from centralita import frames
 from centralita import simulate as simulator
 from centralita.errors import ConfigurationError
 from centralita.simulate.calibration import Coverage, Probe, by_position, coverage
@@ -21,7 +22,7 @@ from centralita.simulate.replications import Done, replicate
 from centralita.simulate.scenario import Scenario
 from centralita_cli import tables
 from centralita_cli.exits import Unusable, unusable
-from centralita_cli.options import json_option
+from centralita_cli.options import json_option, table_options
 
 COLUMNS: Final = (
     ">offered", ">served", ">abandoned", ">waited", ">mean wait", ">mean answer", ">p90 answer", ">in target",
@@ -45,6 +46,7 @@ COLUMNS: Final = (
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the plots to one page (.html) or picture (.svg, .png).",
 )
+@table_options(required=False)
 @json_option
 def simulate(
     file: Path,
@@ -55,6 +57,9 @@ def simulate(
     by_agent: bool,
     calibrate: bool,
     plots: Path | None,
+    to: Path | None,
+    kind: str,
+    interval_s: int,
     as_json: bool,
 ) -> None:
     """Run a scenario in virtual time, several times, and show its figures with 95 % intervals.
@@ -75,6 +80,10 @@ def simulate(
         from centralita_cli import plots as drawing
 
         drawing.write(plots, drawing.simulated(found, held, title=scenario.name))
+    if to is not None:
+        recorder = simulator.Recorder()
+        simulator.run(scenario, seed, watch=recorder.attach)
+        write_recorded(to, kind, recorder, interval_s=interval_s)
     if as_json:
         value: dict[str, Any] = {"scenario": scenario.name, **msgspec.to_builtins(found, str_keys=True)}
         if held is not None:
@@ -84,6 +93,12 @@ def simulate(
     _print(found, scenario, by_hour=by_hour, by_agent=by_agent)
     if held is not None:
         _print_calibration(held)
+
+
+def write_recorded(to: Path, kind: str, recorder: simulator.Recorder, *, interval_s: int) -> None:
+    """Write a table of one run and say so on stderr, where it is in no program's way."""
+    rows = frames.write(to, kind, recorder.records, interval_s=interval_s)
+    click.echo(f"{to}: {rows:,} rows of {kind}", err=True)
 
 
 def read_scenario(file: Path) -> Scenario:

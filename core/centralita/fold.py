@@ -69,7 +69,7 @@ _NO_QUEUE: Final = ""
 """Where a contact is counted that is in no queue: outbound, self-service, refused before any."""
 
 
-class _Work(msgspec.Struct):
+class Work(msgspec.Struct):
     """One agent's part in one contact. `talk_from_ns` and `wrap_from_ns` 0: not (yet) in that part."""
 
     talk_from_ns: int = 0
@@ -79,7 +79,7 @@ class _Work(msgspec.Struct):
     accepted: bool = False
 
 
-class _Live(msgspec.Struct):
+class Live(msgspec.Struct):
     """What the fold must remember of a live contact. Its stay in `queue` runs while `staying`."""
 
     consultation: bool
@@ -88,8 +88,10 @@ class _Live(msgspec.Struct):
     staying: bool = False
     callback: bool = False
     wait_from_ns: int = 0
-    works: dict[str, _Work] = {}
+    works: dict[str, Work] = {}
     to_dial: bool = False
+    contact: int = 0
+    """Which contact it is; `rows.py` alone needs to know."""
 
 
 def _minutes() -> Series:
@@ -112,7 +114,7 @@ class Memory:
     ended: int = 0
     consultations_admitted: int = 0
     consultations_ended: int = 0
-    live: dict[int, _Live] = field(default_factory=dict)
+    live: dict[int, Live] = field(default_factory=dict)
     queues: dict[str, QueueTally] = field(default_factory=lambda: {_NO_QUEUE: QueueTally()})
     agents: dict[str, AgentTally] = field(default_factory=dict)
     components_down: dict[str, str] = field(default_factory=dict)
@@ -197,7 +199,7 @@ class Fold:
         consultation = event.direction == "consultation"
         # A placed contact has its queue without ever standing in it; an inbound one may still be sent elsewhere.
         outbound = event.direction == "outbound"
-        self._live[event.contact] = _Live(
+        self._live[event.contact] = Live(
             consultation, event.queue if outbound else _NO_QUEUE, to_dial=outbound
         )
         if consultation:
@@ -233,7 +235,7 @@ class Fold:
         live.wait_from_ns = 0
         self._stay(live, event.contact, live.queue, at_ns)
 
-    def _stay(self, live: _Live, contact: int, queue: str, at_ns: int) -> None:
+    def _stay(self, live: Live, contact: int, queue: str, at_ns: int) -> None:
         """The contact enters a queue."""
         tally = self._queues[queue]
         if not live.entered:
@@ -246,7 +248,7 @@ class Fold:
         live.queue = queue
         live.staying = True
 
-    def _leave(self, live: _Live, contact: int, at_ns: int, *, abandoned: bool) -> None:
+    def _leave(self, live: Live, contact: int, at_ns: int, *, abandoned: bool) -> None:
         """The contact is out of its queue without an answer."""
         tally = self._queues[live.queue]
         if live.staying:
@@ -353,7 +355,7 @@ class Fold:
         agent = self._agents[event.agent]
         if live.works and event.agent in live.works:
             self._drop(live, event.agent, at_ns)
-        live.works[event.agent] = _Work()
+        live.works[event.agent] = Work()
         agent.offers_made += 1
         agent.offered += 1
         agent.settle(at_ns)
@@ -393,14 +395,14 @@ class Fold:
             if not live.consultation:
                 self._queues[live.queue].offers_withdrawn += 1
 
-    def _begin(self, live: _Live, name: str, at_ns: int) -> _Work:
+    def _begin(self, live: Live, name: str, at_ns: int) -> Work:
         """An agent takes part in a contact from now on, whether by an offer or not."""
         agent = self._agents[name]
         work = live.works.get(name)
         if work is None or work.wrap_from_ns:
             if work is not None:
                 self._drop(live, name, at_ns)
-            work = live.works[name] = _Work()
+            work = live.works[name] = Work()
         elif not work.accepted:
             agent.offered -= 1
         if not work.accepted:
@@ -409,13 +411,13 @@ class Fold:
             agent.settle(at_ns)
         return work
 
-    def _let_go(self, live: _Live, name: str, at_ns: int) -> None:
+    def _let_go(self, live: Live, name: str, at_ns: int) -> None:
         """An agent is out of the conversation; after-work that has begun goes on."""
         work = live.works.get(name)
         if work is not None and not work.wrap_from_ns:
             self._drop(live, name, at_ns)
 
-    def _drop(self, live: _Live, name: str, at_ns: int) -> None:
+    def _drop(self, live: Live, name: str, at_ns: int) -> None:
         """An agent's part in a contact is over: book its times."""
         work = live.works.pop(name, None)
         if work is None:
@@ -433,7 +435,7 @@ class Fold:
             agent.offered -= 1
         agent.settle(at_ns)
 
-    def _book(self, live: _Live, agent: AgentTally, work: _Work, at_ns: int) -> None:
+    def _book(self, live: Live, agent: AgentTally, work: Work, at_ns: int) -> None:
         if live.consultation:
             agent.consultations += 1
             return
@@ -467,7 +469,7 @@ class Fold:
         if live is not None:
             self._off_hold(live, at_ns)
 
-    def _off_hold(self, live: _Live, at_ns: int) -> None:
+    def _off_hold(self, live: Live, at_ns: int) -> None:
         for work in live.works.values():
             if work.held_from_ns:
                 work.held_ns += at_ns - work.held_from_ns
@@ -526,7 +528,7 @@ class Fold:
         if event.agent in live.works:
             self._drop(live, event.agent, at_ns)
         agent = self._agents[event.agent]
-        live.works[event.agent] = _Work(wrap_from_ns=at_ns, accepted=True)
+        live.works[event.agent] = Work(wrap_from_ns=at_ns, accepted=True)
         agent.wrapping += 1
         agent.settle(at_ns)
 

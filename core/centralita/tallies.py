@@ -345,12 +345,13 @@ class AgentTally:
 
 
 Row = tuple[int, ...]
-_TREND: Final = (
+TREND: Final = (
     "offered", "answered", "answered_in_target", "abandoned", "wait_ns", "handled", "handle_ns", "waiting",
 )  # fmt: skip
-_GROWING: Final = len(_TREND) - 1
+"""The columns of an interval, in the order of its `Row`."""
+_GROWING: Final = len(TREND) - 1
 """All but `waiting` are sums that grow; that one is a level, read at the interval's end."""
-_NOTHING: Final[Row] = (0,) * len(_TREND)
+_NOTHING: Final[Row] = (0,) * len(TREND)
 
 
 def _sums(tally: QueueTally) -> Row:

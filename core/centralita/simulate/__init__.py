@@ -9,8 +9,9 @@ found.waits_ns(queue="sales")
 
 from centralita.simulate.drive import Drive
 from centralita.simulate.outcome import Row, Run
+from centralita.simulate.recorder import Recorder
 from centralita.simulate.replay import Comparison, replay
 from centralita.simulate.scenario import Scenario, load, loads
 from centralita.simulate.world import run
 
-__all__ = ["Comparison", "Drive", "Row", "Run", "Scenario", "load", "loads", "replay", "run"]
+__all__ = ["Comparison", "Drive", "Recorder", "Row", "Run", "Scenario", "load", "loads", "replay", "run"]
