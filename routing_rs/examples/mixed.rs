@@ -2,7 +2,7 @@
 //!
 //! Prints one line of JSON: events a second, the latency of single events (each timed by itself in a
 //! second pass, with the clock's own cost told), and bytes. `events_per_cpu_s` is by the thread's own time.
-//! `worst_event_ns` and `worst_fill_ns` are the slowest event, and the slowest arrival while the centre fills,
+//! `worst_event_ns` and `worst_fill_ns` are the slowest event, and the slowest rule, sign-in or arrival while the centre fills,
 //! by the thread's own clock and of two runs of the same history the quicker, so that neither the
 //! scheduler's turns nor an interrupt counts as the queue's.
 //! `--mode`: mixed (mostly full house; finishes, arrivals, abandons, priority changes, rings), saturated
@@ -136,6 +136,25 @@ enum Event {
     Nothing,
 }
 
+/// What each operation took while the centre filled.
+#[derive(Default)]
+struct Clock {
+    timed: bool,
+    spent_ns: Vec<u32>,
+}
+
+impl Clock {
+    fn time<T>(&mut self, operation: impl FnOnce() -> T) -> T {
+        if !self.timed {
+            return operation();
+        }
+        let before_ns = thread_ns();
+        let done = operation();
+        self.spent_ns.push((thread_ns() - before_ns) as u32);
+        done
+    }
+}
+
 /// The centre, and what must be known to draw the next event.
 struct Centre {
     queue: Queue,
@@ -150,13 +169,16 @@ struct Centre {
     now_ns: i64,
     pairs: Pairs,
     pairs_n: usize,
-    /// What each arrival took while the centre filled.
-    fill_ns: Vec<u32>,
+    clock: Clock,
 }
 
 impl Centre {
-    /// `timed` notes what each arrival takes.
+    /// `timed` notes what each rule, sign-in and arrival takes.
     fn new(args: &Args, timed: bool) -> Self {
+        let mut clock = Clock {
+            timed,
+            spent_ns: Vec::new(),
+        };
         let mut queue = Queue::new();
         let mut dice = Dice(args.seed);
         for skill in 0..SKILLS_N {
@@ -170,9 +192,8 @@ impl Centre {
         while requirements.len() < args.requirements {
             let skills = dice.skills(1, if unique { 3 } else { 2 }, level_max);
             if seen.insert(skills.clone()) {
-                requirements.push(i64::from(
-                    queue.requirement(&skills, MEDIUM, 100).expect("in range"),
-                ));
+                let made = clock.time(|| queue.requirement(&skills, MEDIUM, 100));
+                requirements.push(i64::from(made.expect("in range")));
             }
         }
         let mut profiles = Vec::new();
@@ -180,9 +201,8 @@ impl Centre {
         while profiles.len() < args.profiles {
             let skills = dice.skills(5, 15, 10);
             if seen.insert(skills.clone()) {
-                profiles.push(i64::from(
-                    queue.profile(&skills, 100, &[], &[]).expect("in range"),
-                ));
+                let made = clock.time(|| queue.profile(&skills, 100, &[], &[]));
+                profiles.push(i64::from(made.expect("in range")));
             }
         }
         let order = i64::from(
@@ -198,8 +218,8 @@ impl Centre {
             .collect();
         for agent in 0..args.agents {
             let profile = profiles[agent % profiles.len()];
-            queue
-                .add_agent(agent as i64, profile, agent as i64, true, None, 0, 0)
+            clock
+                .time(|| queue.add_agent(agent as i64, profile, agent as i64, true, None, 0, 0))
                 .expect("new");
         }
         let mut made = Self {
@@ -213,11 +233,7 @@ impl Centre {
             now_ns: 1_000_000,
             pairs: Pairs::new(),
             pairs_n: 0,
-            fill_ns: Vec::with_capacity(if timed {
-                2 * (args.waiting + args.agents)
-            } else {
-                0
-            }),
+            clock,
         };
         if args.mode == "slack" {
             for _ in 0..args.agents / 2 {
@@ -230,13 +246,9 @@ impl Centre {
                 for _ in made.queue.waiting_n()..args.waiting {
                     made.now_ns += STEP_NS;
                     let arrival = made.arrival(false);
-                    if timed {
-                        let before_ns = thread_ns();
-                        made.tell(arrival);
-                        made.fill_ns.push((thread_ns() - before_ns) as u32);
-                    } else {
-                        made.tell(arrival);
-                    }
+                    let mut clock = std::mem::take(&mut made.clock);
+                    clock.time(|| made.tell(arrival));
+                    made.clock = clock;
                 }
                 made.match_now();
                 made.note();
@@ -490,12 +502,12 @@ fn draw_all(args: &Args, events_n: usize) -> Drawn {
     Drawn {
         events,
         event_ns,
-        fill_ns: centre.fill_ns,
+        fill_ns: centre.clock.spent_ns,
         ends,
     }
 }
 
-/// The slowest event and the slowest arrival while the centre fills, of two runs the quicker of each.
+/// The slowest event and the slowest operation while the centre fills, of two runs the quicker of each.
 fn slowest(args: &Args, drawn: &Drawn) -> (u32, u32) {
     let mut again = Centre::new(args, true);
     let mut event_ns: Vec<u32> = Vec::with_capacity(drawn.events.len());
@@ -506,7 +518,7 @@ fn slowest(args: &Args, drawn: &Drawn) -> (u32, u32) {
     }
     (
         worst(&drawn.event_ns, &event_ns),
-        worst(&drawn.fill_ns, &again.fill_ns),
+        worst(&drawn.fill_ns, &again.clock.spent_ns),
     )
 }
 

@@ -85,7 +85,7 @@ pub(crate) const ORDER_KEYS: [(&str, OrderKey); 8] = [
 ];
 
 /// At most four required skills with levels; all ones when there are more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Packed(u64);
 
 /// Skills with levels, ascending by skill, packed as `skill << 4 | level`, and one bit a skill (modulo

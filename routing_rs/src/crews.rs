@@ -11,6 +11,7 @@ use crate::bits::{BySkill, Crowd};
 use crate::catalogue::{Catalogue, OrderKey};
 use crate::lanes::NOWHERE;
 use crate::loads::Loads;
+use crate::paged::Paged;
 use crate::ranked::Ranked;
 
 /// A contact in an agent's hands, with what the table says of it, so that finishing reads one place.
@@ -80,7 +81,7 @@ pub(crate) struct Crew {
 #[derive(Default)]
 pub(crate) struct Crews {
     /// By profile.
-    pub(crate) crews: Vec<Crew>,
+    pub(crate) crews: Paged<Crew>,
     pub(crate) skilled: BySkill,
     /// Crews with an agent in them.
     pub(crate) present: Crowd,
@@ -243,7 +244,7 @@ impl Crews {
             .map(|crew| crew.squads.capacity() * size_of::<Squad>())
             .sum();
         let sets = self.skilled.bytes() + self.present.bytes() + self.open.bytes();
-        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.capacity() * size_of::<Crew>()
+        rankings.map(Ranked::bytes).sum::<usize>() + squads + sets + self.crews.bytes()
     }
 
     /// Counts an agent into its crew, or out of it.

@@ -6,13 +6,17 @@
 //! one rate the order is that of the effective times, whatever the clock says. An entry of a lane says all
 //! there is to say about a contact on the lane's own terms, so that giving it away reads nothing else.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasherDefault;
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+
+use smallvec::SmallVec;
 
 use crate::catalogue::{Catalogue, NO_LADDER};
 use crate::hash::{Folder, Tag, digest};
 use crate::lines::{Blocks, Line, Slot};
 use crate::order::{glance, standing};
+use crate::paged::Paged;
+use crate::table::Table;
 use crate::timers::NEVER_NS;
 
 /// A credit that is the contact's own, kept with its exceptions: see `Lanes::credit_class`.
@@ -24,7 +28,7 @@ const CREDIT_CLASSES_MAX: usize = 64;
 const EMPTY_TERMS_MAX: usize = 4096;
 
 /// What contacts have in common.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct TermsKey {
     pub(crate) requirement: u32,
     pub(crate) order: u32,
@@ -36,6 +40,7 @@ pub(crate) struct TermsKey {
 }
 
 /// What contacts share, with what follows from it.
+#[derive(Default)]
 pub(crate) struct Terms {
     pub(crate) key: TermsKey,
     /// Where they wait.
@@ -51,6 +56,8 @@ pub(crate) struct Terms {
     /// Its contacts have deadlines: rings, or a wait for a reservation.
     pub(crate) timed: bool,
     members_n: u32,
+    /// Other terms of the same hash, of which there are hardly ever any.
+    next_alike: u32,
 }
 
 /// A waiting contact as its lane sorts it.
@@ -79,6 +86,7 @@ impl Entry {
     }
 }
 
+#[derive(Default)]
 pub(crate) struct Lane {
     pub(crate) stall: u32,
     pub(crate) priority: i32,
@@ -91,6 +99,7 @@ pub(crate) struct Lane {
     pub(crate) entries: Line,
 }
 
+#[derive(Default)]
 pub(crate) struct Stall {
     pub(crate) requirement: u32,
     pub(crate) rate: u32,
@@ -108,6 +117,12 @@ pub(crate) struct Head {
     pub(crate) priority: i32,
     /// NOWHERE when the stall is empty.
     pub(crate) lane: u32,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl Head {
@@ -133,14 +148,14 @@ pub(crate) const NEAR_STALLS: usize = 2048;
 /// those of the stalls it may go through lie where no bound needs to be checked.
 pub(crate) struct Glances {
     near: Box<[u64; NEAR_STALLS]>,
-    far: Vec<u64>,
+    far: Paged<u64>,
 }
 
 impl Default for Glances {
     fn default() -> Self {
         Self {
             near: Box::new([NO_GLANCE; NEAR_STALLS]),
-            far: Vec::new(),
+            far: Paged::default(),
         }
     }
 }
@@ -179,25 +194,26 @@ impl Glances {
 
 #[derive(Default)]
 pub(crate) struct Lanes {
-    handles: HashMap<TermsKey, u32, BuildHasherDefault<Folder>>,
-    pub(crate) terms: Vec<Terms>,
-    /// By stall and priority.
-    lane_of: HashMap<(u32, i32), u32, BuildHasherDefault<Folder>>,
-    pub(crate) lanes: Vec<Lane>,
+    /// By their key's hash: the first terms that have it.
+    handles: Table<u32>,
+    pub(crate) terms: Paged<Terms>,
+    /// By `lane_key`.
+    lane_of: Table<u32>,
+    pub(crate) lanes: Paged<Lane>,
     pub(crate) blocks: Blocks,
-    pub(crate) stalls: Vec<Stall>,
+    pub(crate) stalls: Paged<Stall>,
     /// By stall; apart from the stalls so that a scan reads few lines.
-    pub(crate) heads: Vec<Head>,
+    pub(crate) heads: Paged<Head>,
     pub(crate) glances: Glances,
     /// By requirement: its stalls.
-    pub(crate) of_requirement: Vec<Vec<u32>>,
+    pub(crate) of_requirement: Paged<SmallVec<[u32; 2]>>,
     /// How many stalls with a head there are at each rate.
     rates: Vec<(u32, u32)>,
     emptied: VecDeque<u32>,
     free_terms: Vec<u32>,
     free_lanes: Vec<u32>,
     /// By requirement: the terms found last, which are mostly those wanted next.
-    recent: Vec<u32>,
+    recent: Paged<u32>,
     credits: Vec<i64>,
 }
 
@@ -225,12 +241,42 @@ impl Lanes {
         {
             return (*recent, None);
         }
-        let (terms, new_stall) = match self.handles.get(&key) {
-            Some(terms) => (*terms, None),
+        let (terms, new_stall) = match self.known(&key) {
+            Some(terms) => (terms, None),
             None => self.make(key, catalogue),
         };
         self.recent[key.requirement as usize] = terms;
         (terms, new_stall)
+    }
+
+    fn known(&self, key: &TermsKey) -> Option<u32> {
+        let mut alike = self.handles.get(hash_of(key))?;
+        while alike != NOWHERE && self.terms[alike as usize].key != *key {
+            alike = self.terms[alike as usize].next_alike;
+        }
+        (alike != NOWHERE).then_some(alike)
+    }
+
+    /// Takes terms out of those of their hash.
+    fn unlist(&mut self, key: &TermsKey, handle: u32) {
+        let (hashed, next) = (hash_of(key), self.terms[handle as usize].next_alike);
+        let first = self.handles.get(hashed).unwrap_or(NOWHERE);
+        if first == handle {
+            if next == NOWHERE {
+                self.handles.remove(hashed);
+            } else {
+                self.handles.set(hashed, next);
+            }
+            return;
+        }
+        let mut before = first;
+        while before != NOWHERE {
+            let one = &mut self.terms[before as usize];
+            if one.next_alike == handle {
+                one.next_alike = next;
+            }
+            before = one.next_alike;
+        }
     }
 
     fn make(&mut self, key: TermsKey, catalogue: &Catalogue) -> (u32, Option<u32>) {
@@ -258,16 +304,17 @@ impl Lanes {
             to_several: order.offer_to > 1,
             timed: key.ladder != NO_LADDER || order.reserve_after_ns != NEVER_NS,
             members_n: 0,
+            next_alike: self.handles.get(hash_of(&key)).unwrap_or(NOWHERE),
         };
         let handle = keep(&mut self.terms, &mut self.free_terms, terms);
         self.lanes[lane as usize].terms_n += 1;
-        self.handles.insert(key, handle);
+        self.handles.set(hash_of(&key), handle);
         (handle, new.then_some(stall))
     }
 
     fn lane(&mut self, stall: u32, priority: i32) -> u32 {
-        if let Some(lane) = self.lane_of.get(&(stall, priority)) {
-            return *lane;
+        if let Some(lane) = self.lane_of.get(lane_key(stall, priority)) {
+            return lane;
         }
         let Stall {
             requirement, rate, ..
@@ -282,13 +329,13 @@ impl Lanes {
             entries: Line::default(),
         };
         let handle = keep(&mut self.lanes, &mut self.free_lanes, lane);
-        self.lane_of.insert((stall, priority), handle);
+        self.lane_of.set(lane_key(stall, priority), handle);
         handle
     }
 
     fn stall(&mut self, requirement: u32, rate: u32, catalogue: &Catalogue) -> (u32, bool) {
         while self.of_requirement.len() <= requirement as usize {
-            self.of_requirement.push(Vec::new());
+            self.of_requirement.push(SmallVec::new());
             self.recent.push(NOWHERE);
         }
         let stalls = &mut self.of_requirement[requirement as usize];
@@ -345,16 +392,17 @@ impl Lanes {
         else {
             return;
         };
-        if self.handles.get(&key) != Some(&terms) {
+        // Forgotten before, and queued once more than it was forgotten.
+        if key.requirement == NOWHERE {
             return;
         }
-        self.handles.remove(&key);
+        self.unlist(&key, terms);
         self.terms[terms as usize].key.requirement = NOWHERE;
         self.free_terms.push(terms);
         let left = &mut self.lanes[lane as usize];
         left.terms_n -= 1;
         if left.terms_n == 0 {
-            self.lane_of.remove(&(left.stall, left.priority));
+            self.lane_of.remove(lane_key(left.stall, left.priority));
             self.free_lanes.push(lane);
         }
     }
@@ -484,19 +532,65 @@ impl Lanes {
 
     pub(crate) fn bytes(&self) -> usize {
         let lanes: usize = self.lanes.iter().map(|lane| lane.entries.bytes()).sum();
-        lanes
-            + self.blocks.bytes()
-            + self.lanes.capacity() * size_of::<Lane>()
-            + self.terms.capacity() * size_of::<Terms>()
+        lanes + self.blocks.bytes() + self.lanes.bytes() + self.terms.bytes()
     }
 }
 
+/// Below the table's greatest key. In the tests of this module nearly all are alike, as they never are else.
+fn hash_of(key: &TermsKey) -> u64 {
+    let mut hasher = Folder::default();
+    key.hash(&mut hasher);
+    hasher.finish() >> if cfg!(test) { 62 } else { 1 }
+}
+
+fn lane_key(stall: u32, priority: i32) -> u64 {
+    u64::from(stall) << 32 | u64::from(priority as u32)
+}
+
 /// Puts something where something was, or behind all.
-fn keep<T>(all: &mut Vec<T>, free: &mut Vec<u32>, made: T) -> u32 {
+fn keep<T: Default>(all: &mut Paged<T>, free: &mut Vec<u32>, made: T) -> u32 {
     if let Some(handle) = free.pop() {
         all[handle as usize] = made;
         return handle;
     }
     all.push(made);
     all.len() as u32 - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_of_one_hash_are_told_apart_and_forgotten_one_by_one() {
+        let mut catalogue = Catalogue::default();
+        catalogue.medium("voice");
+        catalogue.requirement(&[], 0, 1).expect("in range");
+        catalogue
+            .order(&["longest_idle"], 1, 0, 0, NEVER_NS)
+            .expect("known");
+        let mut lanes = Lanes::default();
+        let key = |priority: i32| TermsKey {
+            priority,
+            rate: 1,
+            ladder: NO_LADDER,
+            ..TermsKey::default()
+        };
+        let kept = [0, 7, 4_999];
+        for priority in 0..5_000 {
+            let (terms, _) = lanes.find(key(priority), &catalogue);
+            lanes.join(terms);
+            if !kept.contains(&priority) {
+                lanes.leave(terms);
+            }
+        }
+        assert!(lanes.terms.len() <= EMPTY_TERMS_MAX + kept.len() + 1);
+        for priority in (0..5_000).rev() {
+            let (terms, _) = lanes.find(key(priority), &catalogue);
+            let found = &lanes.terms[terms as usize];
+            assert_eq!(found.key, key(priority));
+            assert_eq!(lanes.lanes[found.lane as usize].priority, priority);
+            assert_eq!(found.members_n, u32::from(kept.contains(&priority)));
+        }
+    }
 }

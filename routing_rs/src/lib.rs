@@ -29,6 +29,7 @@ mod lines;
 mod loads;
 mod matching;
 mod order;
+mod paged;
 mod pages;
 mod prefetch;
 mod queue;

@@ -425,7 +425,7 @@ impl Queue {
     fn first_allowed(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<Contact> {
         let mut heap = BinaryHeap::new();
         let skills = &self.catalogue.profile_at(agent.profile).skills;
-        for stall in &self.lanes.stalls {
+        for stall in self.lanes.stalls.iter() {
             let reachable = skills.meet(&self.catalogue.requirement_at(stall.requirement).skills);
             if stall.lanes.is_empty() || !reachable || !rooms.fit(stall.medium, stall.units) {
                 continue;

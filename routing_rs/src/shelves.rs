@@ -10,10 +10,17 @@ use smallvec::SmallVec;
 
 use crate::catalogue::{Catalogue, Packed, Skills};
 use crate::lanes::{Lanes, NEAR_STALLS, NO_GLANCE, NOWHERE};
+use crate::paged::{Paged, Sparse};
 use crate::ranked::Ranked;
 
 /// Past so many pairs of profile and stall, or `NEAR_STALLS`, the lists are given up for shelves.
 const PAIRS_MAX: usize = 2_000_000;
+
+/// And past so many profiles, each of which a new stall is compared with.
+const PROFILES_MAX: usize = 16_384;
+
+/// So many lists are let go at a time once they are given up.
+const LET_GO: usize = 16;
 
 /// Skills beyond so many share shelves.
 const SHELVED_SKILLS: u32 = 512;
@@ -39,8 +46,8 @@ pub(crate) struct Case {
     pub(crate) medium: u32,
     pub(crate) rate: u32,
     /// By `shelf_of`: the glance of the first on the shelf, and its place in `shelves` from 1.
-    slots: Vec<(u64, u32)>,
-    shelves: Vec<Ranked<Shelved>>,
+    slots: Sparse<(u64, u32)>,
+    shelves: Paged<Ranked<Shelved>>,
 }
 
 impl Case {
@@ -90,7 +97,7 @@ fn shelf_of(one: Shelving, other: Shelving) -> u32 {
     1 + (high * (high + 1) / 2 + low) * SHELVES_A_PAIR + 2 * high_hard + low_hard
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Filed {
     case: u32,
     slot: u32,
@@ -102,22 +109,24 @@ struct Filed {
 
 #[derive(Default)]
 pub(crate) struct Shelves {
-    /// By profile: the stalls it can serve; empty once dispersed.
-    pub(crate) adjacent: Vec<Vec<u16>>,
+    /// By profile: the stalls it can serve; let go little by little once dispersed.
+    pub(crate) adjacent: Paged<Vec<u16>>,
+    profiles_n: usize,
     pairs_n: usize,
     pub(crate) dispersed: bool,
     pub(crate) cases: Vec<Case>,
     /// By stall: where it stands, and its head there.
-    filed: Vec<Filed>,
+    filed: Paged<Filed>,
     /// By skill: how many profiles have it.
     profiles_with: Vec<u32>,
 }
 
 impl Shelves {
     pub(crate) fn learn_profile(&mut self, profile: u32, catalogue: &Catalogue, lanes: &Lanes) {
-        if (profile as usize) < self.adjacent.len() {
+        if (profile as usize) < self.profiles_n {
             return;
         }
+        self.profiles_n += 1;
         let skills = &catalogue.profile_at(profile).skills;
         for (skill, _) in skills.iter() {
             if self.profiles_with.len() <= skill as usize {
@@ -125,13 +134,13 @@ impl Shelves {
             }
             self.profiles_with[skill as usize] += 1;
         }
-        let mut stalls = Vec::new();
-        if !self.dispersed {
-            let all = lanes.stalls.iter().enumerate();
-            let able =
-                all.filter(|(_, stall)| skills.meet(&catalogue.requirement_at(stall.requirement).skills));
-            stalls.extend(able.map(|(at, _)| at as u16));
+        if self.dispersed {
+            self.let_go();
+            return;
         }
+        let all = lanes.stalls.iter().enumerate();
+        let able = all.filter(|(_, stall)| skills.meet(&catalogue.requirement_at(stall.requirement).skills));
+        let stalls: Vec<u16> = able.map(|(at, _)| at as u16).collect();
         self.pairs_n += stalls.len();
         self.adjacent.push(stalls);
         self.disperse_if_many(catalogue, lanes);
@@ -142,6 +151,7 @@ impl Shelves {
             .requirement_at(lanes.stalls[stall as usize].requirement)
             .skills;
         if self.dispersed {
+            self.let_go();
             self.shelve_new(stall, catalogue, lanes);
             return;
         }
@@ -158,12 +168,16 @@ impl Shelves {
     #[inline]
     pub(crate) fn head_changed(&mut self, stall: u32, lanes: &Lanes) {
         if self.dispersed {
+            if self.adjacent.len() > 0 {
+                self.let_go();
+            }
             self.reshelve(stall, lanes);
         }
     }
 
     fn disperse_if_many(&mut self, catalogue: &Catalogue, lanes: &Lanes) {
-        if lanes.stalls.len() >= NEAR_STALLS || self.pairs_n > PAIRS_MAX {
+        let many = lanes.stalls.len() >= NEAR_STALLS || self.profiles_n > PROFILES_MAX;
+        if many || self.pairs_n > PAIRS_MAX {
             self.disperse(catalogue, lanes);
         }
     }
@@ -174,11 +188,17 @@ impl Shelves {
             return;
         }
         self.dispersed = true;
-        for stalls in &mut self.adjacent {
-            *stalls = Vec::new();
-        }
         for stall in 0..lanes.stalls.len() {
             self.shelve_new(stall as u32, catalogue, lanes);
+        }
+    }
+
+    /// Lets some lists go: all at once would be a pause.
+    fn let_go(&mut self) {
+        for _ in 0..LET_GO {
+            if self.adjacent.pop().is_none() {
+                return;
+            }
         }
     }
 
@@ -198,7 +218,7 @@ impl Shelves {
             .iter()
             .position(|case| (case.medium, case.rate) == (one.medium, one.rate));
         let case = known.unwrap_or_else(|| {
-            let (slots, shelves) = (Vec::new(), Vec::new());
+            let (slots, shelves) = (Sparse::default(), Paged::default());
             self.cases.push(Case {
                 medium: one.medium,
                 rate: one.rate,
@@ -208,12 +228,10 @@ impl Shelves {
             self.cases.len() - 1
         });
         let Case { slots, shelves, .. } = &mut self.cases[case];
-        if slots.len() <= slot as usize {
-            slots.resize(slot as usize + 1, (NO_GLANCE, 0));
-        }
-        if slots[slot as usize].1 == 0 {
+        let (_, shelf) = slots.reach(slot as usize, (NO_GLANCE, 0));
+        if *shelf == 0 {
             shelves.push(Ranked::default());
-            slots[slot as usize].1 = shelves.len() as u32;
+            *shelf = shelves.len() as u32;
         }
         let (skills, levels) = (required.skills.mask, required.skills.packed());
         let filed = Filed {
@@ -247,7 +265,7 @@ impl Shelves {
             units,
         };
         let case = &mut self.cases[filed.case as usize];
-        let (glanced, shelf) = &mut case.slots[filed.slot as usize];
+        let (glanced, shelf) = case.slots.reach(filed.slot as usize, (NO_GLANCE, 0));
         let shelf = &mut case.shelves[*shelf as usize - 1];
         if let Some(before) = filed.now.take() {
             shelf.remove(of(before));
@@ -271,14 +289,14 @@ impl Shelves {
         let shelves: usize = self
             .cases
             .iter()
-            .flat_map(|case| &case.shelves)
+            .flat_map(|case| case.shelves.iter())
             .map(Ranked::bytes)
             .sum();
         let slots: usize = self
             .cases
             .iter()
-            .map(|case| case.slots.len() * 16 + case.shelves.len() * 40)
+            .map(|case| case.slots.bytes() + case.shelves.bytes())
             .sum();
-        adjacent + shelves + slots + self.filed.capacity() * size_of::<Filed>()
+        adjacent + shelves + slots + self.filed.bytes()
     }
 }
