@@ -91,6 +91,24 @@ async def test_lanes_rest_when_the_engine_takes_no_more_answers(
         await lanes.wait_idle()
 
 
+async def test_whoever_waits_for_idleness_is_woken_when_what_was_to_be_tried_again_is_paused(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def work(key: str, item: int) -> float | None:
+        await trio.lowlevel.checkpoint()
+        return 1000.0
+
+    async with trio.open_nursery() as nursery:
+        lanes: Lanes[str, int] = Lanes(nursery, work)
+        lanes.put("a", 1)
+        with trio.fail_after(10):
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(lanes.wait_idle)
+                await trio.testing.wait_all_tasks_blocked()
+                lanes.pause()
+        nursery.cancel_scope.cancel()
+
+
 async def test_only_the_newest_sign_of_each_kind_is_sent_and_few_wait(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

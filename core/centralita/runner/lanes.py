@@ -69,6 +69,9 @@ class Lanes(Generic[Key, Item]):
     def pause(self) -> None:
         """Begin nothing more; what has begun goes on."""
         self._paused = True
+        if not self._workers:
+            # Whoever waits for idleness waits for nothing more: no worker will end and say so.
+            self._idle.unpark_all()
 
     def resume(self) -> None:
         """Go on after `pause`."""
