@@ -15,12 +15,15 @@ from tools.asterisk_server import PASSWORD, USER, Asterisk
 import centralita_asterisk
 from centralita import MemoryJournal, open_engine
 from centralita.config import loads
-from centralita.journal import Journal
+from centralita.journal import Batch, Journal
 from centralita.messages import AnyCommand, ContactEnded, Record, SetStatus, SignIn
 from centralita.runner.switchboard import LiveSwitchboard
 from centralita.views import ContactView
 from tests.voice.phone import Phone, Talk
 
+WITHIN_S = 30.0
+"""How long what a test waits for may take. Every wait is for a condition, so this is only how late a failure is told:
+long enough for a machine whose two cores carry the whole suite, where a call has taken several seconds to begin."""
 CUSTOMER_HZ = 700
 HZ = {"ana": 900, "bea": 1100, "carl": 1300, "dora": 1700}
 
@@ -67,6 +70,22 @@ def config(asterisk: Asterisk, changed: Mapping[str, dict[str, Any]]) -> dict[st
             place = place.setdefault(part, {})
         place.update(table)
     return raw
+
+
+class HeldJournal(MemoryJournal):
+    """A journal whose disk a test holds up: with a `gate`, what is appended waits until it is set."""
+
+    blocking = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: trio.Event | None = None
+        self.token: trio.lowlevel.TrioToken | None = None
+
+    def append(self, batch: Batch, *, expected_seq: int) -> None:
+        if self.gate is not None:
+            trio.from_thread.run(self.gate.wait, trio_token=self.token)
+        super().append(batch, expected_seq=expected_seq)
 
 
 class House:
@@ -118,7 +137,7 @@ class House:
         assert outcome.refusal is None, outcome.refusal
         return outcome.contact
 
-    async def until(self, what: Callable[[], Any], *, within_s: float = 60) -> Any:
+    async def until(self, what: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
         """Wait until something is true; returns it."""
         with trio.move_on_after(within_s):
             while not (found := what()):
@@ -127,7 +146,7 @@ class House:
             return found
         raise AssertionError(f"not in {within_s:g} s: {self.story()}")
 
-    async def event(self, kind: type, *, within_s: float = 60, **fields: Any) -> Any:
+    async def event(self, kind: type, *, within_s: float = WITHIN_S, **fields: Any) -> Any:
         """The first event of a kind with these fields, past or to come."""
         return await self.until(lambda: next(iter(self.events(kind, **fields)), None), within_s=within_s)
 
@@ -146,7 +165,7 @@ class House:
         (contact,) = [view for view in self.switchboard.contacts() if not view.parent]
         return contact
 
-    async def phase(self, phase: str, *, within_s: float = 60) -> ContactView:
+    async def phase(self, phase: str, *, within_s: float = WITHIN_S) -> ContactView:
         """Wait until the one live contact is in a phase."""
 
         def found() -> ContactView | None:
@@ -156,7 +175,7 @@ class House:
         view: ContactView = await self.until(found, within_s=within_s)
         return view
 
-    async def quiet(self, *, within_s: float = 60, phones: Sequence[Phone] = ()) -> None:
+    async def quiet(self, *, within_s: float = WITHIN_S, phones: Sequence[Phone] = ()) -> None:
         """Wait until no contact lives and the server has no channel; what is left fails."""
         await self.until(lambda: not self.switchboard.contacts(), within_s=within_s)
         left: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from tools.asterisk_server import Asterisk
@@ -15,6 +16,7 @@ from centralita.messages import (
     AgentReleased,
     AgentSignedIn,
     AnswerOffer,
+    ApplyConfiguration,
     ContactConnected,
     ContactOffered,
     OfferDeclined,
@@ -22,7 +24,8 @@ from centralita.messages import (
     SetStatus,
     SignIn,
 )
-from tests.voice.house import CUSTOMER_HZ, open_house, talk
+from centralita_asterisk.exchange import exchange_of
+from tests.voice.house import CUSTOMER_HZ, HeldJournal, open_house, talk
 from tests.voice.phone import Phone
 
 ECHO = "echo"
@@ -52,6 +55,54 @@ async def test_registered_phone_is_an_agent_who_is_here(asterisk: Asterisk) -> N
     async with open_house(asterisk, phones={"sign_in": "registered"}) as house:
         ana = await house.phone("ana", sign_in=False)
         await house.until(lambda: getattr(house.switchboard.agent("ana"), "status", "") == "available")
+        await ana.register(expires=0)
+        assert (await house.event(AgentConnectionLost)).agent == "ana"
+
+
+async def test_phone_that_goes_while_its_coming_is_told_is_noticed(asterisk: Asterisk) -> None:
+    journal = HeldJournal()
+    journal.token = trio.lowlevel.current_trio_token()
+    async with open_house(asterisk, journal=journal, phones={"sign_in": "registered"}) as house:
+        devices = exchange_of(house.switchboard, "phone").devices
+
+        def state() -> str | None:
+            return devices.state("main", "PJSIP/ana")
+
+        await house.until(lambda: state() == "UNAVAILABLE")
+        journal.gate = trio.Event()
+        try:
+            ana = await house.phone("ana", sign_in=False)
+            # Decided, not durable: the desk still waits for what became of it.
+            await house.until(lambda: getattr(house.switchboard.agent("ana"), "status", "") == "available")
+            assert house.switchboard.status()["journal_seq"] > house.switchboard.status()["durable_seq"]
+            await ana.register(expires=0)
+            await house.until(lambda: state() == "UNAVAILABLE")
+        finally:
+            journal.gate.set()
+        assert (await house.event(AgentConnectionLost)).agent == "ana"
+
+
+async def test_agent_who_is_new_in_the_configuration_is_watched_at_once(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phones={"sign_in": "registered"}) as house:
+
+        async def configure(*agents: str) -> None:
+            config_ = house.switchboard.configuration().engine
+            known = {name: known_agents[name] for name in agents}
+            await house.do(ApplyConfiguration(config=msgspec.structs.replace(config_, agents=known)))
+
+        def status() -> str:
+            return getattr(house.switchboard.agent("ana"), "status", "")
+
+        known_agents = house.switchboard.configuration().engine.agents
+        await configure("bea")
+        ana = await house.phone("ana", sign_in=False)
+        await configure("ana", "bea")
+        await house.until(lambda: status() == "available")
+        await configure("bea")
+        await house.until(lambda: house.switchboard.agent("ana") is None)
+        # Not as it was left: the phone has been there all the time.
+        await configure("ana", "bea")
+        await house.until(lambda: status() == "available")
         await ana.register(expires=0)
         assert (await house.event(AgentConnectionLost)).agent == "ana"
 

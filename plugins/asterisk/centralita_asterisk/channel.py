@@ -19,6 +19,7 @@ from centralita.messages import (
     AgentReturned,
     AgentSignedIn,
     CallbackRequested,
+    ConfigurationApplied,
     ConsultationEnded,
     ConsultationStarted,
     ContactAdmitted,
@@ -278,6 +279,10 @@ class AsteriskChannel:
                     exchange.start(self._recordings.begin, call)
             case AgentSignedIn() | AgentReturned() | AgentOccupied() | AgentReleased():
                 exchange.start(check_private_call, exchange, event.agent)
+            case ConfigurationApplied():
+                for server in exchange.servers.values():
+                    if server.connected:
+                        exchange.start(watch_devices, exchange, server)
             case ContactOffered():
                 exchange.start(self._offered, event.contact, event.agent, event.offer, event.expires_ns)
             case CallbackRequested():
@@ -338,6 +343,7 @@ class AsteriskChannel:
         self._exchange.start(self._recordings.fetch_left, server)
 
     async def _lost(self, server: Server) -> None:
+        self._exchange.devices.forget(server.name)
         await Reconciliation(self._exchange, self._incoming, server).lost()
 
     def _event(self, server: Server, event: AnyEvent) -> None:
@@ -368,8 +374,7 @@ class AsteriskChannel:
             case ari.RecordingFinished() | ari.RecordingFailed():
                 start(self._recordings.ended, server, event.recording)
             case ari.DeviceStateChanged():
-                exchange.devices[server.name, event.device_state.name] = event.device_state.state
-                exchange.device_changed.unpark_all()
+                exchange.devices.tell(server.name, event.device_state.name, event.device_state.state)
                 start(device_changed, exchange, server, event.device_state.name)
             case _:
                 pass

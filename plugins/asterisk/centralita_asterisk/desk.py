@@ -6,14 +6,22 @@ rings it, which the channel does for all its contacts. What can't be heard is de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
 import trio
 
 from centralita.errors import ConfigurationError
-from centralita.messages import AgentReturned, AgentSignedIn, AgentSignedOut, AnswerOffer, LoseAgent, SignIn
+from centralita.messages import (
+    AgentReturned,
+    AgentSignedIn,
+    AgentSignedOut,
+    AnswerOffer,
+    ConfigurationApplied,
+    LoseAgent,
+    SignIn,
+)
 from centralita.protocols import Context, Inbox, Signal
 from centralita.views import AgentView, ContactView
 from centralita_asterisk.exchange import exchange_of
@@ -41,9 +49,12 @@ class AsteriskDesk:
         self._phones = Phones(self._exchange)
         self._roll = context.data / "here.json"
         self._here: set[str] = set()
+        self._told: dict[str, bool] = {}
+        """What the engine was told last: whether the agent's phone is there."""
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Keep who is here told, until cancelled."""
+        self._told.clear()
         async with trio.open_nursery() as nursery:
             await nursery.start(self._follow)
             if self._settings.sign_in == "registered":
@@ -71,8 +82,16 @@ class AsteriskDesk:
                                 exchange.start(self._phones.keep, event.agent)
                         elif isinstance(event, AgentSignedOut):
                             self._here.discard(event.agent)
+                        elif isinstance(event, ConfigurationApplied):
+                            self._forget_all_but(event.config.agents)
                 if self._here != before:
                     await trio.to_thread.run_sync(self._write_roll, sorted(self._here))
+
+    def _forget_all_but(self, agents: Collection[str]) -> None:
+        """Whoever has left the configuration begins anew when they come back, wherever the phone was meanwhile."""
+        for agent in self._told.keys() - set(agents):
+            del self._told[agent]
+        self._exchange.devices.wake()
 
     async def _bring_back(self, inbox: Inbox) -> None:
         """A telephone has no connection that a restart of ours could break: who was here is here."""
@@ -95,34 +114,36 @@ class AsteriskDesk:
 
     async def _watch_phones(self, inbox: Inbox) -> None:
         """Sign in whose phone is there, and lose whose phone is not."""
-        exchange = self._exchange
-        present: dict[str, bool] = {}
+        told = self._told
         while True:
+            # Taken before looking: a phone that changes while the engine is told of another is seen next time.
+            changed = self._exchange.devices.changed
             for agent in self._agents():
                 there = self._is_there(agent)
-                if there is None or present.get(agent) == there:
+                if there is None or told.get(agent) == there:
                     continue
-                present[agent] = there
-                if there:
-                    await inbox.submit(SignIn(agent=agent, desk=self._name))
-                else:
-                    await inbox.submit(LoseAgent(agent=agent, desk=self._name))
-            await exchange.device_changed.park()
+                told[agent] = there
+                command = SignIn if there else LoseAgent
+                outcome = await inbox.submit(command(agent=agent, desk=self._name))
+                if outcome.refusal is not None and outcome.refusal.code == "unknown_agent":
+                    # Taken out of the configuration a moment ago, and perhaps back in it at the next.
+                    told.pop(agent, None)
+            await changed.wait()
 
     def _agents(self) -> list[str]:
         known = self._exchange.switchboard.configuration().engine.agents
         return [agent for agent in self._settings.agents or known if agent in known]
 
     def _is_there(self, agent: str) -> bool | None:
-        """Whether the agent's phone can be rung anywhere; None while no server has said."""
+        """Whether the agent's phone can be rung anywhere; None while no server has been asked. What a server said
+        last counts while it is away, until it has been away for `lost_after_s`."""
         exchange = self._exchange
         servers = exchange.servers.values()
-        states = [
-            exchange.devices.get((server.name, server.phone(agent))) for server in servers if server.ready
-        ]
-        if any(state is not None and state not in GONE for state in states):
-            return True
-        return False if states or any(server.tried.is_set() for server in servers) else None
+        states = [exchange.devices.state(server.name, server.phone(agent)) for server in servers]
+        known = [state for state in states if state is not None]
+        if known:
+            return any(state not in GONE for state in known)
+        return False if any(server.tried.is_set() for server in servers) else None
 
     async def offer(self, agent: str, contact: ContactView, *, offer: int, expires_ns: int) -> None:
         """A call rings the phone, which the channel sees to; nothing else can be done on a telephone."""

@@ -6,13 +6,14 @@ dialplan (`Local/…`) has no state of its own and counts as there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from centralita.messages import OccupyAgent
-from centralita_asterisk.ari import DeviceState
+from centralita_asterisk.ari import AriError, DeviceState
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.server import Server
 
@@ -26,22 +27,33 @@ _STATES: Final = msgspec.json.Decoder(DeviceState)
 
 
 async def watch_devices(exchange: Exchange, server: Server) -> None:
-    """Learn what every agent's phone does now, and have changes told."""
+    """Learn what every agent's phone does now, and have changes told; phones that are watched already are left out."""
     agents = exchange.switchboard.configuration().engine.agents
-    phones = sorted({server.phone(agent) for agent in agents})
+    phones = sorted({server.phone(agent) for agent in agents} - server.watched)
+    server.watched |= set(phones)
+    try:
+        await _watch(exchange, server, phones)
+    except AriError:
+        server.watched -= set(phones)
+        raise
+    for agent in agents:
+        if server.phone(agent) in phones:
+            exchange.start(check_private_call, exchange, agent)
+    # Also for agents who are new to a phone that is watched already.
+    exchange.devices.wake()
+
+
+async def _watch(exchange: Exchange, server: Server, phones: Sequence[str]) -> None:
     with_state = [phone for phone in phones if not phone.startswith("Local/")]
     for start in range(0, len(with_state), AT_ONCE):
         sources = ",".join(f"deviceState:{phone}" for phone in with_state[start : start + AT_ONCE])
         await server.ask("POST", f"applications/{server.app}/subscription", {"eventSource": sources})
     for phone in phones:
-        state = NO_STATE
+        heard, state = exchange.devices.heard(server.name, phone), NO_STATE
         if phone in with_state:
             answer = await server.ask("GET", f"deviceStates/{quote(phone, safe='')}")
             state = _STATES.decode(answer).state
-        exchange.devices[server.name, phone] = state
-    for agent in agents:
-        exchange.start(check_private_call, exchange, agent)
-    exchange.device_changed.unpark_all()
+        exchange.devices.found(server.name, phone, state, heard=heard)
 
 
 async def device_changed(exchange: Exchange, server: Server, device: str) -> None:
@@ -57,7 +69,7 @@ async def check_private_call(exchange: Exchange, agent: str) -> None:
     if view is None or view.status == "offline":
         return
     in_use = any(
-        exchange.devices.get((server.name, server.phone(agent))) in IN_USE
+        exchange.devices.state(server.name, server.phone(agent)) in IN_USE
         for server in exchange.servers.values()
     )
     ours = any(leg.agent == agent and leg.state != "gone" for leg in exchange.calls.legs.values())

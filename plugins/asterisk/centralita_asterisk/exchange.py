@@ -19,6 +19,7 @@ from centralita.protocols import Clock, Inbox, Outcome, Switchboard
 from centralita.views import ContactView
 from centralita_asterisk.ari import AriError
 from centralita_asterisk.calls import Call, Calls, Leg, LegId
+from centralita_asterisk.presence import Devices
 from centralita_asterisk.server import Server
 from centralita_asterisk.settings import DeskSettings, VoiceSettings
 
@@ -44,9 +45,7 @@ class Exchange:
         self.playbacks: dict[str, trio.Event] = {}
         self.messages: dict[str, trio.Event] = {}
         self.snoops: dict[str, trio.Event] = {}
-        self.devices: dict[tuple[str, str], str] = {}
-        """What each phone does, by server and device, as the server says it."""
-        self.device_changed = trio.lowlevel.ParkingLot()
+        self.devices = Devices()
         self._inbox: Inbox | None = None
         self._nursery: trio.Nursery | None = None
         self._number = 0
@@ -59,6 +58,8 @@ class Exchange:
         """The channel runs no more. What was known is the servers' to tell again."""
         self._inbox = self._nursery = None
         self.calls = Calls()
+        for server in self.servers:
+            self.devices.forget(server)
         self.playbacks.clear()
         self.messages.clear()
 

@@ -54,11 +54,18 @@ class Server:
         """Connected, and what is there has been looked at."""
         self.rooms: set[str] = set()
         """Bridges that exist."""
+        self.watched: set[str] = set()
+        """Phones whose changes this connection tells."""
 
     @property
     def app(self) -> str:
         """The application's name."""
         return self._ours.app
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be asked; what is there may not have been looked at yet."""
+        return self._ari is not None
 
     def phone(self, agent: str) -> str:
         """How the agent's phone is called from here."""
@@ -142,6 +149,7 @@ class Server:
     async def _serve(self, connection: Ari) -> None:
         self._held = []
         self._ari = connection
+        self.watched.clear()
         await ari.filter_events(connection)
         try:
             await self._welcome(self)
