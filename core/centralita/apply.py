@@ -373,6 +373,10 @@ def _only_phase(state: State, event: Any, at_ns: int) -> None:
     _moved(state, event, at_ns)
 
 
+def _forwarded(state: State, event: ContactForwarded, at_ns: int) -> None:
+    _moved(state, event, at_ns).forwarded_to = event.number
+
+
 def _returned(state: State, event: ContactReturned, at_ns: int) -> None:
     contact = _moved(state, event, at_ns)
     contact.agent = ""
@@ -501,6 +505,7 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
         contact.callback_channel,
         _last_words(contact, at_ns) if contact.messages else (),
         contact.parent != 0,
+        contact.forwarded_to,
     )
     if len(ended) > ENDED_KEPT_MAX:
         _forget_oldest(state)
@@ -717,7 +722,7 @@ APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
     OfferWithdrawn: _offer_over,
     ContactConnected: _connected,
     ConnectionFailed: _connection_failed,
-    ContactForwarded: _only_phase,
+    ContactForwarded: _forwarded,
     ContactHeld: _deadline_set,
     ContactResumed: _resumed,
     TransferStarted: _transfer_started,

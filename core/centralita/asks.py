@@ -141,14 +141,15 @@ def _part(state: State, event: AgentLeft | TransferStarted, asks: Asks) -> None:
 
 
 def _forward(state: State, event: ContactForwarded, asks: Asks) -> None:
-    contact = state.contacts[event.contact]
-    asks.append(
-        ForwardContact(
-            contact=contact.id,
-            channel=contact.callback_channel or contact.channel,
-            provider_id=contact.provider_id,
-            number=event.number,
-        )
+    asks.append(_forwarding(state.contacts[event.contact], event.number))
+
+
+def _forwarding(contact: Contact, number: str) -> ForwardContact:
+    return ForwardContact(
+        contact=contact.id,
+        channel=contact.callback_channel or contact.channel,
+        provider_id=contact.provider_id,
+        number=number,
     )
 
 
@@ -240,7 +241,7 @@ def open_asks(state: State, now_ns: int) -> Asks:
             asks.extend(_open_turns(contact))
         asks.extend(_undelivered(contact, since_ns))
         if contact.phase == "wrapping":
-            _disconnect(contact, contact.ended_reason or contact.ended_by, asks)
+            _let_go(contact, asks)
         for agent, work in contact.works.items():
             if work.state == "offered":
                 asks.append(
@@ -262,10 +263,17 @@ def goodbyes(state: State, channel: str, alive: Iterable[str]) -> Asks:
         number = state.by_provider.get(provider_key(channel, provider_id), 0)
         contact = state.contacts.get(number)
         if contact is not None and contact.phase == "wrapping":
-            _disconnect(contact, contact.ended_reason or contact.ended_by, asks)
+            _let_go(contact, asks)
         elif number in state.ended:
-            asks.append(_farewell(number, state.ended[number]))
+            asks.extend(_farewell(number, state.ended[number]))
     return asks
+
+
+def _let_go(contact: Contact, asks: Asks) -> None:
+    """What became of the customer of a contact that is being wrapped up, once more."""
+    if contact.forwarded_to:
+        asks.append(_forwarding(contact, contact.forwarded_to))
+    _disconnect(contact, contact.ended_reason or contact.ended_by, asks)
 
 
 def _goodbye(number: int, ended: Ended) -> Asks:
@@ -274,13 +282,21 @@ def _goodbye(number: int, ended: Ended) -> Asks:
         return []
     channel, provider_id = ended.channel, ended.provider_id
     asks: Asks = [_delivery(number, channel, provider_id, message) for message in ended.last_words]
-    asks.append(_farewell(number, ended))
+    asks.extend(_farewell(number, ended))
     return asks
 
 
-def _farewell(number: int, ended: Ended) -> DisconnectContact:
-    channel = ended.reached_on or ended.channel
-    return DisconnectContact(contact=number, channel=channel, provider_id=ended.provider_id, reason="over")
+def _farewell(number: int, ended: Ended) -> Asks:
+    channel, provider_id = ended.reached_on or ended.channel, ended.provider_id
+    asks: Asks = []
+    if ended.forwarded_to:
+        asks.append(
+            ForwardContact(
+                contact=number, channel=channel, provider_id=provider_id, number=ended.forwarded_to
+            )
+        )
+    asks.append(DisconnectContact(contact=number, channel=channel, provider_id=provider_id, reason="over"))
+    return asks
 
 
 def _open_turns(contact: Contact) -> Asks:

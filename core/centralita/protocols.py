@@ -241,7 +241,8 @@ class CanForward(Protocol):
     """A channel with `capabilities.forward`."""
 
     async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
-        """Hand the customer on to a number outside; `disconnect` follows, and finds nobody."""
+        """Hand the customer on to a number outside; `disconnect` follows, and finds nobody. Asked again after a
+        crash or an error: whoever is on no line of yours any more has been handed on."""
         ...
 
 

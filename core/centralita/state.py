@@ -258,6 +258,7 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     answered: bool = False
     rated: bool = False
     bot_after: int = 0
+    forwarded_to: str = ""
 
     @property
     def to_dial(self) -> bool:
@@ -330,6 +331,8 @@ class Ended(msgspec.Struct, array_like=True, gc=False):
     last_words: tuple[Message, ...] = ()
     """What the customer was told shortly before the end: it may not have arrived."""
     consultation: bool = False
+    forwarded_to: str = ""
+    """The number outside that the customer was handed on to."""
 
 
 class State(msgspec.Struct, kw_only=True, array_like=True):

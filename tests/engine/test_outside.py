@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from centralita.messages import OccupyAgent, SetStatus, SignOut, StartConsultation, Target, TransferContact
+from centralita.engine import Engine
+from centralita.messages import (
+    OccupyAgent,
+    ReconcileChannel,
+    SetStatus,
+    SignOut,
+    StartConsultation,
+    Target,
+    TransferContact,
+)
 from tests.engine.floor import Floor, kinds
 
 
@@ -57,6 +66,27 @@ def test_customer_is_handed_on_to_a_number_and_served(floor: Floor) -> None:
     assert kinds(step) == ["MessagePosted", "ContactForwarded", "ServiceEnded", "WrapUpStarted"]
     assert [type(ask).__name__ for ask in step.asks] == ["ForwardContact", "DisconnectContact"]
     assert floor.phase(contact) == "wrapping"
+
+
+@pytest.mark.parametrize("wrap_up_s", [0, 30])
+@pytest.mark.parametrize("from_snapshot", [True, False])
+def test_customer_whom_a_crash_kept_from_being_handed_on_is_handed_on_then(
+    wrap_up_s: int, from_snapshot: bool
+) -> None:
+    floor = Floor(f"wrap_up_s = {wrap_up_s}")
+    floor.sign_in("ana")
+    contact = floor.admit(channel="phone")
+    floor.serve(contact, "ana")
+    target = Target(number="+34600111222")
+    asked = floor.do(TransferContact(contact=contact, agent="ana", target=target)).asks
+    assert [type(ask).__name__ for ask in asked] == ["ForwardContact", "DisconnectContact"]
+    # In the order of the first time: the goodbye alone would hang up on the customer.
+    snapshot = floor.engine.snapshot() if from_snapshot else None
+    again = Engine.restore(snapshot, () if from_snapshot else floor.records).open_asks()
+    assert [type(ask).__name__ for ask in again] == ["ForwardContact", "DisconnectContact"]
+    assert again[0] == asked[0]
+    alive = ReconcileChannel(channel="phone", alive=("p1",))
+    assert [type(ask).__name__ for ask in floor.do(alive).asks] == ["ForwardContact", "DisconnectContact"]
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class Scripted:
 
 
 class ScriptedChannel(Scripted):
-    capabilities = Capabilities(medium="chat", hold=True, typing=True, dial=True)
+    capabilities = Capabilities(medium="chat", hold=True, typing=True, dial=True, forward=True)
 
     async def send(self, message: Outgoing) -> None:
         await self.note("send", message)
@@ -120,6 +120,9 @@ class ScriptedChannel(Scripted):
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         await self.note("hold", contact, on)
+
+    async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
+        await self.note("forward", contact, number)
 
     async def join(self, contact: int, provider_id: str, *, agent: str) -> None:
         await self.note("join", contact, agent)

@@ -21,6 +21,8 @@ from centralita.messages import (
     PostMessage,
     RequestCallback,
     SignOut,
+    Target,
+    TransferContact,
 )
 from centralita.protocols import BotTurn, Classification, Outgoing, Signal
 from centralita.runner.switchboard import LiveSwitchboard
@@ -358,6 +360,26 @@ async def test_hold_and_signals_reach_channel_and_desk(
         assert (await house["desks.floor"].wait_for("signal"))[1].by == "customer"
         assert (await house["channels.shop"].wait_for("signal"))[0].by == "ana"
         assert len(house["desks.floor"].of("signal")) == 1
+
+
+async def test_handing_on_that_fails_is_tried_again_before_the_goodbye(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House({"desks.floor": accepting})
+    async with house.open(tmp_path) as switchboard:
+        contact = await connected(house, switchboard)
+        channel = house["channels.shop"]
+
+        async def forward(*_: Any) -> None:
+            assert channel.of("disconnect") == []
+            if len(channel.of("forward")) < 3:
+                raise RuntimeError("no line just now")
+
+        channel.script["forward"] = forward
+        target = Target(number="+34600111222")
+        await switchboard.submit(TransferContact(contact=contact, agent="ana", target=target))
+        await channel.wait_for("disconnect")
+        assert channel.of("forward") == [(contact, "+34600111222")] * 3
 
 
 async def test_goodbye_interrupts_a_connection_being_made(

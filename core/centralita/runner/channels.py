@@ -51,7 +51,7 @@ CONNECT_S: Final = 30.0
 RETRY_FIRST_S: Final = 0.5
 RETRY_LONGEST_S: Final = 30.0
 TRIES_AFTER_END_MAX: Final = 4
-"""How often a message or a goodbye is tried once the contact is over."""
+"""How often a message, a handing on or a goodbye is tried once the contact is over."""
 
 
 class ChannelPort:
@@ -166,7 +166,8 @@ class ChannelPort:
         lives = isinstance(ask, DeliverMessage) and self._phase(ask.contact) != ""
         tries_after_end += not lives
         again = lives or (
-            isinstance(ask, DeliverMessage | DisconnectContact) and tries_after_end < TRIES_AFTER_END_MAX
+            isinstance(ask, DeliverMessage | DisconnectContact | ForwardContact)
+            and tries_after_end < TRIES_AFTER_END_MAX
         )
         wait_s = min(RETRY_FIRST_S * 2.0 ** min(tries - 1, 16), RETRY_LONGEST_S) if again else None
         self._log.warning(
