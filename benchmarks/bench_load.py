@@ -107,8 +107,7 @@ class Load:
 
     def want(self, share: float) -> None:
         """Have this share of the agents' chats taken: a customer talks for so long, then stays away for so long."""
-        talk_s = 2 * LINES * self.pace.think_s
-        self.pace.pause_s = max(0.1, talk_s * (self.customers / (share * self.slots) - 1))
+        self.pace.pause_s = max(0.1, self.pace.talk_s * (self.customers / (share * self.slots) - 1))
 
     async def run(self, seconds: dict[str, float]) -> None:
         """Everything, phase by phase."""

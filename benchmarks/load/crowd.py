@@ -33,6 +33,16 @@ class Pace:
         self.think_s = think_s
         self.pause_s = pause_s
 
+    @property
+    def talk_s(self) -> float:
+        """How long a conversation takes, where nobody waits in line: each line has somebody's thought before and after it."""
+        return 2 * LINES * self.think_s
+
+    @property
+    def cycle_s(self) -> float:
+        """From one matter of a customer to the next."""
+        return self.talk_s + self.pause_s
+
 
 class Seen:
     """What the crowd saw in one phase."""
@@ -121,18 +131,18 @@ class Customer:
         )
         said = 0
         uid = ""
-        pause_s = crowd.pace.pause_s
-        next_s = trio.current_time() + crowd.chance.uniform(0, pause_s)
+        cycle_s = crowd.pace.cycle_s
+        next_s = trio.current_time() + crowd.chance.uniform(0, cycle_s)
         ping_s = trio.current_time() + PING_EVERY_S
         while True:
             now_s = trio.current_time()
             if now_s >= ping_s:
                 await wire.send({"type": "ping"})
                 ping_s = now_s + PING_EVERY_S
-            if said == 0 and pause_s != crowd.pace.pause_s:
+            if said == 0 and cycle_s != crowd.pace.cycle_s:
                 # Who is away under the old pace would come too late, or all at once, for the new phase.
-                next_s = now_s + (next_s - now_s) * crowd.pace.pause_s / pause_s
-            pause_s = crowd.pace.pause_s
+                next_s = now_s + (next_s - now_s) * crowd.pace.cycle_s / cycle_s
+            cycle_s = crowd.pace.cycle_s
             if now_s >= next_s:
                 next_s = math.inf
                 if said >= LINES:

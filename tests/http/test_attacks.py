@@ -64,13 +64,13 @@ async def test_body_that_comes_byte_by_byte_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_silent_connections_go_and_make_room(tmp_path: Path) -> None:
-    limits = {**QUICK, "connections_per_address": 20}
+    limits = {**QUICK, "header_s": 3, "connections_per_address": 20}
     async with company(tmp_path, http={"limits": limits}) as shop, AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(await shop.stream()) for _ in range(20)]
         await eventually(lambda: shop.door.connections_open == 20)
-        assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 503
-        await eventually(lambda: shop.door.connections_open == 0)
         assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 200
+        assert (await read_answer(streams[0])).status_code == 503
+        await eventually(lambda: shop.door.connections_open == 0)
         for stream in streams:
             await until_closed(stream)
 

@@ -14,7 +14,7 @@ from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
 from centralita.messages import PostMessage
-from tests.http.company import PATIENCE_S, Company, closing_code, company, eventually, read_answer
+from tests.http.company import PATIENCE_S, Company, closing_code, company, eventually
 
 
 async def test_body_too_large_is_413_whether_it_says_so_or_not(tmp_path: Path) -> None:
@@ -84,11 +84,10 @@ async def test_connections_beyond_the_limit_are_turned_away_and_taken_again_late
     tmp_path: Path, limit: str
 ) -> None:
     async with company(tmp_path, http={"limits": {limit: 3}}) as shop:
+        await shop.token("agent", "ana")
         async with AsyncExitStack() as stack:
             for _ in range(3):
-                stream = await stack.enter_async_context(await shop.stream())
-                await stream.send_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-                assert (await read_answer(stream)).status_code == 200
+                await stack.enter_async_context(shop.desk("ana"))
             refused = await shop.raw(b"")
             assert refused.status_code == 503
             assert refused.text == '{"code": "too_many_connections", "message": "try again in a moment"}'

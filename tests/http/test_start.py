@@ -7,7 +7,6 @@ import socket
 import ssl
 import stat
 import subprocess
-from collections import Counter
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from trio_websocket import wrap_client_stream
 from centralita.errors import CentralitaError, ConfigurationError
 from centralita_http.door import PORT_FILE
 from centralita_http.listening import listen, serve
+from centralita_http.lobby import Lobby
 from centralita_http.settings import DoorLimits
 from centralita_http.tokens import CLI_TOKEN_NAME
 from tests.http.company import PATIENCE_S, company, eventually
@@ -149,7 +149,7 @@ def test_door_that_is_cancelled_while_it_opens_ends(turns: int) -> None:
 
     async def main() -> None:
         limits = DoorLimits()
-        listeners, _ = await listen("127.0.0.1", 0, limits, Counter())
+        listeners, _ = await listen("127.0.0.1", 0, limits, Lobby(limits))
         door = partial(serve, cast(Any, Quiet()), listeners, limits, tls=None, log=cast(Any, None))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(door)

@@ -44,6 +44,7 @@ from centralita.structs import Frozen
 from centralita_http.errors import Rejected
 from centralita_http.lag import Lag
 from centralita_http.limits import Buckets
+from centralita_http.lobby import SEAT, Lobby, Seat
 from centralita_http.settings import HttpSettings
 from centralita_http.tokens import Token, TokenCache, TokenStore
 
@@ -79,12 +80,12 @@ class Gate:
         settings: HttpSettings,
         *,
         now_ns: Callable[[], int],
-        connections_n: Callable[[], int],
+        lobby: Lobby,
         lag: Lag,
         tls: bool,
     ) -> None:
         self._now_ns = now_ns
-        self._connections_n = connections_n
+        self._lobby = lobby
         self._lag = lag
         self._store = store
         self._switchboard = switchboard
@@ -102,7 +103,8 @@ class Gate:
         """Let the connection pass to its handler, or raise Rejected."""
         opt = handler.opt
         access: Access = opt["role"]
-        if access == "public" and connection.scope["type"] == ScopeType.WEBSOCKET:
+        customer = access == "public" and connection.scope["type"] == ScopeType.WEBSOCKET
+        if customer:
             self._leave_room()
         if access != "public" or opt.get("origin") == "own":
             self._check_origin(connection)
@@ -116,6 +118,8 @@ class Gate:
         if caller is not None:
             _check_own(opt.get("own"), caller, connection, self._switchboard)
             connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
+        if customer or caller is not None:
+            _enter(connection)
 
     async def admit(self, connection: Connection, text: str) -> Caller:
         """Who stands behind a token given otherwise than by header or cookie; or raise Rejected."""
@@ -128,6 +132,7 @@ class Gate:
         caller = await self.admit(connection, text)
         self._permit(access, caller, connection)
         connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
+        _enter(connection)
         return caller
 
     def permit_message(self, connection: Connection, kind: str, *, contact: int = 0) -> None:
@@ -184,7 +189,7 @@ class Gate:
 
     def _leave_room(self) -> None:
         """A crowd of customers must not keep agents and operators out, nor everybody waiting."""
-        if self._lag.busy or self._connections_n() > self._settings.limits.public_connections:
+        if self._lag.busy or self._lobby.known_n >= self._settings.limits.public_connections:
             raise Rejected(503, "busy", "too many are here; try again in a moment", retry_after_s=5)
 
     def _check_origin(self, connection: Connection) -> None:
@@ -315,6 +320,13 @@ def roles_missing(handlers: list[tuple[str, BaseRouteHandler]]) -> list[str]:
 def _is_rule(words: object) -> bool:
     parts = words.split() if isinstance(words, str) else []
     return bool(parts) and parts[0] in ACCESSES and parts[1:] in ([], ["see"], ["speak"])
+
+
+def _enter(connection: Connection) -> None:
+    """Take its connection out of the lobby, where it might be pushed out."""
+    seat: Seat | None = connection.scope.get("state", {}).get(SEAT)
+    if seat is not None:
+        seat.enter()
 
 
 def _check_own(own: str | None, caller: Caller, connection: Connection, switchboard: Switchboard) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -32,6 +31,7 @@ from centralita_http.errors import (
 from centralita_http.lag import Lag
 from centralita_http.limits import App, Limited
 from centralita_http.listening import listen, serve
+from centralita_http.lobby import Lobby
 from centralita_http.settings import HttpSettings, check
 from centralita_http.streams import Board, Streams
 from centralita_http.tokens import TokenStore, ensure_cli_token, open_store
@@ -51,12 +51,12 @@ class HttpFrontDoor:
         self.address = ""
         self.app: Litestar | None = None
         self.lag = Lag()
-        self._connections: Counter[str] = Counter()
+        self.lobby = Lobby(settings.limits)
 
     @property
     def connections_open(self) -> int:
         """How many connections are open now."""
-        return self._connections.total()
+        return self.lobby.open_n
 
     def mount(self, routes: Sequence[Any]) -> None:
         """Take what other components bring: Litestar handlers and routers, each with a role in `opt`."""
@@ -96,7 +96,7 @@ class HttpFrontDoor:
             self._context.switchboard,
             self._settings,
             now_ns=self._context.clock.now_ns,
-            connections_n=self._connections.total,
+            lobby=self.lobby,
             lag=self.lag,
             tls=tls,
         )
@@ -150,7 +150,7 @@ class HttpFrontDoor:
     async def _listen(self) -> Any:
         settings = self._settings
         try:
-            return await listen(settings.host, settings.port, settings.limits, self._connections)
+            return await listen(settings.host, settings.port, settings.limits, self.lobby)
         except OSError as error:
             raise CentralitaError(
                 f"{self._path}: can't listen on {settings.host}:{settings.port}: {error.strerror or error}"

@@ -2,9 +2,9 @@
 
 Hypercorn speaks the protocols (its `TCPServer` over h11 and wsproto) but its `serve` neither counts
 connections nor gives up on a reader who stopped reading, and an exception in one connection ends all.
-So the listeners are ours. A `CountedListener` refuses what is beyond the limits; a `PatientStream`
-turns a write that waits too long into a broken connection; `serve` keeps every connection's faults
-its own. Both stand below TLS, so that a stalled handshake counts too.
+So the listeners are ours. A `CountedListener` takes a seat in the lobby for each connection, which also knows who is to go
+when there is none; a `PatientStream` turns a write that waits too long into a broken connection; `serve` keeps every
+connection's faults its own. Both stand below TLS, so that a stalled handshake counts too.
 
 HTTP/1.1 only: HTTP/2 multiplexes streams with windows of their own, behind which a reader could stall
 unseen, and no client of ours needs it. WebSocket compression is off: a small frame may unpack into a
@@ -16,7 +16,6 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
-from collections import Counter
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Final, cast
@@ -25,6 +24,7 @@ import h11
 import structlog
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.logging import Logger
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup, _handle
@@ -35,16 +35,21 @@ from hypercorn.utils import parse_socket_addr, wrap_app
 
 from centralita_http.errors import traced
 from centralita_http.limits import Limited
+from centralita_http.lobby import SEAT, Lobby, Seat
 from centralita_http.settings import DoorLimits
 
 BACKLOG: Final = 1024
+_BUSY_BODY: Final = b'{"code": "too_many_connections", "message": "try again in a moment"}'
 BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    b'retry-after: 5\r\ncontent-length: 67\r\n\r\n{"code": "too_many_connections", "message": "try again in a moment"}'
+    b"retry-after: 5\r\ncontent-length: %d\r\n\r\n%b" % (len(_BUSY_BODY), _BUSY_BODY)
 )
 """Said to a connection beyond the limits, whatever it asked."""
 
 TURN_AWAY_S: Final = 0.1
+DRAIN_S: Final = 1.0
+"""How long what a connection still sends is thrown away: closing on unread bytes resets it, and the answer is lost."""
+DRAIN_BYTES: Final = 65_536
 GOODBYE_S: Final = 3.0
 """How long open WebSockets may take at stop, when their components close them with a reason."""
 GOODBYE_LOOK_S: Final = 0.01
@@ -56,10 +61,10 @@ Stream = trio.abc.HalfCloseableStream
 class PatientStream(Stream):
     """A TCP stream that counts while it is open and gives up on a slow reader."""
 
-    def __init__(self, stream: trio.SocketStream, *, send_s: float, on_close: Callable[[], None]) -> None:
+    def __init__(self, stream: trio.SocketStream, seat: Seat, *, send_s: float) -> None:
         self._stream = stream
         self._send_s = send_s
-        self._on_close: Callable[[], None] | None = on_close
+        self.seat = seat
 
     @property
     def socket(self) -> trio.socket.SocketType:
@@ -89,21 +94,17 @@ class PatientStream(Stream):
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        if self._on_close is not None:
-            self._on_close()
-            self._on_close = None
+        self.seat.leave()
         await self._stream.aclose()
 
 
 class CountedListener(trio.abc.Listener[PatientStream]):
-    """Hands out connections within the limits, and turns away the rest with a word."""
+    """Hands out connections, each with its seat; of what is beyond the limits, some with one that is turned away."""
 
-    def __init__(
-        self, listener: trio.SocketListener, limits: DoorLimits, open_by_address: Counter[str]
-    ) -> None:
+    def __init__(self, listener: trio.SocketListener, limits: DoorLimits, lobby: Lobby) -> None:
         self._listener = listener
         self._limits = limits
-        self._open = open_by_address
+        self._lobby = lobby
 
     async def accept(self) -> PatientStream:
         while True:
@@ -117,32 +118,17 @@ class CountedListener(trio.abc.Listener[PatientStream]):
             except OSError:  # gone before we looked
                 await trio.aclose_forcefully(stream)
                 continue
-            full = self._open.total() >= self._limits.connections
-            if full or self._open[address] >= self._limits.connections_per_address:
-                await _turn_away(stream)
-                continue
-            self._open[address] += 1
-            return PatientStream(stream, send_s=self._limits.send_s, on_close=partial(self._closed, address))
-
-    def _closed(self, address: str) -> None:
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+            return PatientStream(stream, self._lobby.come(address), send_s=self._limits.send_s)
 
     async def aclose(self) -> None:
         await self._listener.aclose()
 
 
-async def listen(
-    host: str, port: int, limits: DoorLimits, counts: Counter[str]
-) -> tuple[list[CountedListener], int]:
-    """Bind; the second value is the port, which is a free one when 0 was asked. Raises OSError.
-
-    `counts` is kept at the number of open connections of each address.
-    """
+async def listen(host: str, port: int, limits: DoorLimits, lobby: Lobby) -> tuple[list[CountedListener], int]:
+    """Bind; the second value is the port, which is a free one when 0 was asked. Raises OSError."""
     listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
     taken = int(listeners[0].socket.getsockname()[1])
-    return [CountedListener(listener, limits, counts) for listener in listeners], taken
+    return [CountedListener(listener, limits, lobby) for listener in listeners], taken
 
 
 async def serve(
@@ -162,9 +148,9 @@ async def serve(
     context = WorkerContext(None)
     wrapped = wrap_app(cast(ASGIFramework, app), config.wsgi_max_body_size, "asgi")
 
-    async def connection(stream: Any) -> None:
+    async def talk(stream: Any, seat: Seat) -> None:
         try:
-            await _Connection(wrapped, config, context, ConnectionState({}), stream)
+            await _Connection(wrapped, config, context, ConnectionState({SEAT: seat}), stream)
         except Exception as error:  # noqa: BLE001  # one connection's fault is not the server's
             log.error("connection_failed", **traced(error))
         except BaseExceptionGroup as group:
@@ -173,6 +159,16 @@ async def serve(
                 log.error("connection_failed", **traced(faults))
             if cancelled is not None:
                 raise cancelled from None
+
+    async def connection(stream: Any) -> None:
+        transport: PatientStream = stream.transport_stream if tls is not None else stream
+        seat = transport.seat
+        try:
+            with seat.scope:
+                await talk(stream, seat)
+            if seat.turned_away:
+                # Without TLS's handshake there is no saying anything, and with it no sparing of work.
+                await _turn_away(transport, BUSY if tls is None and not seat.heads_n else b"")
         finally:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)
@@ -203,7 +199,7 @@ async def _keep_open(task_status: trio.TaskStatus[trio.Nursery]) -> None:
 
 
 class _Connection(TCPServer):
-    """Hypercorn's connection, speaking HTTP/1.1 alone."""
+    """Hypercorn's connection, speaking HTTP/1.1 alone, and its seat told of each request's begin and end."""
 
     def __await__(self) -> Generator[Any, Any, None]:
         return self.run().__await__()
@@ -219,6 +215,7 @@ class _Connection(TCPServer):
                 return
             transport = self.stream.transport_stream
         peer = transport.socket
+        self._seat: Seat = transport.seat
         try:
             client = parse_socket_addr(peer.family, peer.getpeername())
             server = parse_socket_addr(peer.family, peer.getsockname())
@@ -244,7 +241,16 @@ class _Connection(TCPServer):
         except OSError:
             pass  # the peer is gone; there is nobody to tell
         finally:
-            await self._close()
+            if not self._seat.turned_away:
+                await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Updated):
+            if event.idle:
+                self._seat.rest()
+            else:
+                self._seat.ask()
+        await super().protocol_send(event)
 
 
 class _Http11(H11Protocol):
@@ -358,11 +364,18 @@ def _hypercorn(limits: DoorLimits, log: structlog.stdlib.BoundLogger) -> Config:
     return config
 
 
-async def _turn_away(stream: trio.SocketStream) -> None:
-    # A new socket has room for this; whoever floods us doesn't get to hold the accept loop.
-    with trio.move_on_after(TURN_AWAY_S):
+async def _turn_away(stream: PatientStream, words: bytes) -> None:
+    """Say that there is no room, and let it be read; of a flood, only some get the time for that."""
+    with trio.move_on_after(TURN_AWAY_S if stream.seat.hurried else DRAIN_S):
         try:
-            await stream.send_all(BUSY)
+            # A new socket has room for this.
+            await stream.send_all(words)
+            await stream.send_eof()
+            drained = 0
+            while not stream.seat.hurried and drained < DRAIN_BYTES:
+                some = await stream.receive_some(DRAIN_BYTES)
+                if not some:
+                    break
+                drained += len(some)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-    await trio.aclose_forcefully(stream)

@@ -22,6 +22,8 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Duration = Annotated[float, Meta(gt=0, le=86_400)]
 Rate = Annotated[float, Meta(gt=0, le=1_000_000)]
+LOBBY_LEAST = 64
+"""A browser opens six connections at once, and some hands full of browsers are no flood."""
 
 
 class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +34,9 @@ class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     staff_connections: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     """How many of them are kept for those with a token: with fewer left, a customer's WebSocket is answered
     503. None: an eighth."""
+    lobby_connections: Count | None = None
+    """How many may be open by which nobody is known: without a whole head yet, between two, or asking what is anybody's.
+    Beyond it the oldest is closed for the newest. None: an eighth of `connections`, 64 at least."""
     connections_per_address: Count = 512
     requests_per_s: Rate = 200
     """New requests and WebSockets of one address: a token bucket refilled at this rate."""
@@ -64,6 +69,11 @@ class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """How many connections there may be when a customer's WebSocket is let in."""
         kept = self.connections // 8 if self.staff_connections is None else self.staff_connections
         return self.connections - kept
+
+    @property
+    def lobby_seats(self) -> int:
+        """`lobby_connections`, or what it is where it is not set."""
+        return self.lobby_connections or max(LOBBY_LEAST, self.connections // 8)
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
