@@ -135,6 +135,13 @@ class DeskDriver(Driver, ABC):
     async def sit(self, house: House, agent: str) -> Seat:
         """The agent of this name opens the desk; returns when the desk knows."""
 
+    async def bring(self, house: House, words: str) -> int:
+        """A contact comes that is of a kind this desk can be offered; returns its number once it is admitted.
+
+        0: any kind is, and the kit admits one itself. A desk of telephones can be offered calls alone.
+        """
+        return 0
+
 
 class FollowerDriver(Driver, ABC):
     """What a KPI sink or a CRM has taken in."""

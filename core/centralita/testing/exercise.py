@@ -133,7 +133,10 @@ async def _desk(house: House) -> None:
 
 
 async def admit(house: House, provider_id: str, words: str = "") -> int:
-    """A contact on the kit's own channel, for an agent at a desk that is checked."""
+    """A contact for an agent at a desk that is checked: the driver's, or one on the kit's own channel."""
+    driver = house.bench.subject.driver
+    if isinstance(driver, DeskDriver) and (contact := await driver.bring(house, words)):
+        return contact
     outcome = await house.submit(AdmitContact(channel=IN, provider_id=provider_id, text=words))
     return outcome.contact
 

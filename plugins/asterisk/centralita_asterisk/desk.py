@@ -146,7 +146,13 @@ class AsteriskDesk:
         return False if any(server.tried.is_set() for server in servers) else None
 
     async def offer(self, agent: str, contact: ContactView, *, offer: int, expires_ns: int) -> None:
-        """A call rings the phone, which the channel sees to; nothing else can be done on a telephone."""
+        """A call rings the phone, which the channel sees to; nothing else can be done on a telephone.
+
+        Raises LookupError for an agent who does not sit here: the engine then takes them for lost.
+        """
+        view = self._exchange.switchboard.agent(agent)
+        if view is None or view.desk != self._name:
+            raise LookupError(f"{agent} is not at {self._name}")
         if (contact.callback_channel or contact.channel) != self._exchange.name:
             await self._exchange.submit(
                 AnswerOffer(contact=contact.id, agent=agent, offer=offer, accept=False, reason="not a call")

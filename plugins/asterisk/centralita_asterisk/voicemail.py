@@ -12,9 +12,12 @@ from typing import Any
 import trio
 
 from centralita.errors import ConfigurationError
+from centralita.messages import ReconcileChannel
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Signal
 from centralita.views import ContactView
 from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.reconcile import CONTACTS_MAX
+from centralita_asterisk.recordings import NAME
 from centralita_asterisk.settings import VoicemailSettings
 
 
@@ -39,7 +42,15 @@ class VoicemailChannel:
         return file_routes(self._name, self._exchange)
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
-        """Be there until cancelled."""
+        """Say which contacts are messages, then be there until cancelled.
+
+        A message is alive as long as its contact, even when its file has been erased by age: whoever left it can
+        still be called back.
+        """
+        contacts = self._exchange.switchboard.contacts(limit=CONTACTS_MAX)
+        ours = [view.provider_id for view in contacts if view.channel == self._name and not view.parent]
+        alive = tuple(provider_id for provider_id in ours if NAME.fullmatch(provider_id))
+        await inbox.submit(ReconcileChannel(channel=self._name, alive=alive))
         task_status.started()
         await trio.sleep_forever()
 
@@ -50,8 +61,8 @@ class VoicemailChannel:
         """Nobody waits on the line."""
 
     async def connect(self, contact: ContactView, *, agent: str, callback_handle: str) -> bool | None:
-        """The message is there for whoever has accepted it."""
-        return True
+        """The message is there for whoever has accepted it; False for a contact that is none."""
+        return NAME.fullmatch(contact.provider_id) is not None
 
     async def disconnect(self, contact: int, provider_id: str, *, reason: str) -> None:
         """The message stays as long as recordings are kept."""
