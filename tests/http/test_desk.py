@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from centralita.protocols import Signal
+from centralita_http.desk import _news
 from tests.http.company import Company, DeskClient, closing_code, company, eventually
 
 
@@ -192,10 +194,37 @@ async def test_colleagues_are_shown_as_they_come_and_go(tmp_path: Path) -> None:
     async with company(tmp_path) as shop, shop.desk("ana") as ana:
         assert [one["state"] for one in ana.hello["agents"]] == ["idle", "offline"]
         async with shop.desk("eva"):
-            while (await ana.next("agents"))["agents"][1]["state"] != "idle":
-                pass
-        while (await ana.next("agents"))["agents"][1] != {"name": "eva", "title": "Eva", "state": "lost"}:
-            pass
+            await colleague(ana, "eva", "idle")
+        await colleague(ana, "eva", "lost")
+
+
+async def colleague(window: DeskClient, name: str, state: str) -> None:
+    """Wait until a window is shown a colleague in a state; each frame must hold the changed alone."""
+    shown = {one["name"]: one for one in window.hello["agents"]}
+    while shown[name]["state"] != state:
+        frame = await window.next("agents")
+        assert frame["agents"], frame
+        assert all(shown.get(one["name"]) != one for one in frame["agents"]), (shown, frame)
+        shown.update((one["name"], one) for one in frame["agents"])
+    window.hello["agents"] = list(shown.values())
+
+
+def test_each_window_is_shown_what_it_has_not_seen() -> None:
+    """A hello may show a state that has changed back before the others look: they have no news, it has."""
+    ana = {"name": "ana", "title": "Ana", "state": "idle"}
+    eva, away = (
+        {"name": "eva", "title": "Eva", "state": "idle"},
+        {"name": "eva", "title": "Eva", "state": "break"},
+    )
+    early = [SimpleNamespace(colleagues=shown) for shown in [{"ana": ana, "eva": eva}] * 2]
+    late = SimpleNamespace(colleagues={"ana": ana, "eva": away})
+    longest = SimpleNamespace(colleagues={"ana": ana, "eva": eva, "bob": {"name": "bob"}})
+    told = _news(cast(Any, [*early, late, longest]), {"ana": ana, "eva": eva})
+    assert [cast(Any, window) for window, _ in told] == [late, longest]
+    assert [json.loads(frame) for _, frame in told] == [
+        {"type": "agents", "agents": [eva], "gone": []},
+        {"type": "agents", "agents": [], "gone": ["bob"]},
+    ]
 
 
 async def test_nonsense_is_answered_and_the_window_stays_open(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from centralita.messages import LoseAgent, SignIn
 from centralita.protocols import Context, Inbox, Signal
 from centralita.views import AgentView, ContactView
 from centralita_http.access import Caller, Gate, known_caller
-from centralita_http.desk_window import GOING_AWAY, Window
+from centralita_http.desk_window import GOING_AWAY, Colleagues, Window
 from centralita_http.desk_words import MESSAGES, Misspoken, first_token
 from centralita_http.errors import Rejected
 from centralita_http.settings import DeskSettings, DoorLimits
@@ -190,7 +190,8 @@ class WebSocketDesk:
             self._running[1].start_soon(self._settle, window.agent, settled)
             await settled.wait()
         # From here on without a wait: the hello holds all that is true, and what follows is pushed.
-        window.push(encode(self._hello(window.agent)))
+        window.colleagues = self._colleagues()
+        window.push(encode(self._hello(window.agent, window.colleagues)))
         window.greeted = True
         for view in self._switchboard.contacts(agent=window.agent):
             for work in view.works:
@@ -233,7 +234,7 @@ class WebSocketDesk:
 
     # What is shown.
 
-    def _hello(self, agent: str) -> dict[str, Any]:
+    def _hello(self, agent: str, colleagues: Colleagues) -> dict[str, Any]:
         board = self._switchboard
         engine = board.configuration().engine
         mine = board.contacts(agent=agent)
@@ -246,17 +247,17 @@ class WebSocketDesk:
             "agent": board.agent(agent),
             "contacts": full,
             "queues": [{"name": name, "title": queue.title or name} for name, queue in engine.queues.items()],
-            "agents": self._colleagues(),
+            "agents": list(colleagues.values()),
             "dispositions": list(engine.dispositions),
             "break_reasons": list(engine.break_reasons),
             "channels": dict(board.capabilities()),
         }
 
-    def _colleagues(self) -> list[dict[str, str]]:
-        return [
-            {"name": view.name, "title": view.title, "state": view.state}
+    def _colleagues(self) -> Colleagues:
+        return {
+            view.name: {"name": view.name, "title": view.title, "state": view.state}
             for view in self._switchboard.agents()
-        ]
+        }
 
     async def _watch(self) -> None:
         async with self._switchboard.follow() as batches:
@@ -264,16 +265,14 @@ class WebSocketDesk:
                 self._changed.set()
 
     async def _show_colleagues(self) -> None:
-        shown: list[dict[str, str]] = []
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            if self._windows and (now := self._colleagues()) != shown:
-                shown = now
-                frame = encode({"type": "agents", "agents": now})
-                for window in self._open_windows():
-                    if window.greeted:
-                        window.push(frame)
+            if windows := [window for window in self._open_windows() if window.greeted]:
+                now = self._colleagues()
+                for window, frame in _news(windows, now):
+                    window.push(frame)
+                    window.colleagues = now
             await trio.sleep(COLLEAGUES_INTERVAL_S)
 
     def _push(self, agent: str, frame: dict[str, Any]) -> None:
@@ -285,6 +284,27 @@ class WebSocketDesk:
 
     def _open_windows(self) -> list[Window]:
         return [window for windows in self._windows.values() for window in windows]
+
+
+def _news(windows: Sequence[Window], now: Colleagues) -> list[tuple[Window, bytes]]:
+    """What each window has not been shown yet, for those that lack something.
+
+    What a window was shown last is the same object for most of them, so it is compared once for all. It is kept for each
+    window because a hello may have shown what the others have not seen: a state that has changed back by now.
+    """
+    found: list[tuple[Window, bytes]] = []
+    frames: dict[int, bytes] = {}
+    for window in windows:
+        shown = window.colleagues
+        frame = frames.get(id(shown))
+        if frame is None:
+            changed = [one for name, one in now.items() if shown.get(name) != one]
+            gone = [name for name in shown if name not in now]
+            news = {"type": "agents", "agents": changed, "gone": gone}
+            frame = frames[id(shown)] = encode(news) if changed or gone else b""
+        if frame:
+            found.append((window, frame))
+    return found
 
 
 def _offer(contact: ContactView, *, offer: int, expires_ns: int) -> dict[str, Any]:

@@ -35,6 +35,8 @@ REVOKED: Final = 4401
 TOO_SLOW: Final = 4408
 
 Socket = WebSocket[Any, Any, Any]
+Colleagues = dict[str, dict[str, str]]
+"""Each agent's name, title and state as a window shows them, by name."""
 
 
 class Window:
@@ -54,6 +56,8 @@ class Window:
     ) -> None:
         self.agent = caller.agent
         self.greeted = False
+        self.colleagues: Colleagues = {}
+        """As the window was shown them last."""
         self._socket = socket
         self._caller = caller
         self._desk = desk

@@ -250,7 +250,10 @@ function takeUpdate(frame) {
 }
 
 function takeAgents(frame) {
-  model.agents = frame.agents;
+  const agents = new Map(model.agents.map((agent) => [agent.name, agent]));
+  for (const agent of frame.agents) agents.set(agent.name, agent);
+  for (const name of frame.gone) agents.delete(name);
+  model.agents = [...agents.values()];
   const me = frame.agents.find((agent) => agent.name === model.agent.name);
   if (!me || me.state === model.agent.state) return "";
   // Nothing else is heard of an agent who was signed out: such an agent sits at no desk any more.
