@@ -22,6 +22,16 @@ def asterisk(session_asterisk: Asterisk) -> Iterator[Asterisk]:
         session_asterisk.cli("channel request hangup all")
 
 
+@pytest.fixture
+def own_asterisk(asterisk: Asterisk) -> Iterator[Asterisk]:
+    """A server that a test may kill. (`asterisk` skips where there can't be one.)"""
+    with tempfile.TemporaryDirectory(prefix="ast-") as folder:
+        server = Asterisk(Path(folder), agents=asterisk.agents)
+        server.start()
+        yield server
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def session_asterisk() -> Iterator[Asterisk]:
     """One running server; every test leaves it without channels."""

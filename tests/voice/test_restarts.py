@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 import trio
 from tools.asterisk_server import MUSIC_HZ, Asterisk
 
@@ -14,16 +9,6 @@ from centralita import MemoryJournal
 from centralita.messages import ContactConnected, ContactEnded, ContactOffered
 from tests.voice.house import open_house, talk
 from tests.voice.phone import Phone
-
-
-@pytest.fixture
-def own_asterisk(asterisk: Asterisk) -> Iterator[Asterisk]:
-    """A server that a test may kill. (`asterisk` skips where there can't be one.)"""
-    with tempfile.TemporaryDirectory(prefix="ast-") as folder:
-        server = Asterisk(Path(folder), agents=asterisk.agents)
-        server.start()
-        yield server
-        server.stop()
 
 
 async def test_callers_keep_their_place_across_our_restart(asterisk: Asterisk) -> None:

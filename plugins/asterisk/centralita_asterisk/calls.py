@@ -119,8 +119,8 @@ class Call:
     """The customer's side of one contact. Without a `channel` the customer is not (yet) on the line."""
 
     __slots__ = (
-        "answered", "asker", "channel", "colleague", "contact", "dialling", "digits", "gone", "in_mailbox", "lock", "music", "number",
-        "playing", "provider_id", "room", "said", "server", "up", "voice",
+        "answered", "arrange_n", "arranging", "asker", "channel", "colleague", "contact", "dialling", "digits", "gone", "in_mailbox", "lock", "music", "number",
+        "playing", "provider_id", "room", "said", "server", "unsure", "up", "voice",
     )  # fmt: skip
 
     def __init__(self, provider_id: str, server: Server, *, channel: str, number: str = "") -> None:
@@ -138,10 +138,16 @@ class Call:
         """The caller is leaving a message, whatever becomes of the contact."""
         self.room = ""
         self.music = False
+        self.unsure = False
+        """Something was asked for and not answered or refused: the music, and whether the customer is in the room."""
         self.playing = ""
         self.said = 0
         """The number of the last message spoken."""
         self.digits = ""
+        self.arrange_n = 0
+        """How often it was to be arranged."""
+        self.arranging = False
+        """Somebody sees to it."""
         self.lock = trio.Lock()
         self.voice = trio.Lock()
         self.dialling: trio.CancelScope | None = None
@@ -222,6 +228,13 @@ class Calls:
             if leg.agent == agent and leg.kept and leg.state == "up" and leg.server is server:
                 return leg
         return None
+
+    def has_line(self, agent: str, server: Server) -> bool:
+        """Whether the agent's phone is off the hook at this server, in a call or not, or rings to be."""
+        return any(
+            leg.kept and leg.agent == agent and leg.server is server and leg.state != "gone"
+            for leg in self.legs.values()
+        )
 
     def __iter__(self) -> Iterator[Call]:
         return iter(list(self.by_provider.values()))

@@ -35,7 +35,7 @@ from centralita.messages import AnyEvent as EngineEvent
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
 from centralita.views import ContactView
 from centralita_asterisk import ari
-from centralita_asterisk.ari import AnyEvent
+from centralita_asterisk.ari import AnyEvent, AriRefused, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.codes import Codes
 from centralita_asterisk.controls import AGENT_WORDS, SUPERVISOR_WORDS, Controls
@@ -46,7 +46,7 @@ from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.phones import Phones
 from centralita_asterisk.reconcile import Reconciliation
 from centralita_asterisk.recordings import Recordings
-from centralita_asterisk.rooms import arrange, close_room, release_requests, released
+from centralita_asterisk.rooms import arrange_or_later, arrange_soon, close_room, release_requests, released
 from centralita_asterisk.server import Server
 from centralita_asterisk.settings import VoiceSettings
 from centralita_asterisk.speaking import sounds_of, speak
@@ -73,6 +73,7 @@ class AsteriskChannel:
         )
         exchange = self._exchange = exchange_of(context.switchboard, context.name)
         exchange.settings, exchange.log, exchange.clock = settings, context.log, context.clock
+        exchange.vanished = self._gone
         self._phones = Phones(exchange)
         self._recordings = exchange.recordings = Recordings(exchange, context.data)
         self._controls = Controls(exchange, self._recordings)
@@ -158,7 +159,7 @@ class AsteriskChannel:
 
     async def _say(self, call: Call, sounds: list[str]) -> None:
         await speak(self._exchange, call, sounds)
-        await arrange(self._exchange, call)
+        arrange_soon(self._exchange, call)
 
     async def announce(self, announcement: Announcement) -> None:
         """Tell the place in line."""
@@ -185,7 +186,8 @@ class AsteriskChannel:
             parent = exchange.calls.by_contact.get(view.parent)
             if parent is not None:
                 parent.colleague = ""
-                await arrange(exchange, parent)
+                # First who stays takes their phone along: what is left in the consultation's room is let go.
+                await arrange_or_later(exchange, parent)
                 await close_room(exchange, parent.server, contact)
             return
         call = exchange.calls.by_provider.get(provider_id)
@@ -216,15 +218,15 @@ class AsteriskChannel:
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         """Music for the customer, or the agent again."""
-        await self._arrange(contact)
+        self._arrange(contact)
 
     async def join(self, contact: int, provider_id: str, *, agent: str) -> None:
         """One more agent in the conversation."""
-        await self._arrange(contact)
+        self._arrange(contact)
 
     async def part(self, contact: int, provider_id: str, *, agent: str) -> None:
         """One agent fewer."""
-        await self._arrange(contact)
+        self._arrange(contact)
 
     async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
         """Give the customer to the dialplan, which dials the number: no longer ours."""
@@ -232,15 +234,23 @@ class AsteriskChannel:
         call = exchange.calls.by_provider.get(provider_id)
         if call is None or not call.up:
             return
-        place = {"context": exchange.settings.forward_context, "extension": number, "priority": "1"}
         # Known to be gone before it is: its leaving the application is no hanging up.
         exchange.calls.forget(call)
         call.up = False
         call.gone.set()
+        exchange.start(self._forward, call, number)
+        await close_room(exchange, call.server, contact)
+
+    async def _forward(self, call: Call, number: str) -> None:
+        exchange, server, life = self._exchange, call.server, call.server.life
+        place = {"context": exchange.settings.forward_context, "extension": number, "priority": "1"}
+        request = Request("POST", f"channels/{call.channel}/continue", place, known=(404,))
         try:
-            await call.server.ask("POST", f"channels/{call.channel}/continue", place)
-        finally:
-            await close_room(exchange, call.server, contact)
+            # After the next connection the engine asks again, for a customer who is there still.
+            await exchange.insist(lambda: server.batch([request]), lambda: server.life == life, "forward")
+        except AriRefused as error:
+            exchange.log.warning("asterisk_request_failed", doing="forward", error=str(error))
+            await exchange.end(server, [Request("DELETE", f"channels/{call.channel}", known=(404,))])
 
     async def control(self, contact: ContactView, *, by: str, word: str, value: str) -> dict[str, Any]:
         """Mute, keys, recording, listening in."""
@@ -249,10 +259,10 @@ class AsteriskChannel:
     async def signal(self, signal: Signal, provider_id: str) -> None:
         """Nobody types on the telephone."""
 
-    async def _arrange(self, contact: int) -> None:
+    def _arrange(self, contact: int) -> None:
         call = self._exchange.calls.by_contact.get(contact)
         if call is not None:
-            await arrange(self._exchange, call)
+            arrange_soon(self._exchange, call)
 
     # What the engine tells
 
@@ -293,10 +303,10 @@ class AsteriskChannel:
                     call.asker = event.agent
             case ConsultationEnded():
                 if (call := calls.by_contact.get(event.contact)) is not None:
-                    exchange.start(arrange, exchange, call)
+                    arrange_soon(exchange, call)
             case ContactQueued() | ContactReturned() | OfferDeclined() | OfferExpired() | OfferWithdrawn():
                 if (call := calls.by_contact.get(event.contact)) is not None:
-                    exchange.start(arrange, exchange, call)
+                    arrange_soon(exchange, call)
                 elif calls.legs_of(event.contact):
                     exchange.start(self._let_legs_go, event.contact)
             case _:
@@ -329,7 +339,7 @@ class AsteriskChannel:
             if leg.agent not in wanted:
                 asked = release_requests(leg)
                 released(exchange, leg)
-                await leg.server.batch(asked)
+                await self._exchange.end(leg.server, asked)
 
     # What the servers tell
 
@@ -352,19 +362,12 @@ class AsteriskChannel:
         match event:
             case ari.StasisStart():
                 self._started(server, event)
-            case ari.StasisEnd() | ari.ChannelDestroyed():
-                id = event.channel.id
-                cause = event.cause if isinstance(event, ari.ChannelDestroyed) else 0
-                if (leg := calls.legs.get(id)) is not None:
-                    # A channel that has not been ours yet only ends once.
-                    if isinstance(event, ari.ChannelDestroyed) or leg.state == "up":
-                        start(self._phones.ended, leg, cause)
-                elif (dialled := calls.dialled.get(id)) is not None:
-                    dialled.gone(cause)
-                elif (call := calls.by_channel.get(id)) is not None and call.up:
-                    start(self._incoming.gone, call)
-                elif id.startswith(f"{server.app}-snoop-"):
-                    start(self._controls.deaf, id)
+            case ari.ChannelDestroyed():
+                self._gone(server, event.channel.id, event.cause)
+            case ari.StasisEnd():
+                # A channel that has not been ours yet only ends once.
+                if (leg := calls.legs.get(event.channel.id)) is None or leg.state == "up":
+                    self._gone(server, event.channel.id, 0)
             case ari.PlaybackFinished():
                 if (over := exchange.playbacks.get(event.playback.id)) is not None:
                     over.set()
@@ -378,6 +381,18 @@ class AsteriskChannel:
                 start(device_changed, exchange, server, event.device_state.name)
             case _:
                 pass
+
+    def _gone(self, server: Server, id: str, cause: int = 0) -> None:
+        """A channel is over: whose was it?"""
+        calls, start = self._exchange.calls, self._exchange.start
+        if (leg := calls.legs.get(id)) is not None:
+            start(self._phones.ended, leg, cause)
+        elif (dialled := calls.dialled.get(id)) is not None:
+            dialled.gone(cause)
+        elif (call := calls.by_channel.get(id)) is not None and call.up:
+            start(self._incoming.gone, call)
+        elif id.startswith(f"{server.app}-snoop-"):
+            start(self._controls.deaf, id)
 
     def _started(self, server: Server, event: ari.StasisStart) -> None:
         exchange = self._exchange
@@ -399,4 +414,4 @@ class AsteriskChannel:
             exchange.start(self._hang_up, server, channel.id)
 
     async def _hang_up(self, server: Server, channel: str) -> None:
-        await server.ask("DELETE", f"channels/{channel}", known=(404,))
+        await self._exchange.end(server, [Request("DELETE", f"channels/{channel}", known=(404,))])

@@ -212,10 +212,10 @@ class Controls:
         asked = [Request("DELETE", f"bridges/{room}", known=(404,))]
         if leg.snoop:
             asked.insert(0, Request("DELETE", f"channels/{leg.snoop}", known=(404,)))
-        await call.server.batch(asked)
+        await self._exchange.end(call.server, asked)
 
     async def _let_go(self, leg: Leg) -> None:
-        await leg.server.ask("DELETE", f"channels/{leg.id}", known=(404,))
+        await self._exchange.end(leg.server, [Request("DELETE", f"channels/{leg.id}", known=(404,))])
 
     async def deaf(self, snoop: str) -> None:
         """What a listener heard through is over: the agent has left."""

@@ -14,6 +14,7 @@ import trio
 
 from centralita.errors import ConfigurationError
 from centralita.messages import (
+    AgentConnectionLost,
     AgentReturned,
     AgentSignedIn,
     AgentSignedOut,
@@ -26,10 +27,11 @@ from centralita.protocols import Context, Inbox, Signal
 from centralita.views import AgentView, ContactView
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.phones import Phones
+from centralita_asterisk.presence import GONE
 from centralita_asterisk.settings import DeskSettings
 
-GONE: Final = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
-"""What a device is that can't be rung."""
+AGAIN_S: Final = 15.0
+"""An agent who was lost because the phone could not be rung, though it is registered, is back after so long."""
 
 
 class AsteriskDesk:
@@ -82,6 +84,8 @@ class AsteriskDesk:
                                 exchange.start(self._phones.keep, event.agent)
                         elif isinstance(event, AgentSignedOut):
                             self._here.discard(event.agent)
+                        elif isinstance(event, AgentConnectionLost) and self._told.get(event.agent):
+                            exchange.start(self._tell_again, event.agent)
                         elif isinstance(event, ConfigurationApplied):
                             self._forget_all_but(event.config.agents)
                 if self._here != before:
@@ -91,6 +95,12 @@ class AsteriskDesk:
         """Whoever has left the configuration begins anew when they come back, wherever the phone was meanwhile."""
         for agent in self._told.keys() - set(agents):
             del self._told[agent]
+        self._exchange.devices.wake()
+
+    async def _tell_again(self, agent: str) -> None:
+        """The phone is there as far as its server says, and could not be rung: neither is true for ever."""
+        await trio.sleep(AGAIN_S)
+        self._told.pop(agent, None)
         self._exchange.devices.wake()
 
     async def _bring_back(self, inbox: Inbox) -> None:

@@ -6,7 +6,7 @@ It decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,7 +17,7 @@ from centralita.errors import EngineStopped
 from centralita.messages import AnyCommand
 from centralita.protocols import Clock, Inbox, Outcome, Switchboard
 from centralita.views import ContactView
-from centralita_asterisk.ari import AriError
+from centralita_asterisk.ari import AriError, AriRefused, Request
 from centralita_asterisk.calls import Call, Calls, Leg, LegId
 from centralita_asterisk.presence import Devices
 from centralita_asterisk.server import Server
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from centralita_asterisk.recordings import Recordings
 
 
+AGAIN_FIRST_S: Final = 0.25
+AGAIN_LONGEST_S: Final = 5.0
+"""What a server has not answered is asked again after a wait that doubles between these."""
+END_S: Final = 1.0
+"""How long whoever ends something waits to see it done; after that it is done beside."""
+
+
 class Exchange:
     """One channel's inside. `run` of the channel fills in what only a running one has."""
 
@@ -34,6 +41,8 @@ class Exchange:
     log: structlog.stdlib.BoundLogger
     clock: Clock
     recordings: Recordings
+    vanished: Callable[[Server, str], None]
+    """Called for a channel that is no longer there though no event has said so."""
 
     def __init__(self, switchboard: Switchboard, name: str) -> None:
         self.name = name
@@ -46,6 +55,8 @@ class Exchange:
         self.messages: dict[str, trio.Event] = {}
         self.snoops: dict[str, trio.Event] = {}
         self.devices = Devices()
+        self.given_up: set[str] = set()
+        """Calls that ended as lost with a server that was away for too long: they may still be there."""
         self._inbox: Inbox | None = None
         self._nursery: trio.Nursery | None = None
         self._number = 0
@@ -93,6 +104,45 @@ class Exchange:
             await work(*arguments)
         except AriError as error:
             self.log.warning("asterisk_request_failed", doing=work.__name__, error=str(error))
+
+    async def insist(
+        self, work: Callable[[], Awaitable[Any]], wanted: Callable[[], bool], doing: str
+    ) -> None:
+        """Do something until the server has answered, after waits that double, while it is wanted. Raises AriRefused."""
+        wait_s = AGAIN_FIRST_S
+        while wanted():
+            try:
+                await work()
+                return
+            except AriRefused:
+                raise
+            except AriError as error:
+                self.log.warning(
+                    "asterisk_asked_again", doing=doing, error=str(error), again_in_s=round(wait_s, 2)
+                )
+            await trio.sleep(wait_s)
+            wait_s = min(wait_s * 2, AGAIN_LONGEST_S)
+
+    async def end(self, server: Server, requests: Sequence[Request]) -> None:
+        """Ask for endings. Raises nothing: what is not answered is asked again for as long as this connection lasts,
+        and what the server still has after the next one is ended by the look that is then taken."""
+        if not requests:
+            return
+        done, life = trio.Event(), server.life
+
+        async def until_done() -> None:
+            try:
+                await self.insist(
+                    lambda: server.batch(requests), lambda: server.life == life, requests[0].path
+                )
+            finally:
+                done.set()
+
+        if self._nursery is not None:
+            # Beside, so that whoever loses patience with this task does not leave a channel behind.
+            self.start(until_done)
+            with trio.move_on_after(END_S):
+                await done.wait()
 
     def view(self, contact: int, *, messages: bool = False) -> ContactView | None:
         """The contact as the engine has it."""

@@ -7,14 +7,15 @@ They are the fields of an admission; `skill.NAME=LEVEL` is a skill, and anything
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from centralita.messages import AbandonContact, AdmitContact
 from centralita.protocols import Outcome
-from centralita_asterisk.ari import AriError, Channel, Request
+from centralita_asterisk.ari import Channel, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
-from centralita_asterisk.rooms import arrange
+from centralita_asterisk.rooms import arrange_soon
 from centralita_asterisk.server import Server
 from centralita_asterisk.speaking import speak
 
@@ -55,17 +56,28 @@ class Incoming:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
-    async def arrived(
-        self, server: Server, channel: Channel, words: Sequence[str], *, credit_s: float = 0
-    ) -> None:
+    async def arrived(self, server: Server, channel: Channel, words: Sequence[str]) -> None:
         """A customer's channel is ours: answer it and admit the contact."""
-        exchange, settings = self._exchange, self._exchange.settings
         provider_id = f"{server.name}/{channel.id}"
-        if provider_id in exchange.calls.by_provider:
-            return
+        if provider_id not in self._exchange.calls.by_provider:
+            await self.take_in(self.known(server, channel), channel, words)
+
+    def known(self, server: Server, channel: Channel) -> Call:
+        """Know a customer's channel as a call from now on."""
+        provider_id = f"{server.name}/{channel.id}"
         call = Call(provider_id, server, channel=channel.id, number=channel.caller.number)
         call.answered = channel.state == "Up"
-        exchange.calls.add(call)
+        self._exchange.calls.add(call)
+        return call
+
+    async def take_in(
+        self, call: Call, channel: Channel, words: Sequence[str], *, found_after_s: float | None = None
+    ) -> None:
+        """Answer a call and admit the contact. One that a look at the server has found, so many seconds after its
+        beginning, may be of a contact that is over: then the engine has been told that the line is there, and has it
+        ended or handed on."""
+        exchange, settings = self._exchange, self._exchange.settings
+        provider_id, credit_s = call.provider_id, found_after_s or 0
         if not call.answered:
             exchange.start(self._pick_up, call)
         if settings.greeting_first:
@@ -81,6 +93,8 @@ class Incoming:
             await self.let_go(call)
             return
         if not outcome.seq and self._is_over(outcome.contact):
+            if found_after_s is not None and provider_id not in exchange.given_up:
+                return
             # The same channel, back from the dialplan or from a loss that was none: a new contact.
             exchange.calls.forget(call)
             call.provider_id = f"{provider_id}#{exchange.next_number()}"
@@ -94,7 +108,7 @@ class Incoming:
         if call.gone.is_set():
             await self.left(call)
             return
-        await arrange(exchange, call)
+        arrange_soon(exchange, call)
         if not settings.greeting_first:
             await self._greet(call)
 
@@ -125,6 +139,11 @@ class Incoming:
         return outcome
 
     async def _pick_up(self, call: Call) -> None:
+        await self._exchange.insist(
+            partial(self._answer, call), lambda: call.up and not call.gone.is_set(), "answer"
+        )
+
+    async def _answer(self, call: Call) -> None:
         path = f"channels/{call.channel}"
         match self._exchange.settings.answer:
             case "at_once":
@@ -140,7 +159,7 @@ class Incoming:
         if exchange.settings.greeting and exchange.settings.answer != "with_agent":
             await speak(exchange, call, exchange.settings.greeting)
             if call.contact:
-                await arrange(exchange, call)
+                arrange_soon(exchange, call)
 
     async def gone(self, call: Call) -> None:
         """The customer's channel has ended."""
@@ -163,8 +182,4 @@ class Incoming:
         call.gone.set()
         self._exchange.calls.forget(call)
         if channel:
-            try:
-                await call.server.batch([Request("DELETE", f"channels/{channel}", known=(404,))])
-            except AriError as error:
-                self._exchange.log.warning("hang_up_failed", error=str(error))
-                raise
+            await self._exchange.end(call.server, [Request("DELETE", f"channels/{channel}", known=(404,))])

@@ -7,6 +7,9 @@ Whether an offer still stands is the engine's to say: what this module tells may
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+
+import trio
 
 from centralita.errors import CentralitaError
 from centralita.messages import (
@@ -25,6 +28,9 @@ from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.rooms import released
 from centralita_asterisk.speaking import speak_to_agent
 
+RING_TRY_S = 6.0
+"""How long a server that does not answer is asked to ring for an offer; then somebody else's turn has come."""
+AWAY = "server away"
 RING_EXTRA_S = 2
 """Asterisk gives up ringing so long after the engine would, in case the engine can't tell it to stop."""
 TALKING = ("connected", "held")
@@ -52,10 +58,22 @@ class Phones:
             return
         leg = exchange.new_leg(call.server, agent, contact=view.id, offer=offer)
         try:
-            await self._ring(leg, view, seconds, headers={})
+            with trio.move_on_after(min(RING_TRY_S, seconds)):
+                await exchange.insist(
+                    partial(self._ring, leg, view, seconds, headers={}),
+                    lambda: leg.state == "ringing",
+                    "ring",
+                )
+                return
         except AriRefused:
             # The server knows no way to the phone: it is not registered, or there is no such phone.
             await self._not_answered(leg, 20)
+            return
+        if leg.state == "ringing":
+            # The leg stays known: what the server still does with the request is undone when it answers.
+            await exchange.submit(
+                AnswerOffer(contact=view.id, agent=agent, offer=offer, accept=False, reason=AWAY)
+            )
 
     async def reach(self, call: Call, view: ContactView, agent: str, seconds: float) -> Leg:
         """The agent's leg, answered: the one that rings or talks already, or a new one. Raises NotReached."""
@@ -83,7 +101,7 @@ class Phones:
         """Ring a phone that is to stay off the hook from now on, on every server."""
         exchange = self._exchange
         for server in exchange.servers.values():
-            if not server.ready or exchange.calls.kept_leg(agent, server) is not None:
+            if not server.ready or exchange.calls.has_line(agent, server):
                 continue
             leg = exchange.new_leg(server, agent, contact=0, kind="line")
             try:
@@ -111,7 +129,8 @@ class Phones:
             }
         )
         body = {"variables": dict(headers)} if headers else None
-        await leg.server.batch([Request("POST", "channels", query, body)])
+        # Asked again after a silence: it may be ringing already.
+        await leg.server.batch([Request("POST", "channels", query, body, known=(409,))])
 
     async def _offer_kept(self, leg: Leg, view: ContactView, offer: int) -> None:
         exchange = self._exchange
@@ -146,7 +165,7 @@ class Phones:
         view = self._exchange.view(leg.contact)
         works = view.works if view is not None else ()
         if not any(work.agent == leg.agent and work.state in ("connecting", *TALKING) for work in works):
-            await leg.server.ask("DELETE", f"channels/{leg.id}", known=(404,))
+            await self._exchange.end(leg.server, [Request("DELETE", f"channels/{leg.id}", known=(404,))])
 
     async def ended(self, leg: Leg, cause: int) -> None:
         """A leg is over: refused, or hung up."""
@@ -175,16 +194,35 @@ class Phones:
         if words == "no answer":
             return  # the engine's own time for the offer decides that
         agent = exchange.switchboard.agent(leg.agent)
-        if words == "unreachable" and agent is not None and agent.desk in exchange.desks:
+        if (
+            words == "unreachable"
+            and agent is not None
+            and agent.desk in exchange.desks
+            and not self._is_elsewhere(leg)
+        ):
             await exchange.submit(LoseAgent(agent=leg.agent, desk=agent.desk))
             return
         await exchange.submit(
             AnswerOffer(contact=leg.contact, agent=leg.agent, offer=leg.offer, accept=False, reason=words)
         )
 
+    def _is_elsewhere(self, leg: Leg) -> bool:
+        """Whether another server can ring the agent, whom this one can't."""
+        exchange = self._exchange
+        return any(
+            server.ready and exchange.devices.there(server.name, server.phone(leg.agent))
+            for server in exchange.servers.values()
+            if server is not leg.server
+        )
+
     async def _line_lost(self, leg: Leg) -> None:
         agent = self._exchange.switchboard.agent(leg.agent)
-        if agent is not None and agent.desk in self._exchange.desks and not leg.contact:
+        view = self._exchange.view(leg.contact) if leg.contact else None
+        talking = view is not None and any(
+            work.agent == leg.agent and work.state in TALKING for work in view.works
+        )
+        # In a conversation putting down ends that; at any other moment it is leaving.
+        if agent is not None and agent.desk in self._exchange.desks and not talking:
             await self._exchange.submit(SignOut(agent=leg.agent, by="phone"))
 
     async def _hung_up(self, leg: Leg, contact: int, room: str) -> None:

@@ -7,7 +7,12 @@ changed while somebody was being told was lost.)
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
+
+GONE: Final = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN"})
+"""What a device is that can't be rung."""
 
 
 class Devices:
@@ -22,6 +27,10 @@ class Devices:
     def state(self, server: str, device: str) -> str | None:
         """What the server said last; None when it has said nothing."""
         return self._states.get((server, device))
+
+    def there(self, server: str, device: str) -> bool:
+        """Whether the device can be rung, as far as the server has said."""
+        return self._states.get((server, device), "UNKNOWN") not in GONE
 
     def heard(self, server: str, device: str) -> int:
         """How often the server has told of it by itself: to know whether an answer is older than the news."""

@@ -7,6 +7,7 @@ server has not is over. Nothing is left behind, and nobody is hung up on because
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ from centralita_asterisk.ari import Channel, Request
 from centralita_asterisk.calls import Call, Leg, LegId, read_leg_id
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.incoming import Incoming
-from centralita_asterisk.rooms import arrange
+from centralita_asterisk.rooms import arrange_soon
 from centralita_asterisk.server import Server
 
 CONTACTS_MAX: Final = 100_000
@@ -62,19 +63,26 @@ class Reconciliation:
         await server.batch([Request("DELETE", f"bridges/{ear}", known=(404,)) for ear in ears])
         ours = [channel for channel in channels if self._is_ours(channel)]
         strangers = self._adopt(ours, rooms, expected)
-        await self._end_vanished(expected, _ns(info.status.startup_time))
-        for channel, words in strangers:
+        await self._end_vanished(
+            expected, _ns(info.status.startup_time), [call.provider_id for call, _, _ in strangers]
+        )
+        for call, channel, words in strangers:
             age_s = max(0.0, (exchange.clock.now_ns() - _ns(channel.creationtime)) / 1e9)
-            exchange.start(self._admit, channel, words, age_s)
+            exchange.start(self._admit, call, channel, words, age_s)
         await self._clear(ours)
         for call in exchange.calls:
             if call.server is server and call.contact:
-                exchange.start(arrange, exchange, call)
+                arrange_soon(exchange, call)
 
     async def lost(self) -> None:
         """The server has been away for too long: its calls are over."""
         self._forget_all()
-        await self._end_vanished(self._live(), self._exchange.clock.now_ns())
+        live = self._live()
+        here = f"{self._server.name}/"
+        self._exchange.given_up |= {
+            view.provider_id for view in live.values() if view.provider_id.startswith(here)
+        }
+        await self._end_vanished(live, self._exchange.clock.now_ns(), ())
 
     def _live(self) -> dict[int, ContactView]:
         exchange = self._exchange
@@ -106,11 +114,12 @@ class Reconciliation:
 
     def _adopt(
         self, ours: list[Channel], rooms: dict[str, str], expected: dict[int, ContactView]
-    ) -> list[tuple[Channel, list[str]]]:
-        """Know again what we began and whom the engine knows; returns customers whom it does not."""
+    ) -> list[tuple[Call, Channel, list[str]]]:
+        """Know again what we began and whom the engine knows; returns customers whom it does not, or not as live."""
         server = self._server
-        by_provider = {view.provider_id: view for view in expected.values()}
-        strangers: list[tuple[Channel, list[str]]] = []
+        # A channel that came back to us stands under its id and a number.
+        by_provider = {view.provider_id.partition("#")[0]: view for view in expected.values()}
+        strangers: list[tuple[Call, Channel, list[str]]] = []
         for channel in ours:
             id = read_leg_id(server.app, channel.id)
             if id is not None:
@@ -125,9 +134,9 @@ class Reconciliation:
             provider_id = f"{server.name}/{channel.id}"
             view = by_provider.get(provider_id)
             if view is None:
-                strangers.append((channel, words))
+                strangers.append((self._incoming.known(server, channel), channel, words))
             else:
-                call = Call(provider_id, server, channel=channel.id, number=channel.caller.number)
+                call = Call(view.provider_id, server, channel=channel.id, number=channel.caller.number)
                 call.answered = channel.state == "Up"
                 self._know(call, view, rooms.get(channel.id, ""))
         return strangers
@@ -179,13 +188,17 @@ class Reconciliation:
         self._exchange.calls.add(call)
         self._exchange.calls.is_contact(call, view.id)
 
-    async def _admit(self, channel: Channel, words: list[str], age_s: float) -> None:
-        await self._incoming.arrived(self._server, channel, words, credit_s=age_s)
+    async def _admit(self, call: Call, channel: Channel, words: list[str], age_s: float) -> None:
+        await self._incoming.take_in(call, channel, words, found_after_s=age_s)
+        self._exchange.given_up.discard(f"{self._server.name}/{channel.id}")
 
-    async def _end_vanished(self, expected: dict[int, ContactView], started_ns: int) -> None:
-        """Tell the engine of customers who are gone, and of agents who are."""
+    async def _end_vanished(
+        self, expected: dict[int, ContactView], started_ns: int, strangers: Sequence[str]
+    ) -> None:
+        """Tell the engine of customers who are gone, and of agents who are. Strangers are named as alive, so that those
+        whose contact is over are ended or handed on; but for whom we gave up: they begin anew."""
         exchange, server = self._exchange, self._server
-        alive: list[str] = []
+        alive = [provider_id for provider_id in strangers if provider_id not in exchange.given_up]
         for view in expected.values():
             call = exchange.calls.by_contact.get(view.id)
             placed = view.direction == "outbound" or bool(view.callback_handle)

@@ -117,7 +117,7 @@ class Recordings:
         call.up = False
         call.gone.set()
         exchange.calls.forget(call)
-        await call.server.batch([Request("DELETE", f"channels/{call.channel}", known=(404,))])
+        await exchange.end(call.server, [Request("DELETE", f"channels/{call.channel}", known=(404,))])
 
     async def _leave_message(self, call: Call, name: str, over: trio.Event) -> None:
         exchange, settings = self._exchange, self._exchange.settings

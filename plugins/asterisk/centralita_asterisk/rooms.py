@@ -10,14 +10,22 @@ are in a second one, and the customer hears music, unless other agents stay with
 
 from __future__ import annotations
 
+from typing import Final
+
+import trio
+
 from centralita.views import ContactView
-from centralita_asterisk.ari import Request
+from centralita_asterisk.ari import AriError, AriRefused, Request
 from centralita_asterisk.calls import Call, Leg
-from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.exchange import AGAIN_FIRST_S, AGAIN_LONGEST_S, Exchange
 from centralita_asterisk.server import Server
 
+REFUSED_MAX: Final = 3
+"""After so many refusals whoever can't be brought in is hung up on: an agent's phone, never a customer."""
 GONE = (404,)
 """What is to end has ended."""
+OUTSIDE = (400, 404, 409, 422)
+"""Who is to leave a room is in none, or there is no such room, or nobody of that name."""
 THERE = (409,)
 """What is to exist exists."""
 _TALKING = frozenset({"connected", "held"})
@@ -37,8 +45,63 @@ async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None)
         if view is None or call.gone.is_set() or call.in_mailbox:
             return
         plan = _Plan(exchange, call, view, joining)
-        await call.server.batch(plan.requests())
+        asked, call.unsure = plan.requests(), True
+        try:
+            await call.server.batch(asked)
+        except AriRefused:
+            await plan.look_for_missing()
+            raise
         plan.done()
+
+
+async def arrange_or_later(exchange: Exchange, call: Call) -> None:
+    """Arrange, and when the server does not answer see to it beside."""
+    try:
+        await arrange(exchange, call)
+    except AriError:
+        arrange_soon(exchange, call)
+
+
+def arrange_soon(exchange: Exchange, call: Call) -> None:
+    """Have it arranged beside, however long the server takes to answer; never waits."""
+    call.arrange_n += 1
+    if not call.arranging:
+        exchange.start(_arrange_until_done, exchange, call)
+
+
+async def _arrange_until_done(exchange: Exchange, call: Call) -> None:
+    """Arrange until it has been done since it was asked for last, while the call is one of ours."""
+    if call.arranging:
+        return
+    call.arranging = True
+    wait_s, refused = AGAIN_FIRST_S, 0
+    try:
+        while exchange.calls.by_contact.get(call.contact) is call and not call.gone.is_set():
+            asked = call.arrange_n
+            try:
+                await arrange(exchange, call)
+                if call.arrange_n == asked:
+                    return
+                wait_s, refused = AGAIN_FIRST_S, 0
+                continue
+            except AriError as error:
+                refused += isinstance(error, AriRefused)
+                exchange.log.warning(
+                    "asterisk_asked_again", doing="arrange", error=str(error), again_in_s=wait_s
+                )
+            if refused >= REFUSED_MAX:
+                await _hang_up_whom_it_concerns(exchange, call)
+                return
+            await trio.sleep(wait_s)
+            wait_s = min(wait_s * 2, AGAIN_LONGEST_S)
+    finally:
+        call.arranging = False
+
+
+async def _hang_up_whom_it_concerns(exchange: Exchange, call: Call) -> None:
+    """Nobody talks over a phone that is there and can't be brought in: end it, and let the engine know by that."""
+    legs = [leg for leg in exchange.calls.legs_of(call.contact) if leg.state == "up" and not leg.room]
+    await exchange.end(call.server, [Request("DELETE", f"channels/{leg.id}", known=GONE) for leg in legs])
 
 
 class _Plan:
@@ -122,7 +185,7 @@ class _Plan:
             asked.append(Request("POST", f"channels/{channel}/answer"))
         if channel and call.up and self._customer_room and call.playing:
             asked.append(Request("DELETE", f"playbacks/{call.playing}", known=GONE))
-        if call.music and not self._music:
+        if (call.music or (call.unsure and channel and call.up)) and not self._music:
             asked.append(Request("DELETE", f"channels/{channel}/moh", known=GONE))
         comers: dict[str, list[str]] = {}
         if channel and call.up and self._customer_room and self._customer_room != call.room:
@@ -130,11 +193,10 @@ class _Plan:
         for leg, room in self._legs:
             if leg.room != room:
                 comers.setdefault(room, []).append(leg.id)
-        if channel and call.up and call.room and not self._customer_room:
+        if channel and call.up and (call.room or call.unsure) and not self._customer_room:
+            room = call.room or room_of(self._exchange, call.contact)
             asked.append(
-                Request(
-                    "POST", f"bridges/{call.room}/removeChannel", {"channel": channel}, known=(404, 409, 422)
-                )
+                Request("POST", f"bridges/{room}/removeChannel", {"channel": channel}, known=OUTSIDE)
             )
         for leg in self._release:
             asked += release_requests(leg)
@@ -142,14 +204,28 @@ class _Plan:
             if room not in call.server.rooms:
                 asked.append(Request("POST", "bridges", {"type": "mixing", "bridgeId": room}, known=THERE))
             asked.append(Request("POST", f"bridges/{room}/addChannel", {"channel": ",".join(members)}))
-        if self._music and not call.music:
+        if self._music and (call.unsure or not call.music):
             music = {"mohClass": self._exchange.settings.music}
             asked.append(Request("POST", f"channels/{channel}/moh", music, known=GONE))
         return asked
 
+    async def look_for_missing(self) -> None:
+        """Something was refused: whoever is no longer there, though no event has said so, is known to be gone from here
+        on, and rooms are made anew. Raises AriError."""
+        exchange, call = self._exchange, self._call
+        server = call.server
+        wanted = [leg.id for leg, _ in self._legs]
+        if call.channel and call.up and self._customer_room:
+            wanted.append(call.channel)
+        for id in wanted:
+            if not await server.has_channel(id):
+                exchange.vanished(server, id)
+        server.rooms -= {room for _, room in self._legs} | {self._customer_room}
+
     def done(self) -> None:
         """All of it has been carried out."""
         call = self._call
+        call.unsure = False
         if call.channel and call.up:
             call.answered = call.answered or bool(self._customer_room)
             call.room = self._customer_room
@@ -165,10 +241,10 @@ def release_requests(leg: Leg) -> list[Request]:
     """Let an agent's phone go: hung up, or back to waiting off the hook."""
     if not leg.kept:
         return [Request("DELETE", f"channels/{leg.id}", known=GONE)]
-    if leg.room:
-        return [
-            Request("POST", f"bridges/{leg.room}/removeChannel", {"channel": leg.id}, known=(404, 409, 422))
-        ]
+    if leg.contact:
+        # It may be in the room though nobody has said so: the answer may have been lost.
+        room = leg.room or f"{leg.server.app}-room-{leg.contact}"
+        return [Request("POST", f"bridges/{room}/removeChannel", {"channel": leg.id}, known=OUTSIDE)]
     return []
 
 
@@ -194,7 +270,7 @@ async def close_room(exchange: Exchange, server: Server, contact: int) -> None:
     server.rooms.discard(room)
     for leg in legs:
         released(exchange, leg)
-    await server.batch(asked)
+    await exchange.end(server, asked)
 
 
 def _is_child(exchange: Exchange, contact: int, parent: int) -> bool:

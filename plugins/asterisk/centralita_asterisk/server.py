@@ -54,6 +54,8 @@ class Server:
         """Connected, and what is there has been looked at."""
         self.rooms: set[str] = set()
         """Bridges that exist."""
+        self.life = 0
+        """Which connection this is."""
         self.watched: set[str] = set()
         """Phones whose changes this connection tells."""
 
@@ -90,6 +92,11 @@ class Server:
     async def channels(self) -> list[ari.Channel]:
         """Every channel the server has."""
         return await self._connected().channels()
+
+    async def has_channel(self, id: str) -> bool:
+        """Whether there is such a channel. Raises AriError."""
+        (answer,) = await self._connected().batch([Request("GET", f"channels/{id}", known=(404,))])
+        return answer.status_code != 404
 
     async def file(self, path: str) -> bytes | None:
         """The bytes of a stored file; None when there is none. Raises AriError. The WebSocket carries text only."""
@@ -149,6 +156,7 @@ class Server:
     async def _serve(self, connection: Ari) -> None:
         self._held = []
         self._ari = connection
+        self.life += 1
         self.watched.clear()
         await ari.filter_events(connection)
         try:

@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from centralita_asterisk.ari import AriRefused, media
+from centralita_asterisk.ari import AriError, AriRefused, media
 from centralita_asterisk.calls import Call, Leg
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.server import Server
@@ -52,7 +52,7 @@ async def speak_to_agent(exchange: Exchange, leg: Leg, sounds: Sequence[str]) ->
     """Play to an agent who is in no conversation yet, and wait until it is over."""
     if sounds:
         playback = f"{exchange.settings.app}-say-{exchange.next_number()}"
-        await _play(exchange, leg.server, leg.id, playback, sounds, None)
+        await _play(exchange, leg.server, leg.id, playback, sounds, leg.ended)
 
 
 async def hush(exchange: Exchange, call: Call) -> None:
@@ -67,7 +67,7 @@ async def _play(
     channel: str,
     playback: str,
     sounds: Sequence[str],
-    gone: trio.Event | None,
+    gone: trio.Event,
 ) -> bool:
     over = exchange.playbacks[playback] = trio.Event()
     heard = False
@@ -75,13 +75,15 @@ async def _play(
         await server.ask("POST", f"channels/{channel}/play/{playback}", media(sounds))
         with trio.move_on_after(PLAY_S_MAX):
             async with trio.open_nursery() as nursery:
-                if gone is not None:
-                    nursery.start_soon(_cancel_when, gone, nursery.cancel_scope)
+                nursery.start_soon(_cancel_when, gone, nursery.cancel_scope)
                 await over.wait()
                 heard = True
                 nursery.cancel_scope.cancel()
     except AriRefused:
         return False  # the channel has gone, and that comes by itself
+    except AriError as error:
+        exchange.log.warning("not_heard", error=str(error))
+        return False
     finally:
         exchange.playbacks.pop(playback, None)
     return heard

@@ -15,7 +15,7 @@ from centralita_asterisk.ari import Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.recordings import Recordings
-from centralita_asterisk.rooms import arrange
+from centralita_asterisk.rooms import arrange_soon
 from centralita_asterisk.settings import Phrases, Sounds
 from centralita_asterisk.speaking import hush, speak
 
@@ -34,7 +34,7 @@ class Waiting:
         """Say the place in line and the expected wait, as far as they are known."""
         sounds = announced(self._exchange.settings.phrases, announcement)
         if sounds and await speak(self._exchange, call, sounds):
-            await arrange(self._exchange, call)
+            arrange_soon(self._exchange, call)
 
     async def key(self, call: Call, key: str) -> None:
         """The caller has pressed a key."""
@@ -82,7 +82,7 @@ class Waiting:
         if outcome is not None and outcome.refusal is not None and outcome.refusal.code == "bad_value":
             # Nobody knows where to call back: the number was withheld.
             await speak(exchange, call, exchange.settings.phrases.no_callback)
-            await arrange(exchange, call)
+            arrange_soon(exchange, call)
 
     async def became_callback(self, call: Call) -> None:
         """The contact waits without the line from now on: say so, and hang up."""
@@ -97,7 +97,7 @@ class Waiting:
         call.contact = 0
         await speak(exchange, call, exchange.settings.phrases.callback_taken)
         call.gone.set()
-        await call.server.batch([Request("DELETE", f"channels/{call.channel}", known=(404,))])
+        await exchange.end(call.server, [Request("DELETE", f"channels/{call.channel}", known=(404,))])
 
 
 def announced(phrases: Phrases, announcement: Announcement) -> Sounds:
