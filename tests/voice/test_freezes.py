@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from centralita.messages import (
     AgentSignedIn,
     AgentSignedOut,
     ContactAdmitted,
+    ContactEnded,
     ContactForwarded,
     ContactOffered,
     EndContact,
@@ -157,6 +158,106 @@ async def test_customer_is_handed_on_by_the_next_life_when_a_crash_came_before(
             assert len(house.events(ContactAdmitted)) == 0
             await calling.hang_up()
             await _no_channels(house)
+        nursery.cancel_scope.cancel()
+
+
+async def test_caller_given_up_while_the_server_was_away_begins_anew(
+    asterisk: Asterisk,
+) -> None:
+    async with open_wire(asterisk) as wire, open_house(asterisk, **wire.settings(lost_after_s=0.3)) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        lost = await house.phase("waiting")
+        await calling.hears(MUSIC_HZ)
+        await wire.cut()
+        assert (await house.event(ContactEnded, contact=lost.id)).outcome == "lost"
+        await calling.hears(MUSIC_HZ)
+        wire.mend()
+        anew = await house.phase("waiting")
+        assert anew.id != lost.id
+        # Known by its channel still: neither forgotten nor admitted a third time.
+        await wire.cut(mended=True)
+        await house.until(lambda: wire.connections_n == 3)
+        await (await (await house.phone("ana")).rings()).answer()
+        await calling.hears(900)
+        assert len(house.events(ContactAdmitted)) == 2
+        await calling.hang_up()
+
+
+async def test_customer_whose_contact_ended_while_the_server_was_away_is_let_go_when_it_is_back(
+    asterisk: Asterisk,
+) -> None:
+    async with open_wire(asterisk) as wire, open_house(asterisk, **wire.settings()) as house:
+        calling, answered = await talk(house, await house.customer(), await house.phone("ana"))
+        await wire.cut()
+        await house.do(EndContact(contact=house.only().id, by="ana"))
+        await house.quiet_contacts()
+        assert not calling.ended.is_set()
+        wire.mend()
+        for ended in (calling, answered):
+            with trio.fail_after(20):
+                await ended.ended.wait()
+        await house.quiet()
+        assert len(house.events(ContactAdmitted)) == 1
+
+
+class Wire:
+    """What lies between us and the server's ARI, to be cut and mended."""
+
+    def __init__(self, asterisk: Asterisk) -> None:
+        self._asterisk = asterisk
+        self._whole = True
+        self._scopes: set[trio.CancelScope] = set()
+        self.port = 0
+        self.connections_n = 0
+        """WebSockets that were let through."""
+
+    def settings(self, **phone: Any) -> dict[str, Any]:
+        """Tables for `open_house`."""
+        server = {"url": f"http://127.0.0.1:{self.port}/ari"}
+        return {"phone": phone, "also": {"channels.phone.servers.main": server}}
+
+    async def cut(self, *, mended: bool = False) -> None:
+        """Break what is connected; nothing connects until it is `mended`."""
+        self._whole = mended
+        for scope in self._scopes:
+            scope.cancel()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._whole = True
+
+    async def run(self, near: trio.SocketStream) -> None:
+        """One connection."""
+        async with near:
+            if not self._whole:
+                return
+            with trio.CancelScope() as scope:
+                self._scopes.add(scope)
+                try:
+                    async with await trio.open_tcp_stream("127.0.0.1", self._asterisk.http) as far:
+                        self.connections_n += 1
+                        async with trio.open_nursery() as nursery:
+                            nursery.start_soon(self._pass_on, far, near)
+                            await self._pass_on(near, far)
+                            nursery.cancel_scope.cancel()
+                finally:
+                    self._scopes.discard(scope)
+
+    async def _pass_on(self, source: trio.SocketStream, target: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for data in source:
+                await target.send_all(data)
+
+
+@asynccontextmanager
+async def open_wire(asterisk: Asterisk) -> AsyncIterator[Wire]:
+    wire = Wire(asterisk)
+    async with trio.open_nursery() as nursery:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        wire.port = listener.socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, wire.run, [listener])
+        yield wire
         nursery.cancel_scope.cancel()
 
 

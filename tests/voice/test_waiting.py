@@ -251,7 +251,7 @@ async def test_call_is_answered_only_with_the_agent(asterisk: Asterisk, answer: 
         ringing = await ana.rings()
         assert not calling.answered.is_set()
         # Music on a line that rings is heard by nobody, and a thousand streams of it are all a server can do.
-        (line,) = exchange_of(house.switchboard, "phone").calls.by_channel.values()
+        (line,) = exchange_of(house.switchboard, "phone").calls
         assert line.music == (answer == "early_media")
         await ringing.answer()
         await calling.hears(900)

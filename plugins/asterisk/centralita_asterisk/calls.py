@@ -163,25 +163,25 @@ class Calls:
     def __init__(self) -> None:
         self.by_provider: dict[str, Call] = {}
         self.by_contact: dict[int, Call] = {}
-        self.by_channel: dict[str, Call] = {}
+        self._by_channel: dict[tuple[str, str], Call] = {}
         self.dialled: dict[str, Leg] = {}
         """Customers being called, by channel."""
-        self.legs: dict[str, Leg] = {}
+        self._legs: dict[tuple[str, str], Leg] = {}
         self._of_contact: dict[int, dict[str, Leg]] = {}
 
     def add(self, call: Call) -> None:
         """Take in a call."""
         self.by_provider[call.provider_id] = call
         if call.channel:
-            self.by_channel[call.channel] = call
+            self._by_channel[call.server.name, call.channel] = call
 
     def has_channel(self, call: Call, channel: str) -> None:
         """The customer is on this channel now, or on none (empty)."""
         if call.channel:
-            self.by_channel.pop(call.channel, None)
+            self._by_channel.pop((call.server.name, call.channel), None)
         call.channel = channel
         if channel:
-            self.by_channel[channel] = call
+            self._by_channel[call.server.name, channel] = call
 
     def is_contact(self, call: Call, contact: int) -> None:
         """The call has become this contact."""
@@ -194,12 +194,12 @@ class Calls:
             del self.by_provider[call.provider_id]
         if self.by_contact.get(call.contact) is call:
             del self.by_contact[call.contact]
-        if self.by_channel.get(call.channel) is call:
-            del self.by_channel[call.channel]
+        if self._by_channel.get((call.server.name, call.channel)) is call:
+            del self._by_channel[call.server.name, call.channel]
 
     def add_leg(self, leg: Leg) -> None:
         """Take in an agent's leg."""
-        self.legs[leg.id] = leg
+        self._legs[leg.server.name, leg.id] = leg
         self._of_contact.setdefault(leg.contact, {})[leg.id] = leg
 
     def move_leg(self, leg: Leg, contact: int) -> None:
@@ -210,8 +210,21 @@ class Calls:
 
     def forget_leg(self, leg: Leg) -> None:
         """The leg is over."""
-        self.legs.pop(leg.id, None)
+        self._legs.pop((leg.server.name, leg.id), None)
         self._unlist(leg)
+
+    def call_on(self, server: Server, channel: str) -> Call | None:
+        """The call whose customer is on this channel. Two servers may give the same id to two channels."""
+        return self._by_channel.get((server.name, channel))
+
+    def leg_on(self, server: Server, channel: str) -> Leg | None:
+        """The agent's leg that this channel is."""
+        return self._legs.get((server.name, channel))
+
+    @property
+    def legs(self) -> list[Leg]:
+        """Every leg of an agent."""
+        return list(self._legs.values())
 
     def legs_of(self, contact: int) -> list[Leg]:
         """The legs of a contact, oldest first."""
@@ -233,7 +246,7 @@ class Calls:
         """Whether the agent's phone is off the hook at this server, in a call or not, or rings to be."""
         return any(
             leg.kept and leg.agent == agent and leg.server is server and leg.state != "gone"
-            for leg in self.legs.values()
+            for leg in self._legs.values()
         )
 
     def __iter__(self) -> Iterator[Call]:

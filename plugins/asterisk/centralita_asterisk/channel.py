@@ -366,13 +366,13 @@ class AsteriskChannel:
                 self._gone(server, event.channel.id, event.cause)
             case ari.StasisEnd():
                 # A channel that has not been ours yet only ends once.
-                if (leg := calls.legs.get(event.channel.id)) is None or leg.state == "up":
+                if (leg := calls.leg_on(server, event.channel.id)) is None or leg.state == "up":
                     self._gone(server, event.channel.id, 0)
             case ari.PlaybackFinished():
                 if (over := exchange.playbacks.get(event.playback.id)) is not None:
                     over.set()
             case ari.ChannelDtmfReceived():
-                if (call := calls.by_channel.get(event.channel.id)) is not None and call.up:
+                if (call := calls.call_on(server, event.channel.id)) is not None and call.up:
                     start(self._waiting.key, call, event.digit)
             case ari.RecordingFinished() | ari.RecordingFailed():
                 start(self._recordings.ended, server, event.recording)
@@ -385,11 +385,11 @@ class AsteriskChannel:
     def _gone(self, server: Server, id: str, cause: int = 0) -> None:
         """A channel is over: whose was it?"""
         calls, start = self._exchange.calls, self._exchange.start
-        if (leg := calls.legs.get(id)) is not None:
+        if (leg := calls.leg_on(server, id)) is not None:
             start(self._phones.ended, leg, cause)
         elif (dialled := calls.dialled.get(id)) is not None:
             dialled.gone(cause)
-        elif (call := calls.by_channel.get(id)) is not None and call.up:
+        elif (call := calls.call_on(server, id)) is not None and call.up:
             start(self._incoming.gone, call)
         elif id.startswith(f"{server.app}-snoop-"):
             start(self._controls.deaf, id)
@@ -397,11 +397,11 @@ class AsteriskChannel:
     def _started(self, server: Server, event: ari.StasisStart) -> None:
         exchange = self._exchange
         calls, channel, start = exchange.calls, event.channel, exchange.start
-        if (leg := calls.legs.get(channel.id)) is not None:
+        if (leg := calls.leg_on(server, channel.id)) is not None:
             leg.up()
             exchange.start(self._phones.answered, leg)
         elif (dialled := calls.dialled.get(channel.id)) is not None:
-            if (call := calls.by_channel.get(channel.id)) is not None:
+            if (call := calls.call_on(server, channel.id)) is not None:
                 call.up = call.answered = True
             dialled.up()
         elif (there := exchange.snoops.get(channel.id)) is not None:

@@ -72,7 +72,7 @@ async def check_private_call(exchange: Exchange, agent: str) -> None:
         exchange.devices.state(server.name, server.phone(agent)) in IN_USE
         for server in exchange.servers.values()
     )
-    ours = any(leg.agent == agent and leg.state != "gone" for leg in exchange.calls.legs.values())
+    ours = any(leg.agent == agent and leg.state != "gone" for leg in exchange.calls.legs)
     private = in_use and not ours
     if private != (
         view.reason == PRIVATE and view.state in ("break", "connected", "wrapping", "offered", "full")

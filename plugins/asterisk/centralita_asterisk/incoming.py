@@ -140,7 +140,9 @@ class Incoming:
 
     async def _pick_up(self, call: Call) -> None:
         await self._exchange.insist(
-            partial(self._answer, call), lambda: call.up and not call.gone.is_set(), "answer"
+            partial(self._answer, call),
+            lambda: self._exchange.calls.by_provider.get(call.provider_id) is call,
+            "answer",
         )
 
     async def _answer(self, call: Call) -> None:

@@ -102,7 +102,7 @@ class Reconciliation:
         for call in calls:
             if call.server is server:
                 calls.forget(call)
-        for leg in list(calls.legs.values()):
+        for leg in calls.legs:
             if leg.server is server:
                 leg.gone(0)
                 calls.forget_leg(leg)

@@ -168,7 +168,7 @@ class _Plan:
         calls = self._exchange.calls
         for agent in talking:
             if calls.leg(self._call.contact, agent) is None:
-                for leg in list(calls.legs.values()):
+                for leg in calls.legs:
                     if (
                         leg.agent == agent
                         and leg.state == "up"
