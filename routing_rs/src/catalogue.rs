@@ -88,6 +88,10 @@ pub(crate) const ORDER_KEYS: [(&str, OrderKey); 8] = [
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Packed(u64);
 
+impl Packed {
+    pub(crate) const NONE: Self = Self(0);
+}
+
 /// Skills with levels, ascending by skill, packed as `skill << 4 | level`, and one bit a skill (modulo
 /// 64) to reject most misfits at once.
 #[derive(PartialEq, Eq, Hash, Default)]
@@ -137,21 +141,16 @@ impl Skills {
         })
     }
 
-    /// As `meet`, for packed levels whose skills are all here; None when they did not fit.
+    /// The levels by skill, to be asked many times.
     #[inline]
-    pub(crate) fn meet_packed(&self, Packed(mut word): Packed) -> Option<bool> {
-        if word == u64::MAX {
-            return None;
-        }
-        while word != 0 {
-            let wanted = (word & 0xFFFF) as u32;
-            let found = self.levels.iter().find(|held| **held >> 4 >= wanted >> 4);
-            if found.is_none_or(|held| held >> 4 != wanted >> 4 || *held < wanted) {
-                return Some(false);
+    pub(crate) fn spread(&self) -> Spread {
+        let mut levels = [0; SPREAD_SKILLS];
+        for packed in &self.levels {
+            if let Some(level) = levels.get_mut((packed >> 4) as usize) {
+                *level = (packed & 15) as u8;
             }
-            word >>= 16;
         }
-        Some(true)
+        Spread(levels)
     }
 
     fn meet_exactly(&self, required: &Skills) -> bool {
@@ -160,6 +159,25 @@ impl Skills {
             have.find(|held| **held >> 4 >= *wanted >> 4)
                 .is_some_and(|held| held >> 4 == wanted >> 4 && held >= wanted)
         })
+    }
+}
+
+/// So many skills have a place in `Spread`.
+const SPREAD_SKILLS: usize = 128;
+
+/// By skill the level held, 0 for none; of the first skills alone.
+pub(crate) struct Spread([u8; SPREAD_SKILLS]);
+
+impl Spread {
+    /// Whether packed levels are met; None when they did not fit, or name a skill without a place.
+    #[inline]
+    pub(crate) fn meet(&self, Packed(mut word): Packed) -> Option<bool> {
+        let mut met = true;
+        while word != 0 {
+            met &= *self.0.get((word as u16 >> 4) as usize)? >= (word & 15) as u8;
+            word >>= 16;
+        }
+        Some(met)
     }
 }
 

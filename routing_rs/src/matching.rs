@@ -11,7 +11,7 @@ use std::collections::BinaryHeap;
 
 use smallvec::SmallVec;
 
-use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, time};
+use crate::catalogue::{Order, OrderKey, Outcome, Requirement, Skills, Spread, time};
 use crate::crews::{Agent, Ranking, Rooms, fits};
 use crate::hash::lot;
 use crate::lanes::{Entry, NO_GLANCE, NOWHERE};
@@ -347,61 +347,71 @@ impl Queue {
 
     fn first_shelved(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<u32> {
         let skills = &self.catalogue.profile_at(agent.profile).skills;
-        let mut best: Option<u32> = None;
+        let held = skills.spread();
         if !self.lanes.one_rate() {
+            let mut best: Option<u32> = None;
             for case in &self.shelves.cases {
                 let room = rooms.on(case.medium);
-                case.shelves_for(skills, |_, shelf| {
+                for slot in case.slots_for(skills) {
                     let before = best.map(|best| self.head_place(best, now_ns));
                     let sooner = |entry: &Shelved| {
                         before.is_none_or(|before| self.head_place(entry.stall, now_ns) < before)
                     };
                     best = self
-                        .first_on(case.shelf(shelf), skills, room, sooner)
+                        .first_on(case.shelf(slot.shelf), skills, &held, room, sooner)
                         .map(|entry| entry.stall)
                         .or(best);
-                });
+                }
             }
             return best;
         }
-        // Its glance, standing, contact and stall.
-        let mut best: Option<(u64, u128, u64, u32)> = None;
-        // The shelves whose first came first are read first: few others need reading then.
-        let mut shelves: Vec<Reverse<(u64, u32, u32)>> = Vec::with_capacity(128);
-        for (at, case) in self.shelves.cases.iter().enumerate() {
-            case.shelves_for(skills, |glance, shelf| {
-                shelves.push(Reverse((glance, at as u32, shelf)));
-            });
-        }
-        let mut heap = BinaryHeap::from(shelves);
-        while let Some(Reverse((glance, case, shelf))) = heap.pop() {
-            if best.is_some_and(|(before, ..)| before < glance) {
-                break;
+        // First the firsts alone, of which the slots tell all: mostly one of them is the one.
+        let mut least = NO_GLANCE;
+        let mut found: Option<&Ranked<Shelved>> = None;
+        let mut deep: SmallVec<[(u64, i64, &Ranked<Shelved>); 96]> = SmallVec::new();
+        for case in &self.shelves.cases {
+            let room = rooms.on(case.medium);
+            for slot in case.slots_for(skills) {
+                if slot.glance > least {
+                    continue;
+                }
+                let roomy = slot.skills & !skills.mask == 0 && i64::from(slot.units) <= room;
+                let able = if roomy {
+                    held.meet(slot.levels)
+                } else {
+                    Some(false)
+                };
+                if able == Some(true) && slot.glance < least {
+                    (least, found) = (slot.glance, Some(case.shelf(slot.shelf)));
+                } else if slot.more || able != Some(false) {
+                    deep.push((slot.glance, room, case.shelf(slot.shelf)));
+                }
             }
-            let case = &self.shelves.cases[case as usize];
+        }
+        // Then those behind a first that they can't serve, as far as they may still come sooner.
+        let mut best: Option<Shelved> = found.and_then(Ranked::first);
+        for (glance, room, shelf) in deep {
+            if glance > least {
+                continue;
+            }
             let sooner = |entry: &Shelved| {
-                best.is_none_or(|(_, standing, contact, _)| {
-                    (entry.standing, entry.contact) < (standing, contact)
-                })
+                best.is_none_or(|best| (entry.standing, entry.contact) < (best.standing, best.contact))
             };
-            if let Some(Shelved {
-                standing,
-                contact,
-                stall,
-                ..
-            }) = self.first_on(case.shelf(shelf), skills, rooms.on(case.medium), sooner)
-            {
-                best = Some((self.lanes.glances.of(stall), standing, contact, stall));
+            if let Some(sooner) = self.first_on(shelf, skills, &held, room, sooner) {
+                least = self.lanes.glances.of(sooner.stall);
+                best = Some(sooner);
             }
         }
-        best.map(|(.., stall)| stall)
+        best.map(|best| best.stall)
     }
 
     /// The first stall of a shelf that these skills and this room serve, if it comes sooner than the best so far.
+    #[inline]
     fn first_on(
         &self,
         shelf: &Ranked<Shelved>,
         skills: &Skills,
+        held: &Spread,
         room: i64,
         sooner: impl Fn(&Shelved) -> bool,
     ) -> Option<Shelved> {
@@ -410,7 +420,7 @@ impl Queue {
                 return None;
             }
             let meets = || {
-                let packed = skills.meet_packed(entry.levels);
+                let packed = held.meet(entry.levels);
                 packed.unwrap_or_else(|| skills.meet(&self.required_by(entry.stall).skills))
             };
             if entry.skills & !skills.mask == 0 && i64::from(entry.units) <= room && meets() {

@@ -97,6 +97,13 @@ impl<T: Copy> Sparse<T> {
         Some(&page[at % PAGE])
     }
 
+    /// Four values from a place that four divides, of a page that was made.
+    #[inline]
+    pub(crate) fn four(&self, at: usize) -> Option<&[T; 4]> {
+        let page = self.pages.get(at / PAGE)?.as_ref()?;
+        page.as_chunks().0.get(at % PAGE / 4)
+    }
+
     /// The value at a place; its page is made of `filler` if it is not there.
     pub(crate) fn reach(&mut self, at: usize, filler: T) -> &mut T {
         let number = at / PAGE;
@@ -154,6 +161,7 @@ mod tests {
             }
             for (at, value) in map {
                 prop_assert_eq!(sparse.get(at), Some(&value));
+                prop_assert_eq!(sparse.four(at / 4 * 4).map(|four| four[at % 4]), Some(value));
             }
         }
     }

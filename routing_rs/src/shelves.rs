@@ -2,9 +2,10 @@
 //!
 //! While distinct requirements and profiles are few, each profile lists the stalls it can serve, and a
 //! freed agent compares their heads. When they multiply, such lists would cost their product, so the
-//! heads are shelved instead, each under the two rarest skills it requires, in order; a freed agent reads
-//! only the shelves of their own pairs of skills, and each only as far as someone better placed was found
-//! elsewhere. Under one skill alone the shelves would be long and mostly of those who lack another.
+//! heads are shelved instead, each under the skills it requires, of more than three the rarest, in order; a
+//! freed agent reads only the shelves of their own ones, twos and threes of skills, and each only as far as
+//! someone better placed was found elsewhere. Under one skill alone the shelves would be long and mostly of
+//! what needs another as well; which threes there are is known by a bit each, for they are very many.
 
 use smallvec::SmallVec;
 
@@ -25,10 +26,40 @@ const LET_GO: usize = 16;
 /// Skills beyond so many share shelves.
 const SHELVED_SKILLS: u32 = 512;
 
+/// And those of three skills or more beyond so many, one bit each.
+const THIRD_SKILLS: u32 = 128;
+
+/// Beside the number of a slot: it is of three skills.
+const OF_THREE: u32 = 1 << 31;
+
 /// From this level on a requirement stands on another shelf, which those of a lesser level need not read: the
 /// ones that few can meet wait longest, and would stand in front of all others.
 const HARD_LEVEL: u32 = 6;
-const SHELVES_A_PAIR: u32 = 4;
+
+/// What reading a shelf's first would tell, where a reader of very many shelves passes.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot {
+    /// Of the first, `NO_GLANCE` when there is none.
+    pub(crate) glance: u64,
+    pub(crate) skills: u64,
+    pub(crate) levels: Packed,
+    pub(crate) units: u32,
+    /// Its place in `shelves` from 1; 0 when there is none yet.
+    pub(crate) shelf: u32,
+    /// There are others behind the first.
+    pub(crate) more: bool,
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        glance: NO_GLANCE,
+        skills: 0,
+        levels: Packed::NONE,
+        units: 0,
+        shelf: 0,
+        more: false,
+    };
+}
 
 /// The head of a stall on a shelf, with what it requires where that is little.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,37 +76,74 @@ pub(crate) struct Shelved {
 pub(crate) struct Case {
     pub(crate) medium: u32,
     pub(crate) rate: u32,
-    /// By `shelf_of`: the glance of the first on the shelf, and its place in `shelves` from 1.
-    slots: Sparse<(u64, u32)>,
+    /// By `shelf_of`.
+    slots: Sparse<Slot>,
+    /// By `shelf_of_three`.
+    of_three: Sparse<Slot>,
+    /// By two of three skills, the lower ones: with which third there is somebody.
+    thirds: Sparse<u128>,
     shelves: Paged<Ranked<Shelved>>,
 }
 
 impl Case {
-    /// Calls `visit` with each shelf, not empty, that someone with these skills should read, and the glance
-    /// of the first on it.
+    /// The slots of every shelf, not empty, that someone with these skills should read.
     #[inline]
-    pub(crate) fn shelves_for(&self, skills: &Skills, mut visit: impl FnMut(u64, u32)) {
+    pub(crate) fn slots_for(&self, skills: &Skills) -> SmallVec<[&Slot; 256]> {
+        let mut found = SmallVec::new();
         let own: SmallVec<[Shelving; 24]> = skills.iter().map(shelving).collect();
-        let mut look = |slot: u32| {
-            if let Some((glance, shelf)) = self.slots.get(slot as usize)
-                && *glance != NO_GLANCE
-            {
-                visit(*glance, *shelf);
-            }
-        };
-        look(0);
+        self.add_four(0, 0, &mut found);
         for (at, one) in own.iter().enumerate() {
             for other in &own[..=at] {
-                // The last of the four is for the hardest; whoever may read it may read all.
-                let most = shelf_of(*one, *other);
-                let pair = (most - 1) / SHELVES_A_PAIR * SHELVES_A_PAIR + 1;
-                let hard = most - pair;
-                for within in 0..=hard {
-                    if within & !hard == 0 {
-                        look(pair + within);
-                    }
+                let (pair, hard) = shelf_of(*one, *other);
+                self.add_four(pair, hard, &mut found);
+            }
+        }
+        let thirds: SmallVec<[u32; 24]> = own.iter().map(|(skill, _)| skill % THIRD_SKILLS).collect();
+        let all = thirds.iter().fold(0_u128, |all, skill| all | 1 << skill);
+        for (at, one) in thirds.iter().enumerate() {
+            for other in &thirds[..at] {
+                let (low, high) = (*one.min(other), *one.max(other));
+                if let Some(with) = self.thirds.get(pair_of(low, high)) {
+                    self.add_thirds(low, high, with & all, &mut found);
                 }
             }
+        }
+        found
+    }
+
+    #[inline]
+    fn add_four<'a>(&'a self, pair: u32, hard: u32, found: &mut SmallVec<[&'a Slot; 256]>) {
+        let Some(four) = self.slots.four(pair as usize) else {
+            return;
+        };
+        for (within, slot) in four.iter().enumerate() {
+            // The last of the four is for the hardest; whoever may read it may read all.
+            if slot.glance != NO_GLANCE && within as u32 & !hard == 0 {
+                found.push(slot);
+            }
+        }
+    }
+
+    #[inline]
+    fn add_thirds<'a>(&'a self, low: u32, middle: u32, with: u128, found: &mut SmallVec<[&'a Slot; 256]>) {
+        // A third is not below the two others, and mostly there is none.
+        let mut with = with >> middle << middle;
+        while with != 0 {
+            let high = with.trailing_zeros();
+            with &= with - 1;
+            if let Some(slot) = self.of_three.get(three_of(low, middle, high)) {
+                found.push(slot);
+            }
+        }
+    }
+
+    /// The slot of a stall, by its number.
+    fn slot_mut(&mut self, slot: u32) -> &mut Slot {
+        let at = (slot & !OF_THREE) as usize;
+        if slot & OF_THREE == 0 {
+            self.slots.reach(at, Slot::EMPTY)
+        } else {
+            self.of_three.reach(at, Slot::EMPTY)
         }
     }
 
@@ -91,16 +159,28 @@ fn shelving((skill, level): (u32, u32)) -> Shelving {
     (skill % SHELVED_SKILLS, u32::from(level >= HARD_LEVEL))
 }
 
-/// The place of a pair of skills, or of one skill with itself; 0 is for those who require none.
-fn shelf_of(one: Shelving, other: Shelving) -> u32 {
+/// The first of the four shelves of a pair of skills, or of one skill with itself, and which of them it is;
+/// the first four are for those who require none.
+#[inline]
+fn shelf_of(one: Shelving, other: Shelving) -> (u32, u32) {
     let ((low, low_hard), (high, high_hard)) = (one.min(other), one.max(other));
-    1 + (high * (high + 1) / 2 + low) * SHELVES_A_PAIR + 2 * high_hard + low_hard
+    (4 * (1 + high * (high + 1) / 2 + low), 2 * high_hard + low_hard)
+}
+
+fn pair_of(low: u32, high: u32) -> usize {
+    (high * (high + 1) / 2 + low) as usize
+}
+
+fn three_of(low: u32, middle: u32, high: u32) -> usize {
+    (high * (high + 1) * (high + 2) / 6) as usize + pair_of(low, middle)
 }
 
 #[derive(Clone, Copy, Default)]
 struct Filed {
     case: u32,
     slot: u32,
+    /// On a shelf of three: its place in `thirds`, and its bit there.
+    third: (u32, u32),
     units: u32,
     skills: u64,
     levels: Packed,
@@ -208,35 +288,47 @@ impl Shelves {
         let with = |skill: u32| self.profiles_with.get(skill as usize).copied().unwrap_or(0);
         let mut skills: Vec<(u32, u32)> = required.skills.iter().collect();
         skills.sort_unstable_by_key(|(skill, _)| (with(*skill), *skill));
-        let slot = match skills[..] {
-            [] => 0,
-            [only] => shelf_of(shelving(only), shelving(only)),
-            [rarest, next, ..] => shelf_of(shelving(rarest), shelving(next)),
+        let pair = |one, other| {
+            let (pair, hard) = shelf_of(shelving(one), shelving(other));
+            (pair + hard, (0, 0))
+        };
+        let (slot, third) = match skills[..] {
+            [] => (0, (0, 0)),
+            [only] => pair(only, only),
+            [rarest, next] => pair(rarest, next),
+            [one, two, three, ..] => {
+                let mut rarest = [one, two, three].map(|(skill, _)| skill % THIRD_SKILLS);
+                rarest.sort_unstable();
+                let [low, middle, high] = rarest;
+                let three = three_of(low, middle, high) as u32 | OF_THREE;
+                (three, (pair_of(low, middle) as u32, high))
+            }
         };
         let known = self
             .cases
             .iter()
             .position(|case| (case.medium, case.rate) == (one.medium, one.rate));
         let case = known.unwrap_or_else(|| {
-            let (slots, shelves) = (Sparse::default(), Paged::default());
             self.cases.push(Case {
                 medium: one.medium,
                 rate: one.rate,
-                slots,
-                shelves,
+                slots: Sparse::default(),
+                of_three: Sparse::default(),
+                thirds: Sparse::default(),
+                shelves: Paged::default(),
             });
             self.cases.len() - 1
         });
-        let Case { slots, shelves, .. } = &mut self.cases[case];
-        let (_, shelf) = slots.reach(slot as usize, (NO_GLANCE, 0));
-        if *shelf == 0 {
-            shelves.push(Ranked::default());
-            *shelf = shelves.len() as u32;
+        let made = &mut self.cases[case];
+        if made.slot_mut(slot).shelf == 0 {
+            made.shelves.push(Ranked::default());
+            made.slot_mut(slot).shelf = made.shelves.len() as u32;
         }
         let (skills, levels) = (required.skills.mask, required.skills.packed());
         let filed = Filed {
             case: case as u32,
             slot,
+            third,
             units: one.units as u32,
             skills,
             levels,
@@ -265,8 +357,8 @@ impl Shelves {
             units,
         };
         let case = &mut self.cases[filed.case as usize];
-        let (glanced, shelf) = case.slots.reach(filed.slot as usize, (NO_GLANCE, 0));
-        let shelf = &mut case.shelves[*shelf as usize - 1];
+        let number = case.slot_mut(filed.slot).shelf;
+        let shelf = &mut case.shelves[number as usize - 1];
         if let Some(before) = filed.now.take() {
             shelf.remove(of(before));
         }
@@ -275,9 +367,22 @@ impl Shelves {
             filed.now = Some(now);
             shelf.insert(of(now));
         }
-        *glanced = shelf
-            .first()
-            .map_or(NO_GLANCE, |first| lanes.glances.of(first.stall));
+        let mut slot = Slot {
+            shelf: number,
+            ..Slot::EMPTY
+        };
+        if let Some(first) = shelf.first() {
+            slot.glance = lanes.glances.of(first.stall);
+            (slot.skills, slot.levels, slot.units) = (first.skills, first.levels, first.units);
+            slot.more = shelf.len() > 1;
+        }
+        *case.slot_mut(filed.slot) = slot;
+        if filed.slot & OF_THREE != 0 {
+            let (pair, third) = filed.third;
+            let thirds = case.thirds.reach(pair as usize, 0);
+            let here = u128::from(slot.glance != NO_GLANCE);
+            *thirds = *thirds & !(1 << third) | here << third;
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -295,7 +400,9 @@ impl Shelves {
         let slots: usize = self
             .cases
             .iter()
-            .map(|case| case.slots.bytes() + case.shelves.bytes())
+            .map(|case| {
+                case.slots.bytes() + case.of_three.bytes() + case.thirds.bytes() + case.shelves.bytes()
+            })
             .sum();
         adjacent + shelves + slots + self.filed.bytes()
     }
