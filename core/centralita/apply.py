@@ -55,6 +55,8 @@ from centralita.messages import (
     ContactReturned,
     ContactsErased,
     ContactTransferred,
+    DeliveryFailed,
+    DeliveryMade,
     Event,
     ExclusionsEnded,
     IdentificationStarted,
@@ -82,8 +84,10 @@ from centralita.personal import bare_ended
 from centralita.state import (
     CONTACT_TRANSITIONS,
     ENDED_KEPT_MAX,
-    LAST_WORDS_NS,
+    OWED_KEPT_MAX,
+    RECENT_NS,
     STATUS_TRANSITIONS,
+    WORDS_SWEPT_EVERY_NS,
     Agent,
     Contact,
     Ended,
@@ -506,16 +510,20 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
         _last_words(contact, at_ns) if contact.messages else (),
         contact.parent != 0,
         contact.forwarded_to,
+        contact.undelivered,
     )
+    if at_ns >= state.words_swept_ns + WORDS_SWEPT_EVERY_NS:
+        _let_go_of_words(state, at_ns)
     if len(ended) > ENDED_KEPT_MAX:
         _forget_oldest(state)
 
 
 def _last_words(contact: Contact, at_ns: int) -> tuple[Message, ...]:
-    """What was said to the customer within LAST_WORDS_NS of the end, in order."""
+    """What was said to the customer within RECENT_NS of the end, and what is owed, in order."""
     words: list[Message] = []
+    owed = contact.undelivered
     for message in reversed(contact.messages or ()):
-        if message.at_ns < at_ns - LAST_WORDS_NS or contact.parent:
+        if contact.parent or (message.at_ns < at_ns - RECENT_NS and not 0 < owed <= message.number):
             break
         if message.author != "customer" and not message.internal:
             words.append(message)
@@ -523,11 +531,29 @@ def _last_words(contact: Contact, at_ns: int) -> tuple[Message, ...]:
     return tuple(words)
 
 
+def _let_go_of_words(state: State, at_ns: int) -> None:
+    """Keep no words of those who ended more than RECENT_NS ago and are owed nothing. All at once and seldom:
+    a look at each end would cost every contact, and who ended long before has been looked at."""
+    looked_at_ns = state.words_swept_ns - RECENT_NS
+    state.words_swept_ns = at_ns
+    old: list[int] = []
+    for number, ended in reversed(state.ended.items()):
+        if ended.ended_ns < looked_at_ns:
+            break
+        if ended.ended_ns < at_ns - RECENT_NS and ended.last_words and not ended.undelivered:
+            old.append(number)
+    for number in old:  # replaced, not changed: a capture may hold the one there was
+        state.ended[number] = replace(state.ended[number], last_words=())
+
+
 def _forget_oldest(state: State) -> None:
-    """Forget the older half at once: a dictionary that loses its first key each time gets slow."""
-    for number in list(islice(state.ended, len(state.ended) // 2)):
-        oldest = state.ended.pop(number)
-        del state.by_provider[provider_key(oldest.channel, oldest.provider_id)]
+    """Forget the older half at once: a dictionary that loses its first key each time gets slow. Those who are
+    owed words are remembered longer, the newest OWED_KEPT_MAX of them."""
+    oldest = list(islice(state.ended, len(state.ended) // 2))
+    owed = [number for number in oldest if state.ended[number].undelivered]
+    for number in set(oldest).difference(owed[-OWED_KEPT_MAX:]):
+        forgotten = state.ended.pop(number)
+        del state.by_provider[provider_key(forgotten.channel, forgotten.provider_id)]
 
 
 def _message_posted(state: State, event: MessagePosted, at_ns: int) -> None:
@@ -550,6 +576,28 @@ def _message_posted(state: State, event: MessagePosted, at_ns: int) -> None:
             internal=event.internal,
         )
     )
+
+
+def _delivery_failed(state: State, event: DeliveryFailed, at_ns: int) -> None:
+    _owe(state, event.contact, event.number)
+
+
+def _delivery_made(state: State, event: DeliveryMade, at_ns: int) -> None:
+    contact = state.contacts.get(event.contact)
+    said = contact.messages or () if contact is not None else state.ended[event.contact].last_words
+    left = (one.number for one in said if one.author != "customer" and not one.internal)
+    _owe(state, event.contact, next((number for number in left if number > event.number), 0))
+
+
+def _owe(state: State, number: int, first: int) -> None:
+    """Owe a customer all words from a message on; 0: nothing."""
+    contact = state.contacts.get(number)
+    if contact is not None:
+        contact.undelivered = first
+    else:  # replaced, not changed: a capture may hold the one there was
+        ended = state.ended[number]
+        words = tuple(one for one in ended.last_words if 0 < first <= one.number)
+        state.ended[number] = replace(ended, last_words=words, undelivered=first)
 
 
 def _announced(state: State, event: WaitAnnounced, at_ns: int) -> None:
@@ -690,6 +738,7 @@ def _erased(state: State, event: ContactsErased, at_ns: int) -> None:
         ended = state.ended.get(number)
         if ended is not None:
             bare = state.ended[number] = bare_ended(number, ended)
+            bare.undelivered = 0
             del state.by_provider[provider_key(ended.channel, ended.provider_id)]
             state.by_provider[provider_key(bare.channel, bare.provider_id)] = number
 
@@ -738,6 +787,8 @@ APPLY: Final[dict[type, Callable[[State, Any, int], None]]] = {
     ContactNoted: _noted,
     ContactEnded: _ended,
     MessagePosted: _message_posted,
+    DeliveryFailed: _delivery_failed,
+    DeliveryMade: _delivery_made,
     WaitAnnounced: _announced,
     CallbackRequested: _callback_requested,
     CallbackDue: _callback_due,

@@ -46,7 +46,7 @@ from centralita.messages import (
     WaitAnnounced,
     WithdrawOffer,
 )
-from centralita.state import RECENT_NS, Contact, Ended, Message, State, provider_key
+from centralita.state import OWED_NS, RECENT_NS, Contact, Ended, Message, State, provider_key
 
 Asks = list[AnyAsk]
 
@@ -229,7 +229,7 @@ ASKS: Final[dict[type, Callable[[State, Any, Asks], None]]] = {
 
 def open_asks(state: State, now_ns: int) -> Asks:
     """The asks that a state still waits for an answer to, in the order of the contacts; then the goodbyes
-    of those that ended shortly before `now_ns`, the time of the last record."""
+    of those that ended shortly before `now_ns`, the time of the last record, or are owed words still."""
     asks: Asks = []
     since_ns = now_ns - RECENT_NS
     for contact in state.contacts.values():
@@ -250,9 +250,8 @@ def open_asks(state: State, now_ns: int) -> Asks:
             elif work.state == "connecting":
                 asks.append(_connection(contact, agent))
     for number, ended in reversed(state.ended.items()):
-        if ended.ended_ns < since_ns:
-            break
-        asks.extend(_goodbye(number, ended))
+        if ended.ended_ns >= (now_ns - OWED_NS if ended.undelivered else since_ns):
+            asks.extend(_goodbye(number, ended))
     return asks
 
 
@@ -330,14 +329,15 @@ def _turn_of(message: Message, bot: str) -> int:
 
 
 def _undelivered(contact: Contact, since_ns: int) -> Asks:
-    """What was said to the customer since the customer last spoke, or since `since_ns`: it may not have
-    arrived."""
+    """What was said to the customer since the customer last spoke, or since `since_ns`, or since the channel
+    failed to deliver: it may not have arrived."""
     said: Asks = []
+    owed = contact.undelivered
     spoken = contact.parent != 0
     for message in reversed(contact.messages or ()):
         if message.author == "customer":
             spoken = True
-        elif spoken and message.at_ns < since_ns:
+        elif spoken and message.at_ns < since_ns and not 0 < owed <= message.number:
             break
         elif not message.internal and not contact.parent:
             said.append(_delivery(contact.id, contact.channel, contact.provider_id, message))

@@ -76,7 +76,7 @@ class Capture:
         self._ended_done_n = 0
         queues = {name: replace(queue, waiting={}) for name, queue in state.queues.items()}
         self._between = encode(state.agents) + encode(queues)
-        self._last = _EMPTY_MAP + _EMPTY_MAP + encode(state.components_down)
+        self._last = _EMPTY_MAP * 2 + encode(state.components_down) + encode(state.words_swept_ns)
         self._put(
             bytes([0x90 | len(State.__struct_fields__)])
             + encode(state.config)

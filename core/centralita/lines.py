@@ -253,14 +253,16 @@ class Lines:
                 agent.queue_since_ns, agent.queue_given, agent.queue_turn = keys
 
     def retime(self, contact: Contact) -> None:
-        """Set every deadline of a contact as the state says."""
-        timers, number = self.timers, contact.id
-        if contact.phase == "connected":
+        """Set every deadline of a contact as the state says. What it would wait by in its line is looked at
+        again when it returns there: a look that is left standing would come within the same Tick."""
+        timers, number, phase = self.timers, contact.id, contact.phase
+        if phase == "connected":
             self.time_silence(contact)
         else:
-            set_deadline(timers, STAGE, number, contact.deadline_ns)
+            set_deadline(timers, STAGE, number, 0 if phase == "connecting" else contact.deadline_ns)
         set_deadline(timers, WORK, number, earliest_work_ns(contact))
-        set_deadline(timers, ANNOUNCE, number, contact.announce_at_ns)
+        in_line = phase in {"waiting", "offered"}
+        set_deadline(timers, ANNOUNCE, number, contact.announce_at_ns if in_line else 0)
         set_deadline(timers, DUE, number, contact.due_ns)
         set_deadline(timers, ASK_AGAIN, number, ask_again_ns(contact))
 

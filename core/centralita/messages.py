@@ -194,6 +194,17 @@ class ReportConnection(Command, frozen=True, kw_only=True, tag="ReportConnection
     reason: str = ""
 
 
+class ReportDelivery(Command, frozen=True, kw_only=True, tag="ReportDelivery"):
+    """A channel could not deliver a message, or has delivered after all what it could not before.
+
+    What is delivered at the first try need not be reported.
+    """
+
+    contact: int
+    number: int
+    made: bool
+
+
 class HoldContact(Command, frozen=True, kw_only=True, tag="HoldContact"):
     """An agent puts the customer on hold."""
 
@@ -440,6 +451,7 @@ AnyCommand = (
     | AbandonContact
     | AnswerOffer
     | ReportConnection
+    | ReportDelivery
     | HoldContact
     | ResumeContact
     | TransferContact
@@ -814,6 +826,20 @@ class WrapUpEnded(Event, frozen=True, kw_only=True, tag="WrapUpEnded"):
     hold: int = 0
 
 
+class DeliveryFailed(Event, frozen=True, kw_only=True, tag="DeliveryFailed"):
+    """A message has not reached the customer; neither have those after it, until DeliveryMade says so."""
+
+    contact: int
+    number: int
+
+
+class DeliveryMade(Event, frozen=True, kw_only=True, tag="DeliveryMade"):
+    """A message has reached the customer after all, and those before it."""
+
+    contact: int
+    number: int
+
+
 class ContactNoted(Event, frozen=True, kw_only=True, tag="ContactNoted"):
     """Notes or a disposition were written; None: as it was."""
 
@@ -1036,6 +1062,8 @@ AnyEvent = (
     | WrapUpStarted
     | WrapUpExtended
     | WrapUpEnded
+    | DeliveryFailed
+    | DeliveryMade
     | ContactNoted
     | ContactEnded
     | MessagePosted

@@ -89,10 +89,15 @@ ENDED_KEPT_MAX: Final = 20_000
 """The most ended contacts remembered, by their provider's id and for a rating (at least half as many
 are); the rest is history's."""
 
-LAST_WORDS_NS: Final = 60_000_000_000
-"""What was said so long before a contact's end is kept with it: it may not have reached the customer."""
 RECENT_NS: Final = 600_000_000_000
-"""What was said, or ended, so long before a crash may not have reached the customer, and is asked again."""
+"""What was said, or ended, so long before a crash may not have reached the customer, and is asked again. A
+channel that fails says so at once (`DeliveryFailed`): then what it owes is asked again whenever it was said."""
+OWED_NS: Final = 7 * 24 * 3600 * 1_000_000_000
+"""So long after a contact's end are words asked again that its channel could not deliver."""
+OWED_KEPT_MAX: Final = 5_000
+"""The most ended contacts that are remembered beyond ENDED_KEPT_MAX because words are owed to them."""
+WORDS_SWEPT_EVERY_NS: Final = 60_000_000_000
+"""So often are the words of contacts let go of that ended more than RECENT_NS before."""
 
 _PHASES: Final[tuple[Phase, ...]] = tuple(phase for phase in get_args(Phase) if phase != "ended")
 
@@ -259,6 +264,8 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     rated: bool = False
     bot_after: int = 0
     forwarded_to: str = ""
+    undelivered: int = 0
+    """The first message that its channel could not deliver to the customer, 0 when there is none."""
 
     @property
     def to_dial(self) -> bool:
@@ -329,10 +336,12 @@ class Ended(msgspec.Struct, array_like=True, gc=False):
     reached_on: str = ""
     """The channel that had the customer at the end, when it was not the contact's own."""
     last_words: tuple[Message, ...] = ()
-    """What the customer was told shortly before the end: it may not have arrived."""
+    """What the customer was told, and may not have arrived: within RECENT_NS of the end, and what is owed."""
     consultation: bool = False
     forwarded_to: str = ""
     """The number outside that the customer was handed on to."""
+    undelivered: int = 0
+    """The first of these that its channel could not deliver, 0 when there is none."""
 
 
 class State(msgspec.Struct, kw_only=True, array_like=True):
@@ -351,6 +360,7 @@ class State(msgspec.Struct, kw_only=True, array_like=True):
     by_provider: dict[str, int] = {}
     by_customer: dict[str, dict[int, None]] = {}
     components_down: dict[str, str] = {}
+    words_swept_ns: int = 0
 
     def rules(self, queue: str) -> QueueRules:
         """The rules of a queue that exists."""

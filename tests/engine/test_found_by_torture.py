@@ -20,13 +20,16 @@ from centralita.messages import (
     DeliverMessage,
     DisconnectContact,
     EndContact,
+    EraseContacts,
     IdentifyContact,
+    LoseAgent,
     MessagePosted,
     MoveContact,
     PlaceContact,
     PostMessage,
     ReconcileChannel,
     ReportConnection,
+    ReportDelivery,
     RequestCallback,
     SignOut,
     Target,
@@ -303,3 +306,138 @@ def test_agent_who_declined_is_asked_again_in_time_though_another_still_wraps_up
     floor.answer(number, "bob", accept=False)
     floor.pass_time(11)
     assert floor.asked(number) == ["bob"]
+
+
+def answered(floor: Floor, text: str = "one moment") -> int:
+    """A contact to whose customer an agent has written, who has written again."""
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(PostMessage(contact=number, author="agent", author_id="ana", text=text))
+    floor.do(PostMessage(contact=number, author="customer", text="and?"))
+    return number
+
+
+@pytest.mark.parametrize("from_snapshot", [True, False])
+def test_message_that_its_channel_could_not_deliver_is_asked_again_however_old(from_snapshot: bool) -> None:
+    floor = Floor(more="[limits]\nsilence_s = 86400\n")
+    floor.sign_in("ana")
+    number = answered(floor)
+    floor.do(ReportDelivery(contact=number, number=1, made=False))
+    floor.pass_time(7200)
+    floor.do(PostMessage(contact=number, author="customer", text="hello?"))
+    asked = recovered(floor, from_snapshot=from_snapshot).open_asks()
+    assert goodbyes(asked) == [(number, "one moment")]
+    floor.do(ReportDelivery(contact=number, number=1, made=True))
+    assert goodbyes(recovered(floor, from_snapshot=from_snapshot).open_asks()) == []
+
+
+@pytest.mark.parametrize("from_snapshot", [True, False])
+def test_words_said_long_before_the_end_are_owed_until_they_are_delivered(from_snapshot: bool) -> None:
+    floor = Floor("wrap_up_s = 0", more="[limits]\nsilence_s = 86400\n")
+    floor.sign_in("ana")
+    number = answered(floor)
+    floor.do(ReportDelivery(contact=number, number=1, made=False))
+    floor.pass_time(7200)
+    floor.do(PostMessage(contact=number, author="agent", author_id="ana", text="still there?"))
+    floor.finish(number, "ana")
+    for _ in range(3):
+        floor.pass_time(3600)
+        floor.do(CancelContact(contact=floor.admit()))
+    asked = recovered(floor, from_snapshot=from_snapshot).open_asks()
+    said = [(number, "one moment"), (number, "still there?"), (number, "goodbye")]
+    assert [one for one in goodbyes(asked) if one[0] == number] == said
+    floor.do(ReportDelivery(contact=number, number=1, made=True))
+    asked = recovered(floor, from_snapshot=from_snapshot).open_asks()
+    assert [one for one in goodbyes(asked) if one[0] == number] == said[1:]
+    floor.do(ReportDelivery(contact=number, number=3, made=True))
+    asked = recovered(floor, from_snapshot=from_snapshot).open_asks()
+    assert [one for one in goodbyes(asked) if one[0] == number] == []
+    assert floor.engine.state.ended[number].last_words == ()
+
+
+def test_words_that_nobody_failed_to_deliver_are_let_go_ten_minutes_after_the_end() -> None:
+    floor = Floor("wrap_up_s = 0")
+    floor.sign_in("ana")
+    number = answered(floor)
+    floor.pass_time(300)
+    floor.finish(number, "ana")
+    asked = recovered(floor).open_asks()
+    assert goodbyes(asked) == [(number, "one moment"), (number, "goodbye")]
+    floor.pass_time(500)
+    floor.do(CancelContact(contact=floor.admit()))
+    assert floor.engine.state.ended[number].last_words
+    floor.pass_time(200)
+    floor.do(CancelContact(contact=floor.admit()))
+    assert floor.engine.state.ended[number].last_words == ()
+    assert floor.engine.snapshot() == recovered(floor, from_snapshot=False).snapshot()
+
+
+def test_undelivered_words_are_remembered_when_the_oldest_contacts_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("centralita.apply.ENDED_KEPT_MAX", 10)
+    monkeypatch.setattr("centralita.apply.OWED_KEPT_MAX", 2)
+    floor = Floor('max_waiting = 0\nwhen_full = {do = "refuse", text = "Sorry."}')
+    owed = [floor.admit() for _ in range(4)]
+    for number in owed:
+        floor.do(ReportDelivery(contact=number, number=1, made=False))
+    others = [floor.admit() for _ in range(12)]
+    assert not {others[0], *owed[:2]} & floor.engine.state.ended.keys()
+    asked = goodbyes(recovered(floor).open_asks())
+    assert [one for one in asked if one[0] in owed] == [
+        (number, word) for number in reversed(owed[2:]) for word in ("Sorry.", "goodbye")
+    ]
+
+
+def test_delivery_is_reported_of_what_is_there_and_once() -> None:
+    floor = Floor()
+    floor.sign_in("ana")
+    number = answered(floor)
+    floor.do(PostMessage(contact=number, author="agent", author_id="ana", text="among us", internal=True))
+    for wrong in (0, 2, 3, 4):  # none, the customer's, internal, not said yet
+        assert floor.refused(ReportDelivery(contact=number, number=wrong, made=False)) == "bad_value"
+    assert floor.refused(ReportDelivery(contact=number, number=1, made=True)) == "already"
+    assert floor.refused(ReportDelivery(contact=99, number=1, made=False)) == "unknown_contact"
+    floor.do(ReportDelivery(contact=number, number=1, made=False))
+    assert floor.refused(ReportDelivery(contact=number, number=1, made=False)) == "already"
+
+
+def test_words_of_who_is_erased_are_owed_no_longer() -> None:
+    floor = Floor('max_waiting = 0\nwhen_full = {do = "refuse", text = "Sorry."}')
+    number = floor.admit()
+    floor.do(ReportDelivery(contact=number, number=1, made=False))
+    floor.pass_time(7200)
+    assert goodbyes(recovered(floor).open_asks()) == [(number, "Sorry."), (number, "goodbye")]
+    floor.do(EraseContacts(contacts=(number,), by="boss"))
+    assert recovered(floor).open_asks() == []
+
+
+def decided_alike(floor: Floor, seconds: float) -> None:
+    """An engine recovered now and the one that lived do the same, in the same order, at the next Tick."""
+    after = recovered(floor)
+    now_ns = floor.now_ns + int(seconds * NS)
+    lived, again = (engine.handle(Tick(), now_ns=now_ns).events for engine in (floor.engine, after))
+    assert [type(event).__name__ for event in again] == [type(event).__name__ for event in lived]
+    assert again == lived
+
+
+def test_silence_that_was_put_off_ends_in_its_turn_after_a_recovery() -> None:
+    floor = Floor("max_wait_s = 80", more="[limits]\nsilence_s = 60\n")
+    floor.sign_in("ana")
+    number = floor.admit("phone")
+    floor.serve(number, "ana")
+    waiting = floor.admit("phone")
+    floor.pass_time(50)
+    floor.do(PostMessage(contact=number, author="customer", text="and?"))
+    assert floor.phase(waiting) == "waiting"
+    decided_alike(floor, 100)
+
+
+def test_wait_is_announced_to_who_came_back_at_the_next_tick_after_a_recovery_too() -> None:
+    floor = Floor("announce_every_s = 60", more="[limits]\ngrace_s = 20\n")
+    number = floor.admit("phone")
+    floor.pass_time(25)
+    floor.sign_in("ana")
+    floor.serve(number, "ana")
+    floor.do(LoseAgent(agent="ana", desk="desk"))
+    decided_alike(floor, 60)

@@ -12,7 +12,7 @@ from typing import Any, Final, assert_never
 import structlog
 import trio
 
-from centralita.errors import ControlRefused
+from centralita.errors import ControlRefused, EngineStopped
 from centralita.messages import (
     AnnounceWait,
     ConnectContact,
@@ -22,6 +22,7 @@ from centralita.messages import (
     JoinAgent,
     PartAgent,
     ReportConnection,
+    ReportDelivery,
     SetHold,
 )
 from centralita.protocols import Announcement, CanForward, Channel, HasControls, Outgoing, Signal
@@ -51,7 +52,10 @@ CONNECT_S: Final = 30.0
 RETRY_FIRST_S: Final = 0.5
 RETRY_LONGEST_S: Final = 30.0
 TRIES_AFTER_END_MAX: Final = 4
-"""How often a message, a handing on or a goodbye is tried once the contact is over."""
+"""How often a message, a handing on or a goodbye is tried once the contact is over; a message is tried again at
+the next start."""
+REPORTS_AT_ONCE_MAX: Final = 1_000
+"""So many contacts at most are reported together as not reached when a channel goes down."""
 
 
 class ChannelPort:
@@ -75,7 +79,9 @@ class ChannelPort:
         self._signals = Signals(nursery, self._signal)
         self._connecting: dict[int, trio.CancelScope] = {}
         self._failures: dict[int, tuple[int, int]] = {}
-        supervised.on_up = self.lanes.resume
+        self._nursery = nursery
+        self._is_down = False
+        supervised.on_up = self._up
         supervised.on_down = self._down
 
     def put(self, ask: ChannelAsk) -> None:
@@ -87,6 +93,8 @@ class ChannelPort:
             self.lanes.replace_last(ask.contact, ask)
         else:
             self.lanes.put(ask.contact, ask)
+            if self._is_down and isinstance(ask, DeliverMessage):
+                self._nursery.start_soon(self._report_undelivered, [ask])
 
     def signal(self, signal: Signal) -> None:
         """Pass on something fleeting, or drop it."""
@@ -116,17 +124,52 @@ class ChannelPort:
             raise refused[0]
         return result
 
+    def _up(self) -> None:
+        self._is_down = False
+        self.lanes.resume()
+
     def _down(self) -> tuple[()]:
+        self._is_down = True
         self.lanes.pause()
+        first: dict[int, DeliverMessage] = {}
+        for ask in self.lanes.waiting():
+            if isinstance(ask, DeliverMessage):
+                first.setdefault(ask.contact, ask)
+        if first:
+            self._nursery.start_soon(self._report_undelivered, list(first.values()))
         return ()
 
     async def _perform(self, contact: int, ask: ChannelAsk) -> float | None:
         try:
             await self._carry_out(ask)
         except CallFailed as failure:
+            if isinstance(ask, DeliverMessage):
+                await self._report_delivery(ask, made=False)
             return self._after_failure(ask, failure)
         self._failures.pop(contact, None)
+        if isinstance(ask, DeliverMessage):
+            await self._report_delivery(ask, made=True)
         return None
+
+    def _owed(self, contact: int) -> int:
+        """The first message that a contact is known not to have got; 0 when there is none."""
+        state = self._engine.state
+        found = state.contacts.get(contact) or state.ended.get(contact)
+        return found.undelivered if found is not None else 0
+
+    async def _report_delivery(self, ask: DeliverMessage, *, made: bool) -> None:
+        """Have a failure known beyond a crash, and its end; what succeeds at once is worth no record."""
+        if made == (0 < self._owed(ask.contact) <= ask.number):
+            await self._inbox.submit(_delivery(ask, made=made))
+
+    async def _report_undelivered(self, waiting: list[DeliverMessage]) -> None:
+        """The same for what is not even tried, because the channel is down."""
+        reports = [_delivery(ask, made=False) for ask in waiting if not self._owed(ask.contact)]
+        try:
+            for place in range(0, len(reports), REPORTS_AT_ONCE_MAX):
+                await self._inbox.submit_all(reports[place : place + REPORTS_AT_ONCE_MAX])
+        except EngineStopped:
+            pass  # the next start asks again what is recent
 
     async def _carry_out(self, ask: ChannelAsk) -> None:
         channel, call = self._channel, self.supervised.call
@@ -241,6 +284,10 @@ class ChannelPort:
         contact = self._engine.state.contacts.get(signal.contact)
         if contact is not None:
             await self.supervised.call(self._channel.signal, signal, contact.provider_id, limit_s=CALL_S)
+
+
+def _delivery(ask: DeliverMessage, *, made: bool) -> ReportDelivery:
+    return ReportDelivery(contact=ask.contact, number=ask.number, made=made)
 
 
 def _announcement(ask: AnnounceWait) -> Announcement:

@@ -66,6 +66,10 @@ class Lanes(Generic[Key, Item]):
         """Put another item in the place of `last(key)`."""
         self._lanes[key][-1] = item
 
+    def waiting(self) -> list[Item]:
+        """All items not done yet, lane by lane."""
+        return [item for lane in self._lanes.values() for item in lane]
+
     def pause(self) -> None:
         """Begin nothing more; what has begun goes on."""
         self._paused = True

@@ -12,12 +12,15 @@ from centralita.messages import (
     ContactHeld,
     ContactNoted,
     ContactResumed,
+    DeliveryFailed,
+    DeliveryMade,
     HoldContact,
     MessagePosted,
     NoteContact,
     PostMessage,
     Refusal,
     ReportConnection,
+    ReportDelivery,
     ResumeContact,
     SelfServiceTurn,
 )
@@ -117,6 +120,29 @@ def post_message(engine: Engine, command: PostMessage) -> Refusal | None:
     if contact.phase == "self_service":
         deadline_ns = engine.now_ns + ns(engine.state.config.limits.bot_turn_s)
         engine.emit(SelfServiceTurn(contact=contact.id, deadline_ns=deadline_ns))
+    return None
+
+
+def report_delivery(engine: Engine, command: ReportDelivery) -> Refusal | None:
+    """A channel could not deliver a message, or has delivered after all what it could not before."""
+    state, number = engine.state, command.number
+    contact = state.contacts.get(command.contact)
+    if contact is not None:
+        said, owed = tuple(contact.messages or ()), contact.undelivered
+    elif (ended := state.ended.get(command.contact)) is not None:
+        said, owed = ended.last_words, ended.undelivered
+    else:
+        return no_contact(command.contact)
+    if command.made:
+        if not 0 < owed <= number:
+            return Refusal(code="already", message=f"message {number} was not reported as undelivered")
+        engine.emit(DeliveryMade(contact=command.contact, number=number))
+        return None
+    if 0 < owed <= number:
+        return Refusal(code="already", message=f"all from message {owed} on is known to be undelivered")
+    if not any(one.number == number and one.author != "customer" and not one.internal for one in said):
+        return Refusal(code="bad_value", message=f"number was {number}; no such message is kept")
+    engine.emit(DeliveryFailed(contact=command.contact, number=number))
     return None
 
 

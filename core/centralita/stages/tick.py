@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from centralita.config import ns
 from centralita.lines import ANNOUNCE, ASK_AGAIN, DUE, GRACE, STAGE, WORK, earliest_work_ns
 from centralita.messages import Tick
 from centralita.stages import attend, classify, end, identify, match, offer, self_serve, serve, wait
@@ -21,7 +22,10 @@ def tick(engine: Engine, command: Tick) -> None:
     lines = engine.lines
     if lines.queue.next_deadline_ns() <= engine.now_ns:
         match.pass_rings(engine)
-    for _, kind, subject in lines.timers.pop_due(engine.now_ns):
+    due = lines.timers.pop_due(engine.now_ns)
+    if len(due) > 1:
+        _put_off_silence(engine, due)
+    for _, kind, subject in due:
         if kind == GRACE:
             name = lines.agent_of.get(subject)
             agent = engine.state.agents.get(name) if name is not None else None
@@ -31,6 +35,28 @@ def tick(engine: Engine, command: Tick) -> None:
         contact = engine.state.contacts.get(subject)
         if contact is not None:
             _contact_due(engine, contact, kind)
+
+
+def _put_off_silence(engine: Engine, due: list[tuple[int, int, int]]) -> None:
+    """Give the ends of silence their turn: whoever spoke has put theirs off, and its look stands where it was.
+
+    Without this an engine that was recovered, whose looks are anew, would do what is due in another order.
+    """
+    silence_ns = ns(engine.state.config.limits.silence_s)
+    contacts = engine.state.contacts
+    later = False
+    for place, (at_ns, kind, subject) in enumerate(due):
+        if kind == STAGE:
+            contact = contacts.get(subject)
+            if (
+                contact is not None
+                and contact.phase == "connected"
+                and at_ns < contact.active_ns + silence_ns
+            ):
+                due[place] = (contact.active_ns + silence_ns, kind, subject)
+                later = True
+    if later:
+        due.sort()
 
 
 def _contact_due(engine: Engine, contact: Contact, kind: int) -> None:
