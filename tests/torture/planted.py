@@ -24,6 +24,7 @@ from centralita.messages import (
     ContactHeld,
     ContactOffered,
     ContactReturned,
+    DeliveryFailed,
     MessagePosted,
     OfferDeclined,
     WaitAnnounced,
@@ -275,6 +276,10 @@ def asks_not_asked_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "open_asks", lambda self: [])
 
 
+def failed_delivery_forgotten(patch: pytest.MonkeyPatch) -> None:
+    effects(patch, DeliveryFailed, apply=lambda _: nothing)
+
+
 def id_given_out_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "next_id", lambda self: self.state.last_id)
 
@@ -297,7 +302,7 @@ BUGS = (
     Planted("a lost requeue", lost_requeue, 5_000),
     Planted("a double offer", double_offer, 5_000),
     Planted("a second owner", second_owner, 5_000),
-    Planted("a hold without its limit", forgotten_deadline_of_hold, 300_000),
+    Planted("a hold without its limit", forgotten_deadline_of_hold, 50_000),
     Planted("a callback without its moment", forgotten_moment_of_callback, 20_000),
     Planted("a grace time without an end", grace_without_end, 20_000),
     Planted("one contact too many", capacity_off_by_one_contact, 100_000),
@@ -314,10 +319,11 @@ BUGS = (
     Planted("a message's number left out", message_number_left_out, 5_000),
     Planted("a place lost on return", place_lost_on_return, 5_000),
     Planted("a credit forgotten in line", credit_forgotten_in_line, 20_000),
-    Planted("an agent taken for ever", agent_kept_taken_after_wrap_up, 200_000),
+    Planted("an agent taken for ever", agent_kept_taken_after_wrap_up, 20_000),
     Planted("a consultation that outlives its contact", consultation_outlives_its_contact, 100_000),
     Planted("an agent never let go", agent_never_let_go_when_free, 50_000),
     Planted("asks not asked again", asks_not_asked_again, 100_000),
+    Planted("a failed delivery forgotten", failed_delivery_forgotten, 200_000),
     Planted("an id given out twice", id_given_out_twice, 20_000),
     Planted("a waiting time not counted", waiting_time_not_counted, 20_000),
     Planted("unusable rules applied", unusable_rules_applied, 20_000),

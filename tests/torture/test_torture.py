@@ -23,7 +23,7 @@ from centralita_cli.main import cli
 
 SEEDS = range(4)
 STEPS = 12_000
-COVERED_WITHIN_STEPS = 210_000
+COVERED_WITHIN_STEPS = 60_000
 
 
 def days(seed: int, steps: int) -> Iterator[Day]:

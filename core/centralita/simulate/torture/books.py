@@ -42,7 +42,6 @@ from centralita.messages import (
     WrapUpStarted,
 )
 from centralita.simulate.torture.violation import Violation
-from centralita.state import LAST_WORDS_NS
 
 
 class Page:
@@ -97,10 +96,10 @@ class Books:
         self.outcomes: dict[str, int] = {}
         self.keys: dict[str, int] = {}
         """Every contact admitted, by channel and provider's id."""
-        self.owed: dict[int, dict[int, int]] = {}
-        """The messages that each contact's customer is to get, by their number, and when they were written."""
-        self.over_ns: dict[int, int] = {}
-        """When each contact ended to whose customer something is owed."""
+        self.owed: dict[int, list[int]] = {}
+        """The numbers of the messages that each contact's customer is to get."""
+        self.over: dict[int, int] = {}
+        """How many messages each contact had that is over and to whose customer something was said."""
         self.erased: set[int] = set()
         self.last_id = 0
         self._place: dict[int, int] = {}
@@ -114,7 +113,7 @@ class Books:
         books.counts, books.outcomes = self.counts.copy(), self.outcomes.copy()
         books.keys = self.keys.copy()
         books.owed = {number: owed.copy() for number, owed in self.owed.items()}
-        books.over_ns = self.over_ns.copy()
+        books.over = self.over.copy()
         books.last_id, books.erased = self.last_id, self.erased.copy()
         books._place = self._place.copy()
         return books
@@ -175,7 +174,7 @@ class Books:
         if not page.parent:
             self.outcomes[event.outcome] = self.outcomes.get(event.outcome, 0) + 1
         if number in self.owed:
-            self.over_ns[number] = at_ns
+            self.over[number] = page.messages
         del self.pages[number]
         place, last = self._place.pop(number), self.live.pop()
         if last != number:
@@ -322,16 +321,18 @@ class Books:
         if event.author != "customer" and not event.internal and not page.parent:
             owed = self.owed.get(event.contact)
             if owed is None:
-                self.owed[event.contact] = {event.number: at_ns}
+                self.owed[event.contact] = [event.number]
             else:
-                owed[event.number] = at_ns
+                owed.append(event.number)
 
-    def lose_old_words(self) -> None:
-        """A crash: of a contact that is over, only what was said shortly before its end can be asked again."""
-        for number, over_ns in self.over_ns.items():
-            owed = self.owed[number]
-            if min(owed.values(), default=over_ns) < over_ns - LAST_WORDS_NS:
-                self.owed[number] = {sent: ns for sent, ns in owed.items() if ns >= over_ns - LAST_WORDS_NS}
+    def lose_what_is_not_kept(self, kept: int) -> None:
+        """A crash: of what was said, the last `kept` messages of a contact can be asked again
+        (`limits.messages_kept`), and no others."""
+        for number, owed in self.owed.items():
+            page = self.pages.get(number)
+            first = (self.over[number] if page is None else page.messages) - kept + 1
+            if owed and owed[0] < first:
+                self.owed[number] = [sent for sent in owed if sent >= first]
 
     def _check_said(self, event: MessagePosted, kept: int) -> None:
         """The same words of the same author with the same id are posted once, as long as they are kept."""

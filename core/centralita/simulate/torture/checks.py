@@ -25,6 +25,7 @@ from centralita.messages import (
     OfferWithdrawn,
     RingPassed,
     TransferStarted,
+    WrapUpEnded,
 )
 from centralita.simulate.torture.books import Books
 from centralita.simulate.torture.violation import Violation
@@ -52,8 +53,13 @@ def after_step(engine: Engine, events: list[AnyEvent], books: Books) -> None:
             contact = state.contacts.get(number)
             if contact is not None:
                 check_contact(engine, contact, books)
-        if type(event) is ContactOffered:
+        kind = type(event)
+        if kind is ContactOffered:
             offered = True
+        elif kind is WrapUpEnded:
+            agent = state.agents.get(event.agent)  # type: ignore[union-attr]
+            if agent is not None:
+                _check_agent(engine, agent)
     if offered:
         check_offers(engine, events)
 

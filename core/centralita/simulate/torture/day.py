@@ -42,6 +42,7 @@ from centralita.simulate.torture.disk import ModelDisk
 from centralita.simulate.torture.edge import Edge
 from centralita.simulate.torture.people import NS, People
 from centralita.simulate.torture.violation import Violation
+from centralita.state import RECENT_NS
 
 START_NS: Final = 1_700_000_000 * NS
 RECOUNT_EVERY: Final = 400
@@ -55,8 +56,8 @@ DISK_NS_MAX: Final = 5 * NS
 """So long, at most, is something decided and not told: a disk may be slow, but not for ever."""
 LANES_FEW: Final = 8
 """More contacts with asks on their way are seen to first."""
-DOWN_NS_MAX: Final = 30 * NS
-"""A channel is back before what it owes is forgotten (`state.LAST_WORDS_NS`)."""
+OUTAGE_PASSES: Final = 0.02
+OUTAGE_TELLS: Final = 0.97
 TICK: Final = Tick()
 
 _Told = tuple[int, list[tuple[AnyCommand, int]], list[AnyAsk]]
@@ -115,16 +116,18 @@ class Day:
                 self.write()
             elif roll < 0.96:
                 self.disk.sync()
-            elif roll < 0.9994:
+            elif roll < 0.9994 and not self._outage_tells(roll):
                 self.tell()
             else:
                 self.crash()
             return
         self._pass_time(roll)
         command: AnyCommand | None
-        if self.edge.down and self.now_ns > self.edge.down_since_ns + DOWN_NS_MAX:
+        if self.edge.down and self.now_ns > self.edge.down_until_ns:
             self.edge.down = False
             command = MarkComponentUp(component="channels.web")
+        elif self.edge.reports and self._random() < 0.6:
+            command = self.edge.reported()
         elif self.edge.transit and self._random() < 0.6:
             command = self._arriving()
         else:
@@ -133,6 +136,21 @@ class Day:
             self.decide(command)
         elif self.engine.next_deadline_ns() <= self.now_ns:
             self.decide(TICK)
+
+    def _sit_out_an_outage(self) -> None:
+        """Now and then a long outage goes on until nothing of it is recent, once what it owes is reported."""
+        edge = self.edge
+        over_ns = edge.down_since_ns + RECENT_NS
+        if over_ns < edge.down_until_ns and not edge.reports and self._random() < OUTAGE_PASSES:
+            self.settle()
+            if not edge.reports:
+                self.now_ns = max(self.now_ns, over_ns)
+
+    def _outage_tells(self, roll: float) -> bool:
+        """Whether to die now because a channel has been down for so long that only what the journal says of it
+        can have its customers told: that is too rare to be left to chance."""
+        edge = self.edge
+        return roll > OUTAGE_TELLS and edge.down and self.now_ns > edge.down_since_ns + RECENT_NS
 
     def _arriving(self) -> AnyCommand | None:
         """Something on its way arrives; nothing of the customers' does while their channel is down."""
@@ -152,6 +170,8 @@ class Day:
         if self.now_ns > self._untold_since_ns + DISK_NS_MAX:
             self.settle()
         if roll < 0.87:
+            if self.edge.down:
+                self._sit_out_an_outage()
             self.now_ns += int(self._random() * self._pace * NS)
         elif roll < 0.8705:
             # Somebody sets the clock; within a process time does not go back, whatever is handed in.
@@ -333,7 +353,7 @@ class Day:
         """What a start does: the clock goes on, agents have lost their desks, asks are asked again, channels
         reconcile, and whoever got no answer asks once more."""
         engine, edge = self.engine, self.edge
-        self.books.lose_old_words()
+        self.books.lose_what_is_not_kept(self.kept_messages)
         recount(engine, self.books, matched=False)
         edge.new_life()
         # Time has passed meanwhile; or the wall clock was set back, and time goes on from the last record.

@@ -34,6 +34,7 @@ from centralita.messages import (
     PartAgent,
     PostMessage,
     ReportConnection,
+    ReportDelivery,
     SendOffer,
     SetHold,
     TakeBotTurn,
@@ -74,11 +75,14 @@ class Edge:
         self._randrange = chance.randrange
         self.lines: dict[str, Line] = {}
         self.transit: list[AnyCommand] = []
+        self.reports: deque[ReportDelivery] = deque()
+        """How deliveries went, in order; the port waits for each, so a contact has one at a time."""
+        self.reporting: set[int] = set()
         self.offers: dict[str, dict[int, int]] = {}
         """What each agent's desk shows: contact by offer."""
         self.down = False
         """Whether the channels' component is down."""
-        self.down_since_ns = 0
+        self.down_since_ns = self.down_until_ns = 0
         self.life = 0
         self._lanes: dict[int | str, deque[AnyAsk]] = {}
         self._heads: list[int | str] = []
@@ -99,8 +103,29 @@ class Edge:
         self._lanes.clear()
         self._heads.clear()
         self.transit.clear()
+        self.reports.clear()
+        self.reporting.clear()
         self.offers.clear()
         self.down = False
+
+    def go_down(self, now_ns: int, for_s: float) -> None:
+        """The channels' component crashes: what waits to be delivered is reported, as the port does."""
+        self.down, self.down_since_ns, self.down_until_ns = True, now_ns, now_ns + int(for_s * 1e9)
+        for lane in self._lanes.values():
+            for ask in lane:
+                if type(ask) is DeliverMessage:
+                    self._failed(ask)
+
+    def reported(self) -> ReportDelivery:
+        """The next report of a delivery, on its way to the engine no longer."""
+        report = self.reports.popleft()
+        self.reporting.discard(report.contact)
+        return report
+
+    def _failed(self, ask: DeliverMessage) -> None:
+        if ask.contact not in self.reporting:
+            self.reporting.add(ask.contact)
+            self.reports.append(ReportDelivery(contact=ask.contact, number=ask.number, made=False))
 
     def dispatch(self, asks: list[AnyAsk]) -> None:
         """Take in asks whose records are durable."""
@@ -112,6 +137,8 @@ class Edge:
                 key = ask.agent  # type: ignore[union-attr]
             elif kind in _OF_STAGES:
                 key = -ask.contact
+            elif kind is DeliverMessage and self.down:
+                self._failed(ask)  # type: ignore[arg-type]
             lane = lanes.get(key)
             if lane is None:
                 lanes[key] = deque((ask,))
@@ -266,7 +293,12 @@ class Edge:
         return DONE
 
     def _deliver(self, engine: Engine, ask: DeliverMessage) -> bool:
+        if ask.contact in self.reporting:
+            return AGAIN
+        owed = self._owed(engine, ask.contact)
         if self.down:
+            if not 0 < owed <= ask.number:
+                self._failed(ask)
             return AGAIN
         line = self.line(ask.channel, ask.provider_id)
         number = ask.number
@@ -282,9 +314,20 @@ class Edge:
         line.delivered = max(line.delivered, number)
         if self._random() < 0.03:
             line.unsure = number  # it was delivered, and the channel fails all the same
+            if not 0 < owed <= number:
+                self._failed(ask)
             return AGAIN
         line.unsure = 0
+        if 0 < owed <= number:
+            self.reporting.add(ask.contact)
+            self.reports.append(ReportDelivery(contact=ask.contact, number=number, made=True))
         return DONE
+
+    @staticmethod
+    def _owed(engine: Engine, contact: int) -> int:
+        state = engine.state
+        found = state.contacts.get(contact) or state.ended.get(contact)
+        return found.undelivered if found is not None else 0
 
     def _beside(self, engine: Engine, ask: Any) -> bool:
         """Hold, join, part, announce: nothing is owed when it fails."""

@@ -98,6 +98,8 @@ def _carry_out_all(day: Day) -> None:
     while edge.busy:
         day.steps_n += 1
         edge.perform(day.engine)
+        while edge.reports:
+            day.decide(edge.reported())
     for command in edge.transit:
         day.decide(command)
     edge.transit.clear()
@@ -150,9 +152,6 @@ def _check_lines(day: Day) -> None:
             continue  # whom it was about is forgotten, and with that where to say goodbye after a crash
         if number and not line.closed:
             raise Violation("lines", f"contact {number} is over, and its customer is on the line")
-        owed = day.books.owed.get(number, {})
-        # What is no longer kept (`limits.messages_kept`) can't be asked again after a crash.
-        kept = max(owed, default=0) - day.kept_messages
-        missing = [sent for sent in owed if sent > kept and sent not in line.given]
+        missing = [sent for sent in day.books.owed.get(number, ()) if sent not in line.given]
         if missing:
             raise Violation("lines", f"contact {number}: messages {missing} were never delivered")

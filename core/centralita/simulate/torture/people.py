@@ -62,12 +62,15 @@ NS: Final = 1_000_000_000
 DESKS: Final = ("d1", "d2")
 EVERYBODY: Final = (*AGENTS, "gina")
 EVERY_QUEUE: Final = (*QUEUES, "passing")
+ANSWERING: Final = 4
+"""So many agents look at their desks before nobody answers an offer; most offers would pass unanswered else."""
+OUTSIDE: Final = Target(number="+34600111222")
 TARGETS: Final = (
     *(Target(agent=name) for name in EVERYBODY),
     *(Target(queue=name) for name in QUEUES),
     Target(skills={"en": 1}),
     Target(skills={"tech": 2}),
-    Target(number="+34600111222"),
+    OUTSIDE,
 )
 BAD_TARGETS: Final = (
     Target(),
@@ -187,7 +190,7 @@ class People:
         roll = self._random()
         here = contact.id
         if roll < 0.5:
-            return None
+            return self._served(engine) if roll < 0.25 else None
         if roll < 0.6:
             return self._says(contact)
         if roll < 0.72:
@@ -213,9 +216,12 @@ class People:
 
     def _answer(self) -> AnyCommand | None:
         """An agent answers the newest offer on the desk, which may be over."""
-        name = self.pick(EVERYBODY)
-        shown = self._edge.offers.get(name)
-        if not shown:
+        for _ in range(ANSWERING):
+            name = self.pick(EVERYBODY)
+            shown = self._edge.offers.get(name)
+            if shown:
+                break
+        else:
             return None
         offer, number = next(reversed(shown.items()))
         if self._random() < 0.95:
@@ -224,6 +230,14 @@ class People:
         return AnswerOffer(
             contact=number, agent=name, offer=offer, accept=accept, reason="" if accept else "busy"
         )
+
+    def _served(self, engine: Engine) -> AnyCommand | None:
+        """Some agent goes on with a contact in hand: many wait, and few are served."""
+        agent = engine.state.agents.get(self.pick(EVERYBODY))
+        if agent is None or not agent.contacts:
+            return None
+        contact = engine.state.contacts[next(iter(agent.contacts))]
+        return self._in_hand(engine, contact)
 
     def _in_hand(self, engine: Engine, contact: Contact) -> AnyCommand | None:
         works = contact.works
@@ -270,6 +284,11 @@ class People:
         here, roll = contact.id, self._random()
         if contact.phase == "on_hold" and roll < 0.2:
             return ResumeContact(contact=here, agent=agent)
+        if contact.parent and contact.phase == "connected" and roll < 0.6:
+            # They have spoken, and the one who asked decides: few consultations come so far.
+            asking = engine.state.contacts[contact.parent]
+            then = ("transfer", "join")[int(roll * 5) % 2]
+            return EndConsultation(contact=asking.id, agent=asking.agent, then=then)  # type: ignore[arg-type]
         if contact.consultation and roll < 0.8:
             child = engine.state.contacts[contact.consultation]
             if child.phase != "connected" and roll < 0.78:
@@ -279,18 +298,20 @@ class People:
         roll = self._random()
         if roll < 0.2:
             return self._says(contact)
-        if roll < 0.4:
+        if roll < 0.32:
             return PostMessage(contact=here, author="agent", author_id=agent, text="so", internal=roll < 0.22)
-        if roll < 0.47:
+        if roll < 0.44:
             return HoldContact(contact=here, agent=agent)
-        if roll < 0.53:
+        if roll < 0.55:
             note = "see above" if roll < 0.5 else ""
-            return TransferContact(contact=here, agent=agent, target=self.pick(TARGETS), note=note)
-        if roll < 0.65:
+            # Only a telephone can be handed on to a number outside.
+            target = OUTSIDE if contact.channel == "phone" and self._random() < 0.4 else self.pick(TARGETS)
+            return TransferContact(contact=here, agent=agent, target=target, note=note)
+        if roll < 0.66:
             return StartConsultation(contact=here, agent=agent, target=self.pick(TARGETS))
-        if roll < 0.69:
-            return LeaveContact(contact=here, agent=agent)
         if roll < 0.72:
+            return LeaveContact(contact=here, agent=agent)
+        if roll < 0.74:
             return NoteContact(contact=here, agent=agent, notes="so")
         return EndContact(contact=here, by=agent if roll < 0.95 else "")
 
@@ -331,10 +352,12 @@ class People:
             return OpenQueue(queue=queue)
         if roll < 0.7:
             return ApplyConfiguration(config=self._new_rules(engine.state.config))
-        if roll < 0.8:
-            self._edge.down, self._edge.down_since_ns = True, engine.now_ns
+        if roll < 0.84 and not self._edge.down:
+            # For a moment, or for longer than anything is called recent (`state.RECENT_NS`).
+            down_s = 30 if roll < 0.77 else 900
+            self._edge.go_down(engine.now_ns, down_s)
             return MarkComponentDown(component="channels.web", error="gone")
-        if roll < 0.93:
+        if roll < 0.86:
             self._edge.down = False
             return MarkComponentUp(component="channels.web")
         return self.reconcile(engine, self.pick(("web", "mail", "phone", "sms")))
