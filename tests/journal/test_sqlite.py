@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -401,7 +402,22 @@ def test_missing_middle_record_is_named(tmp_path: Path) -> None:
         seqs(journal, 3)
 
 
+def test_header_that_lets_nobody_write_is_named_when_opened_and_when_verified(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, 5)
+    path = tmp_path / "journal.sqlite"
+    content = bytearray(path.read_bytes())
+    content[18] = 3
+    path.write_bytes(content)
+    said = r"header is damaged: its format version \(byte 18\) was 3; allowed: 1, 2"
+    with pytest.raises(JournalCorrupt, match=said), opened(tmp_path):
+        pass
+    (problem,) = verify(path).problems
+    assert re.search(said, problem)
+
+
 @settings(max_examples=60)
+@example(at=18, bit=0)
 @given(at=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_a_flipped_bit_in_the_file_never_changes_a_record(at: int, bit: int) -> None:
     """Damage may be refused or may hit what nothing depends on; it never gives another record."""

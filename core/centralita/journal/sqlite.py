@@ -254,6 +254,8 @@ class SqliteJournal:
             )
         connection = tables.connect(self.path, write=True)
         try:
+            if damage := tables.header_damage(self.path):
+                raise JournalCorrupt(f"{self.path}: {damage}")
             self._configure(connection)
             taken = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
             self._judge_log(scan, max(taken, 0), connection)

@@ -28,6 +28,8 @@ BUSY_S: Final = 5.0
 """How long a statement waits for another process's lock (a backup, a checkpoint) before it fails."""
 
 PAGE_BYTES: Final = 8192
+FORMAT_VERSION_AT: Final = 18
+FORMAT_VERSIONS: Final = (1, 2)
 
 _TABLE: Final = """
 CREATE TABLE batches (
@@ -68,6 +70,22 @@ def connect(path: Path, *, write: bool, immutable: bool = False) -> sqlite3.Conn
     # A damaged row may hold text that is none; it is to reach the checksum, not to fail on the way there.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return connection
+
+
+def header_damage(path: Path) -> str:
+    """What is wrong with the file's format version, of which SQLite says only that the file is "readonly"; empty
+    when nothing is.
+
+    The database header's offset 18, "The Database File Format", section 1.3.3: 1 or 2, and more is for reading only.
+    """
+    try:
+        with path.open("rb") as file:
+            version = file.read(FORMAT_VERSION_AT + 1)[FORMAT_VERSION_AT:]
+    except OSError as error:
+        return str(error.strerror)
+    if not version or version[0] in FORMAT_VERSIONS:
+        return ""
+    return f"the file's header is damaged: its format version (byte {FORMAT_VERSION_AT}) was {version[0]}; allowed: 1, 2"
 
 
 def prepare(connection: sqlite3.Connection, path: Path, kind: int) -> None:

@@ -69,6 +69,7 @@ def verify(path: Path) -> Verification:
     first_seq: int | None = None
     with closing(_reader(path)) as connection:
         kind, schema = tables.check_identity(connection, path)
+        problems += filter(None, [tables.header_damage(path)])
         problems += _structure(connection)
         with closing(tables.rows_after(connection, 0)) as rows:
             while len(problems) < PROBLEMS_MAX:
