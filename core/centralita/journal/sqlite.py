@@ -254,8 +254,6 @@ class SqliteJournal:
             )
         connection = tables.connect(self.path, write=True)
         try:
-            if damage := tables.header_damage(self.path):
-                raise JournalCorrupt(f"{self.path}: {damage}")
             self._configure(connection)
             taken = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
             self._judge_log(scan, max(taken, 0), connection)
@@ -280,6 +278,8 @@ class SqliteJournal:
         connection.execute(f"PRAGMA page_size = {tables.PAGE_BYTES}")
         # Before anything is changed: the file may be somebody else's.
         tables.prepare(connection, self.path, tables.JOURNAL)
+        if damage := tables.header_damage(self.path):
+            raise JournalCorrupt(f"{self.path}: {damage}")
         # SQLite opens a file that it may not write for reading only, and says so at the first write.
         connection.execute("DELETE FROM batches WHERE first_seq < 0")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
