@@ -278,7 +278,7 @@ class SqliteJournal:
         connection.execute(f"PRAGMA page_size = {tables.PAGE_BYTES}")
         # Before anything is changed: the file may be somebody else's.
         tables.prepare(connection, self.path, tables.JOURNAL)
-        if damage := tables.header_damage(self.path):
+        if damage := tables.header_damage(self.path) or tables.definition_damage(connection):
             raise JournalCorrupt(f"{self.path}: {damage}")
         # SQLite opens a file that it may not write for reading only, and says so at the first write.
         connection.execute("DELETE FROM batches WHERE first_seq < 0")

@@ -88,6 +88,16 @@ def header_damage(path: Path) -> str:
     return f"the file's header is damaged: its format version (byte {FORMAT_VERSION_AT}) was {version[0]}; allowed: 1, 2"
 
 
+def definition_damage(connection: sqlite3.Connection) -> str:
+    """What is wrong with the stored definition of the table, which has no checksum and by which SQLite reads it;
+    empty when nothing is."""
+    try:
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'batches'").fetchone()
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        found = None  # sqlite3 decodes its own message, which quotes the damage
+    return "" if found == (_TABLE.strip(),) else "the definition of the file's table is damaged"
+
+
 def prepare(connection: sqlite3.Connection, path: Path, kind: int) -> None:
     """Make the table in an empty file; check that a file with something in it is of this kind."""
     if _identity(connection, path) == (0, 0) and _is_empty(connection):

@@ -69,10 +69,12 @@ def verify(path: Path) -> Verification:
     first_seq: int | None = None
     with closing(_reader(path)) as connection:
         kind, schema = tables.check_identity(connection, path)
-        problems += filter(None, [tables.header_damage(path)])
-        problems += _structure(connection)
+        unreadable = tables.definition_damage(connection)
+        problems += filter(None, [tables.header_damage(path), unreadable])
+        if not unreadable:
+            problems += _structure(connection)
         with closing(tables.rows_after(connection, 0)) as rows:
-            while len(problems) < PROBLEMS_MAX:
+            while not unreadable and len(problems) < PROBLEMS_MAX:
                 try:
                     row = next(rows, None)
                     if row is None:
