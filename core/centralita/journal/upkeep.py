@@ -233,9 +233,11 @@ def _reader(path: Path) -> sqlite3.Connection:
             ) from error
         # Closed in good order on a disk that can't be written now: the file alone is the whole journal.
         return tables.connect(path, write=False, immutable=True)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # sqlite3 decodes the message in which SQLite quotes a damaged definition, and fails at that.
         connection.close()
-        raise JournalError(f"{path}: is not a journal that can be read: {error}") from error
+        said = error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else error
+        raise JournalError(f"{path}: is not a journal that can be read: {said}") from error
     return connection
 
 
