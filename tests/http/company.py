@@ -276,9 +276,10 @@ async def read_answer(stream: trio.SocketStream) -> Answer:
     with trio.fail_after(PATIENCE_S):
         while True:
             head, end, body = data.partition(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            if end and len(body) >= (int(length[1]) if length else 0):
-                return Answer(head, body)
+            declared = re.search(rb"content-length: (\d+)", head)
+            length = int(declared[1]) if declared else 0
+            if end and len(body) >= length:
+                return Answer(head, body[:length])
             try:
                 piece = await stream.receive_some()
             except trio.BrokenResourceError:

@@ -3,7 +3,7 @@
 Hypercorn speaks the protocols (its `TCPServer` over h11 and wsproto) but its `serve` neither counts
 connections nor gives up on a reader who stopped reading, and an exception in one connection ends all.
 So the listeners are ours. A `CountedListener` takes a seat in the lobby for each connection, which also knows who is to go
-when there is none; a `PatientStream` turns a write that waits too long into a broken connection; `serve` keeps every
+when there is none; a `PatientStream` gives up on who does not read; `serve` keeps every
 connection's faults its own. Both stand below TLS, so that a stalled handshake counts too.
 
 HTTP/1.1 only: HTTP/2 multiplexes streams with windows of their own, behind which a reader could stall
@@ -24,7 +24,7 @@ import h11
 import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.logging import Logger
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup, _handle
@@ -36,6 +36,7 @@ from hypercorn.utils import parse_socket_addr, wrap_app
 from centralita_http.errors import traced
 from centralita_http.limits import Limited
 from centralita_http.lobby import SEAT, Lobby, Seat
+from centralita_http.patient_stream import PatientStream
 from centralita_http.settings import DoorLimits
 
 BACKLOG: Final = 1024
@@ -50,52 +51,11 @@ TURN_AWAY_S: Final = 0.1
 DRAIN_S: Final = 1.0
 """How long what a connection still sends is thrown away: closing on unread bytes resets it, and the answer is lost."""
 DRAIN_BYTES: Final = 65_536
+RECEIVE_BYTES: Final = 65_536
 GOODBYE_S: Final = 3.0
 """How long open WebSockets may take at stop, when their components close them with a reason."""
 GOODBYE_LOOK_S: Final = 0.01
 PING_S: Final = 20.0
-
-Stream = trio.abc.HalfCloseableStream
-
-
-class PatientStream(Stream):
-    """A TCP stream that counts while it is open and gives up on a slow reader."""
-
-    def __init__(self, stream: trio.SocketStream, seat: Seat, *, send_s: float) -> None:
-        self._stream = stream
-        self._send_s = send_s
-        self.seat = seat
-
-    @property
-    def socket(self) -> trio.socket.SocketType:
-        """The socket below, where Hypercorn looks for the addresses."""
-        return self._stream.socket
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, in at most `send_s`; then the reader is taken for gone (BrokenResourceError)."""
-        with trio.move_on_after(self._send_s) as patience:
-            try:
-                await self._stream.send_all(data)
-            except trio.BusyResourceError:
-                # Hypercorn sends under a lock, but says goodbye (`send_eof`) without it.
-                raise trio.BrokenResourceError("the connection is being closed") from None
-        if patience.cancelled_caught:
-            # What was half written can't be continued, and a polite close would wait for the reader too.
-            await trio.aclose_forcefully(self)
-            raise trio.BrokenResourceError(f"the reader took nothing for {self._send_s:g} s")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._stream.receive_some(max_bytes)
-
-    async def send_eof(self) -> None:
-        await self._stream.send_eof()
-
-    async def aclose(self) -> None:
-        self.seat.leave()
-        await self._stream.aclose()
 
 
 class CountedListener(trio.abc.Listener[PatientStream]):
@@ -245,12 +205,43 @@ class _Connection(TCPServer):
                 await self._close()
 
     async def protocol_send(self, event: Event) -> None:
+        stream: Any = self.stream
+        if isinstance(event, RawData) and isinstance(stream, PatientStream) and not self.send_lock.locked():
+            # Hypercorn answers 500 for an application that was cancelled, and nobody is to hear that.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            try:
+                if rest := stream.send_at_once(event.data):
+                    await self._send_rest(stream, rest)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.protocol.handle(Closed())
+            return
         if isinstance(event, Updated):
             if event.idle:
                 self._seat.rest()
             else:
                 self._seat.ask()
         await super().protocol_send(event)
+
+    async def _send_rest(self, stream: PatientStream, rest: bytes | bytearray | memoryview) -> None:
+        # Cancelled in between, what was half sent would run into a later close.
+        self.send_lock.acquire_nowait()
+        try:
+            with trio.CancelScope(shield=True):
+                await stream.send_all(rest)
+        finally:
+            self.send_lock.release()
+
+    async def _read_data(self) -> None:
+        """Hypercorn's, without setting a deadline of nothing for each piece."""
+        while True:
+            try:
+                data = await self.stream.receive_some(RECEIVE_BYTES)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                break
+            await self.protocol.handle(RawData(bytes(data)))
+            if not data:
+                break
+        await self.protocol.handle(Closed())
 
 
 class _Http11(H11Protocol):
