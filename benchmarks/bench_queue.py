@@ -116,8 +116,8 @@ class Run:
     def everything(self) -> Measured:
         """The cells the summary needs come first."""
         self._cell(*self.plan.peers[0])
-        self._rust()
         self._instructions()
+        self._rust()
         for size, mode in self.plan.peers[1:]:
             self._cell(size, mode)
         for mode in self.plan.sweep_modes:

@@ -407,14 +407,6 @@ impl Lanes {
         }
     }
 
-    /// The entry of a contact, and whether its lane would be open without it.
-    #[inline]
-    fn entry(&self, terms: u32, effective_ns: i64, contact: u64, exceptional: bool) -> Entry {
-        let lane = self.terms[terms as usize].lane;
-        let odd = exceptional || self.lanes[lane as usize].terms != terms;
-        Entry::new(effective_ns, contact, odd)
-    }
-
     /// Puts a waiting contact into its lane; returns the slot it has there, and the stall when its head changed.
     #[inline]
     pub(crate) fn insert(
@@ -425,18 +417,21 @@ impl Lanes {
         exceptional: bool,
     ) -> (Slot, Option<u32>) {
         let lane = self.terms[terms as usize].lane;
-        let was_empty = self.lanes[lane as usize].entries.is_empty();
-        if was_empty {
-            self.lanes[lane as usize].terms = terms;
-            self.open(lane);
-        }
-        let entry = self.entry(terms, effective_ns, contact, exceptional);
         let one = &mut self.lanes[lane as usize];
+        let was_empty = one.entries.is_empty();
+        if was_empty {
+            one.terms = terms;
+        }
+        let entry = Entry::new(effective_ns, contact, exceptional || one.terms != terms);
         let slot = one.entries.insert(&mut self.blocks, entry);
         if !was_empty && one.entries.first() != Some(entry) {
             return (slot, None);
         }
-        (slot, self.refresh(self.lanes[lane as usize].stall))
+        let stall = one.stall;
+        if was_empty {
+            self.open(lane);
+        }
+        (slot, self.refresh(stall))
     }
 
     /// Takes a waiting contact out of its lane; returns the stall when its head changed. What is told about the
@@ -450,9 +445,9 @@ impl Lanes {
         exceptional: bool,
         slot: Slot,
     ) -> Option<u32> {
-        let entry = self.entry(terms, effective_ns, contact, exceptional);
         let lane = self.terms[terms as usize].lane;
         let one = &mut self.lanes[lane as usize];
+        let entry = Entry::new(effective_ns, contact, exceptional || one.terms != terms);
         let was_there = one.entries.remove(&mut self.blocks, entry, slot);
         debug_assert!(was_there, "a waiting contact is in its lane");
         let stall = one.stall;
