@@ -23,6 +23,7 @@ from centralita.messages import (
     EndContact,
     HoldContact,
     OfferDeclined,
+    PlaceContact,
     ResumeContact,
     Target,
     TransferContact,
@@ -90,6 +91,23 @@ async def _answer_when_it_rings(phone: Phone) -> None:
         ringing = await phone.rings(within_s=60)
         if not ringing.ended.is_set():
             await ringing.answer()
+
+
+async def test_number_that_a_silent_server_was_to_call_is_not_called_later(own_asterisk: Asterisk) -> None:
+    async with open_house(own_asterisk, phones={"persistent": True, "tone": []}) as house:
+        ana, carrier = await house.phone("ana", sign_in=False), await house.carrier()
+        line = await ana.call("*11")
+        await house.event(AgentSignedIn)
+        with frozen(own_asterisk):
+            await house.do(
+                PlaceContact(agent="ana", channel="phone", provider_id="click-1", handle="600999888")
+            )
+            ended = await house.event(ContactEnded)
+            assert (ended.outcome, ended.reason) == ("unreachable", "failed")
+        # The line stays, and what the server made of the old request is undone.
+        await house.until(lambda: len(own_asterisk.channels()) == 1)
+        await house.until(lambda: not carrier.talks)
+        await line.hang_up()
 
 
 async def test_agent_whose_line_is_gone_unnoticed_is_not_asked_for_ever(

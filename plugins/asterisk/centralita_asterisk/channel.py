@@ -53,6 +53,7 @@ from centralita_asterisk.speaking import sounds_of, speak
 from centralita_asterisk.waiting import Waiting
 
 FIRST_TRY_S: Final = 6.0
+_RECORDED: Final = ("connected", "on_hold")
 LAST_WORDS_S: Final = 8.0
 """How long what is being said may go on when the contact ends."""
 
@@ -286,7 +287,7 @@ class AsteriskChannel:
             case ContactConnected():
                 call = calls.by_contact.get(event.contact)
                 if call is not None and exchange.settings.record == "always":
-                    exchange.start(self._recordings.begin, call)
+                    exchange.start(self._record, call)
             case AgentSignedIn() | AgentReturned() | AgentOccupied() | AgentReleased():
                 exchange.start(check_private_call, exchange, event.agent)
             case ConfigurationApplied():
@@ -311,6 +312,12 @@ class AsteriskChannel:
                     exchange.start(self._let_legs_go, event.contact)
             case _:
                 pass
+
+    async def _record(self, call: Call) -> None:
+        exchange = self._exchange
+        await exchange.insist(
+            lambda: self._recordings.begin(call), lambda: exchange.phase(call) in _RECORDED, "record"
+        )
 
     async def _offered(self, contact: int, agent: str, offer: int, expires_ns: int) -> None:
         """Ring the agent's phone, if the offer is for it and still stands."""

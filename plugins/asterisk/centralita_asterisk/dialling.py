@@ -85,7 +85,18 @@ class Dialling:
                 except AriError as error:
                     exchange.log.warning("dialling_failed", contact=view.id, error=str(error))
                     report = ReportConnection(contact=view.id, agent=agent, made=False, reason="failed")
+                    await self._give_up(call)
         await exchange.submit(report)
+
+    async def _give_up(self, call: Call) -> None:
+        """A number that was to be called by a server which fell silent is not called after all, should the server hear
+        of it later."""
+        exchange = self._exchange
+        leg = exchange.calls.dialled.get(call.channel)
+        if leg is not None and leg.state == "ringing":
+            del exchange.calls.dialled[leg.id]
+            exchange.calls.has_channel(call, "")
+            await exchange.end(call.server, [Request("DELETE", f"channels/{leg.id}", known=(404,))])
 
     async def _dial(
         self, call: Call, view: ContactView, agent: str, number: str, seconds: float
