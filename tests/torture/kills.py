@@ -44,10 +44,20 @@ class Killed:
     problems: list[str] = field(default_factory=list)
 
 
-async def kill(folder: Path, seed: int, *, kills: int, until: Callable[[], bool] = lambda: False) -> Killed:
-    """Kill the daemon so many times, or at least once until `until` says that it is enough; see what is left."""
+async def kill(
+    folder: Path,
+    seed: int,
+    *,
+    kills: int,
+    until: Callable[[], bool] = lambda: False,
+    found: Killed | None = None,
+) -> Killed:
+    """Kill the daemon so many times, or at least once until `until` says that it is enough; see what is left.
+
+    What is found stands in `found`, also when something that nobody foresaw ends it with an exception.
+    """
     chance = random.Random(seed)
-    found = Killed()
+    found = Killed() if found is None else found
     customers: list[Customer] = []
     async with open_exchange(folder, random.Random(), agents_n=AGENTS) as exchange:
         floor = Floor()

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,8 @@ KILLS_SHARE: Final = 0.55
 """The part of SECONDS in which the daemon is killed; its last customers finish in what follows."""
 STEPS_OF_A_SEED: Final = 400_000
 SEEDS_OF_A_WORKER: Final = 1_000_000
+TOLD_MAX: Final = 400
+"""Characters of an exception's or a process's last words."""
 
 
 def live_days(first_seed: int, until: Callable[[], bool]) -> list[Report]:
@@ -55,12 +58,15 @@ def worker(first_seed: int, seconds: float) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(reports) + b"\n")
 
 
-def recovered(seconds: float) -> dict[str, float | None]:
+def recovered(seconds: float, problems: list[str]) -> dict[str, float | None]:
     """How long a start takes, over the million that is kept, or over a fiftieth of it."""
     bench = [sys.executable, str(ROOT / "benchmarks" / "bench_recovery.py"), "--runs", "1"]
     full = KEPT.exists() or seconds >= MAKE_FROM_S
     size = ["--keep", str(KEPT)] if full else ["--contacts", "20000", "--live", "2000"]
-    done = subprocess.run([*bench, *size], check=True, capture_output=True, text=True)
+    done = subprocess.run([*bench, *size], check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        problems.append(f"{' '.join(bench[1:])} ended with {done.returncode}: {done.stderr[-TOLD_MAX:]}")
+        return {"recover_s_1m": None}
     found = json.loads(done.stdout.splitlines()[-1])
     if full:
         return {"recover_s_1m": found["recover_s_1m"]}
@@ -68,14 +74,31 @@ def recovered(seconds: float) -> dict[str, float | None]:
 
 
 def killed(seconds: float, seed: int) -> Killed:
-    """The real daemon, killed for so long."""
+    """The real daemon, killed for so long. Whatever ends the driver is one of the problems found."""
     end_s = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory() as name:
-        return trio.run(_kill, Path(name), seed, lambda: time.monotonic() >= end_s)
+    found = Killed()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        try:
+            trio.run(_kill, Path(name), seed, lambda: time.monotonic() >= end_s, found)
+        except Exception as error:  # noqa: BLE001 - the last line says what became of it
+            found.problems += [f"the driver ended with {said}" for said in told(error)]
+    return found
 
 
-async def _kill(folder: Path, seed: int, until: Callable[[], bool]) -> Killed:
-    return await kill(folder, seed, kills=KILLS, until=until)
+async def _kill(folder: Path, seed: int, until: Callable[[], bool], found: Killed) -> None:
+    await kill(folder, seed, kills=KILLS, until=until, found=found)
+
+
+def told(error: BaseException) -> list[str]:
+    """What an exception says, and those in a group each by itself: kind, message and where it was raised."""
+    if isinstance(error, BaseExceptionGroup):
+        return [said for one in error.exceptions for said in told(one)]
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [
+        frame for frame in frames if str(ROOT) in frame.filename and "site-packages" not in frame.filename
+    ]
+    frame = (ours or frames)[-1]
+    return [f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}: {str(error)[-TOLD_MAX:]}"]
 
 
 def main() -> int:
@@ -91,11 +114,14 @@ def main() -> int:
         return 0
     began_s = time.monotonic()
     print(f"seed {seed}, {given.seconds:g} s", flush=True)
-    recovery = recovered(given.seconds)
+    problems: list[str] = []
+    recovery = recovered(given.seconds, problems)
     left_s = max(5.0, given.seconds - (time.monotonic() - began_s))
-    workers = [_start_worker(seed + n * SEEDS_OF_A_WORKER, left_s) for n in range(max(1, _cores() - 1))]
+    seeds = [seed + number * SEEDS_OF_A_WORKER for number in range(max(1, _cores() - 1))]
+    workers = {first: _start_worker(first, left_s) for first in seeds}
     kills = killed(left_s * KILLS_SHARE, seed)
-    reports = [report for one in workers for report in _reports_of(one)]
+    reports = [report for first in seeds for report in _reports_of(first, workers[first], problems)]
+    kills.problems += problems
     return summed_up(reports, kills, recovery, seed)
 
 
@@ -110,10 +136,12 @@ def _start_worker(seed: int, seconds: float) -> subprocess.Popen[bytes]:
     )
 
 
-def _reports_of(process: subprocess.Popen[bytes]) -> list[Report]:
+def _reports_of(seed: int, process: subprocess.Popen[bytes], problems: list[str]) -> list[Report]:
+    """What a worker found; one that has died has found a problem, and says on stderr what it was."""
     out, _ = process.communicate()
     if process.returncode != 0:
-        raise SystemExit(f"a worker ended with {process.returncode}")
+        problems.append(f"the worker of seed {seed} ended with {process.returncode}")
+        return []
     return msgspec.json.decode(out, type=list[Report])
 
 
@@ -125,7 +153,7 @@ def summed_up(reports: list[Report], kills: Killed, recovery: dict[str, float | 
         print(*found.minimal or found.last, f"again: {found.again}", sep="\n")
     for what, found_lines in (("LOST", kills.lost), ("DOUBLED", kills.doubled), ("PROBLEM", kills.problems)):
         for one in found_lines[:20]:
-            print(f"{what} by the daemon under kills of seed {seed}: {one[:500]}")
+            print(f"{what} under kills of seed {seed}: {' '.join(one.split())[:600]}")
     steps, cpu_s = sum(one.steps for one in reports), sum(one.cpu_s for one in reports)
     line: dict[str, Any] = {
         "steps": steps,
