@@ -183,6 +183,8 @@ def compact_file(
         output.write_json(msgspec.to_builtins(done))
         return
     where = f"moved to {done.archive}" if done.archive else "dropped"
+    if not done.retired:
+        where += " (only what two snapshots cover goes)"
     output.put(
         f"{done.path}: {done.retired} records {where}; {done.first_seq} to {done.last_seq} are kept;"
         f" {done.bytes_before:,} bytes before, {done.bytes_after:,} now"
@@ -299,7 +301,11 @@ def _tell(found: Verification, as_json: bool, replayed: Replay | None = None) ->
         "last record": f"{output.age(found.last_at_ns)} ago" if found.last_at_ns else output.NOTHING,
         "snapshots after record": ", ".join(map(str, found.snapshots)) or output.NOTHING,
         **({"replayed": _replayed(replayed)} if replayed is not None else {}),
-        "found": "whole" if not problems else f"{len(problems)} problems",
+        "found": "whole"
+        if not problems
+        else "1 problem"
+        if len(problems) == 1
+        else f"{len(problems)} problems",
     }
     output.put(output.facts(facts.items()), *(f"damaged: {problem}" for problem in problems))
     sys.stdout.flush()

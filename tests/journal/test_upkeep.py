@@ -183,6 +183,17 @@ def test_backup_is_never_written_over_and_never_left_half(tmp_path: Path) -> Non
     assert list((tmp_path / "bad").iterdir()) == []
 
 
+def test_backup_that_can_neither_be_written_nor_cleared_away_says_why(tmp_path: Path) -> None:
+    path = make(tmp_path / "live", 5, 5, snapshots=(5,))
+    in_the_way = tmp_path / "copy.sqlite.snapshot-00000000000000000005.partial"
+    in_the_way.mkdir()  # as on a disk that is read-only, it is neither opened for writing nor unlinked
+    with pytest.raises(JournalError, match=r"the snapshot can't be written: Is a directory"):
+        backup(path, tmp_path / "copy.sqlite")
+    (tmp_path / "other.sqlite.partial").mkdir()
+    with pytest.raises(JournalError, match=r"other\.sqlite: the backup can't be written"):
+        backup(path, tmp_path / "other.sqlite")
+
+
 # Retention and compaction ---------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,8 @@ class SnapshotFiles:
             for old in self.seqs()[SNAPSHOTS_KEPT:]:
                 self.path(old).unlink(missing_ok=True)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise JournalError(f"{path}: the snapshot can't be written: {error.strerror}") from error
 
     def load(self, seq: int) -> Snapshot:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -161,7 +161,10 @@ def backup(path: Path, to: Path) -> Verification:
             raise JournalError(f"{to}: the backup does not verify: {result.problems[0]}")
     except (OSError, sqlite3.Error, JournalError) as error:
         for left in made:
-            left.unlink(missing_ok=True)
+            with suppress(
+                OSError
+            ):  # what can't be written can't be removed either, and the first error counts
+                left.unlink(missing_ok=True)
         if isinstance(error, JournalError):
             raise
         raise JournalError(f"{to}: the backup can't be written: {error}") from error
