@@ -138,6 +138,7 @@ async def test_configuration_is_applied_whole_or_not_at_all(tmp_path: Path) -> N
 BAD_REQUESTS = [
     ("POST", "/api/contacts", b"", 400, "body"),
     ("POST", "/api/contacts", b"{", 400, "truncated"),
+    ("POST", "/api/contacts", b"", 400, "body: empty; a JSON object is expected"),
     ("POST", "/api/contacts", b"[]", 400, "body: Expected `object`, got `array`"),
     ("POST", "/api/contacts", b'{"channel": 1, "provider_id": "x"}', 400, "body.channel: Expected `str`"),
     ("POST", "/api/contacts", b'{"channel": "post"}', 400, "missing required field `provider_id`"),

@@ -184,6 +184,9 @@ async def test_metrics_are_for_this_machine_and_for_admins(tmp_path: Path) -> No
             {"host": "desk.example"},
             {"x-forwarded-for": "192.0.2.7"},
             {"forwarded": "for=192.0.2.7"},
+            {"x-real-ip": "192.0.2.7"},
+            {"x-forwarded-proto": "https"},
+            {"via": "1.1 desk.example"},
             {"host": "127.0.0.1.desk.example"},
         )
         async with shop.client() as client:

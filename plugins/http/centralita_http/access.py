@@ -55,6 +55,15 @@ COOKIE: Final = "centralita_session"
 VERIFYING_AT_ONCE: Final = 2
 """Threads that check secrets; argon2 is heavy, and nobody gets to fill the machine with it."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+FORWARDED: Final = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+"""Any of them says that somebody else asks, through a proxy."""
 _CALLER: Final = "centralita_caller"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -276,9 +285,7 @@ def is_this_machine(connection: Connection) -> bool:
     """
     place = _place(f"//{connection.headers.get('host', '')}")
     host = (place.hostname if place is not None else None) or ""
-    forwarded = any(
-        name in connection.headers for name in ("forwarded", "x-forwarded-for", "x-forwarded-host")
-    )
+    forwarded = any(name in connection.headers for name in FORWARDED)
     address = connection.client.host if connection.client else ""
     return _is_loopback(address) and not forwarded and (host == "localhost" or _is_loopback(host))
 

@@ -208,4 +208,5 @@ def _fields(error: ValidationException) -> str:
         key = found.get("key", "")
         place = ".".join(part for part in (found.get("source", ""), "" if key == "data" else key) if part)
         lines.append(f"{place}: {found.get('message', '')}" if place else found.get("message", ""))
-    return "; ".join(lines) or error.detail
+    # What Litestar says of a body that is not there is the KeyError of its own parameter.
+    return "; ".join(lines).replace("body: 'data'", "body: empty; a JSON object is expected") or error.detail
