@@ -42,6 +42,8 @@ RAMP_S: Final = 20.0
 SAMPLE_S: Final = 1.0
 SETTLE_S: Final = 2 * LINES * THINK_S
 """After a change of pace: until as many chats end as begin. As long as a chat; a shorter run settles less."""
+RECOVER_S: Final = 180.0
+"""After the overload: all who talk and all who wait, at half the pace, take about a minute."""
 LAG_S: Final = 0.01
 
 
@@ -104,6 +106,8 @@ class Load:
         self.pace = Pace(think_s=THINK_S, pause_s=60)
         self.crowd = Crowd(daemon.port, self.pace)
         self.phases: list[Phase] = []
+        self.recovered_s: float | None = None
+        """From the end of the overload until the line was empty; None when it never was."""
 
     def want(self, share: float) -> None:
         """Have this share of the agents' chats taken: a customer talks for so long, then stays away for so long."""
@@ -130,6 +134,7 @@ class Load:
                 await self._phase("overload", seconds["overload"])
                 outside.cancel_scope.cancel()
             self.want(0.5)
+            await self._recover()
             await trio.sleep(settle_s)
             await self._phase("after", seconds["half"])
             nursery.cancel_scope.cancel()
@@ -144,6 +149,17 @@ class Load:
         with trio.fail_after(120):
             while self.crowd.customers_in < self.customers or self.crowd.agents_in < self.daemon.agents:
                 await trio.sleep(0.1)
+
+    async def _recover(self) -> None:
+        """Wait until nobody stands in line any more, and note how long that took."""
+        began_s = trio.current_time()
+        with trio.move_on_after(RECOVER_S):
+            while True:
+                status, _ = await trio.to_thread.run_sync(self.daemon.get_in_time, "/api/status")
+                if status is not None and not status["waiting"]:
+                    self.recovered_s = round(trio.current_time() - began_s, 1)
+                    return
+                await trio.sleep(SAMPLE_S)
 
     async def _phase(self, name: str, seconds: float) -> None:
         phase = Phase(name, seconds)
@@ -233,12 +249,18 @@ def main() -> None:
     phases = {phase.name: phase.figures() for phase in load.phases}
     components_down = status["components_down"] if status else None
     verdict = report.broken(
-        phases, customers=given.customers, desks=given.agents, components_down=components_down
+        phases,
+        customers=given.customers,
+        desks=given.agents,
+        components_down=components_down,
+        recovered_s=load.recovered_s,
     )
     command = "make bench-load"
     if len(sys.argv) > 1:
         command += f" BENCH_ARGS='{shlex.join(sys.argv[1:])}'"
-    text = report.section(phases, command=command, machine=str(machine), verdict=verdict)
+    text = report.section(
+        phases, command=command, machine=str(machine), verdict=verdict, recovered_s=load.recovered_s
+    )
     print(f"\n{text}", flush=True)
     if given.write:
         report.write(text)
@@ -249,6 +271,7 @@ def main() -> None:
                 "desks": given.agents,
                 "minutes": round((time.monotonic() - began_s) / 60, 1),
                 "components_down": components_down,
+                "recovered_s": load.recovered_s,
                 "broken": verdict,
                 "phases": phases,
             }

@@ -55,9 +55,17 @@ def table(phases: Mapping[str, Figures]) -> str:
 
 
 def broken(
-    phases: Mapping[str, Figures], *, customers: int, desks: int, components_down: Sequence[str] | None
+    phases: Mapping[str, Figures],
+    *,
+    customers: int,
+    desks: int,
+    components_down: Sequence[str] | None,
+    recovered_s: float | None,
 ) -> list[str]:
-    """A line for each promise that was not kept. `components_down` None: nobody could be asked at the end."""
+    """A line for each promise that was not kept. `components_down` None: nobody could be asked at the end.
+
+    `recovered_s`: from the end of the overload until nobody waited in line; None when somebody always did.
+    """
     found = []
     for name, one in phases.items():
         if one["impolite"]:
@@ -83,6 +91,8 @@ def broken(
     before, after = (phases[name]["offer_ms"]["p50"] for name in ("half", "after"))
     if before and after and after > max(RECOVERED * before, RECOVERED_MS):
         found.append(f"after: the median offer took {after} ms, before the overload {before} ms")
+    if recovered_s is None:
+        found.append("after the overload the line never emptied")
     if components_down is None:
         found.append("the status could not be had at the end")
     elif components_down:
@@ -90,7 +100,14 @@ def broken(
     return found
 
 
-def section(phases: Mapping[str, Figures], *, command: str, machine: str, verdict: Sequence[str]) -> str:
+def section(
+    phases: Mapping[str, Figures],
+    *,
+    command: str,
+    machine: str,
+    verdict: Sequence[str],
+    recovered_s: float | None,
+) -> str:
     """What stands between the marks of docs/load.md."""
     kept = "Every promise was kept." if not verdict else "**Not kept**: " + "; ".join(verdict) + "."
     told = "\n".join(
@@ -98,7 +115,8 @@ def section(phases: Mapping[str, Figures], *, command: str, machine: str, verdic
         for name, one in phases.items()
         if one["told"]
     )
-    return f"`{command}` on {machine}\n\n{table(phases)}\n\n{kept} What the crowd counted:\n\n{told}\n"
+    line = "" if recovered_s is None else f" The line was empty {recovered_s:g} s after the overload."
+    return f"`{command}` on {machine}\n\n{table(phases)}\n\n{kept}{line} What the crowd counted:\n\n{told}\n"
 
 
 def write(text: str, *, doc: Path = DOC) -> None:

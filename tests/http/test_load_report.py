@@ -42,8 +42,10 @@ def run(**changed: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def verdict(down: list[str] | None, phases: dict[str, dict[str, Any]]) -> list[str]:
-    return broken(phases, customers=CUSTOMERS, desks=DESKS, components_down=down)
+def verdict(
+    down: list[str] | None, phases: dict[str, dict[str, Any]], recovered_s: float | None = 12.0
+) -> list[str]:
+    return broken(phases, customers=CUSTOMERS, desks=DESKS, components_down=down, recovered_s=recovered_s)
 
 
 def test_good_run_breaks_no_promise() -> None:
@@ -76,6 +78,10 @@ def test_what_is_down_at_the_end_is_told() -> None:
     assert verdict(None, run()) == ["the status could not be had at the end"]
 
 
+def test_line_that_never_empties_is_told() -> None:
+    assert verdict([], run(), None) == ["after the overload the line never emptied"]
+
+
 def test_refusal_is_polite_with_a_code_and_a_time() -> None:
     assert polite(503, "busy", 5)
     assert not polite(503, "busy", None)
@@ -87,7 +93,9 @@ def test_page_gets_the_table_between_its_marks(tmp_path: Path) -> None:
     page = tmp_path / "load.md"
     page.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n", encoding="utf-8")
     phases = run(overload={"impolite": 2})
-    text = section(phases, command="make bench-load", machine="this", verdict=verdict([], phases))
+    text = section(
+        phases, command="make bench-load", machine="this", verdict=verdict([], phases), recovered_s=12
+    )
     write(text, doc=page)
     write(text, doc=page)
     written = page.read_text(encoding="utf-8")
@@ -99,6 +107,7 @@ def test_page_gets_the_table_between_its_marks(tmp_path: Path) -> None:
         in written
     )
     assert "**Not kept**: overload: 2 times" in written
+    assert "The line was empty 12 s after the overload." in written
     assert "900 × customer refused: 503 busy" in written
 
 
