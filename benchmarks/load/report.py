@@ -13,8 +13,9 @@ DOC: Final = Path(__file__).parents[2] / "docs" / "load.md"
 BEGIN: Final = "<!-- bench-load: from here to the end mark a run with --write replaces everything -->"
 END: Final = "<!-- bench-load: end -->"
 
-FLAT: Final = 1.05
-"""Memory in a phase's last quarter over its first: more is growth."""
+FLAT: Final = 1.10
+"""Memory in a phase's last quarter over its first: more is growth. In ten minutes at nine tenths some 4,000 chats end in between, and
+each leaves 3 kB behind until 20,000 are remembered (docs/load.md): 5 % that are meant."""
 FLAT_MB: Final = 4.0
 """Growth that is let pass in a short phase, where a page of a pool more or less is already some percent."""
 BOUND: Final = 1.5

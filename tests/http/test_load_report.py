@@ -60,7 +60,7 @@ def test_good_run_breaks_no_promise() -> None:
         ({"overload": {"customers": 1900}}, "overload: only 1900 of 2000 customers"),
         ({"overload": {"desks": 199}}, "199 of 200 desks"),
         ({"overload": {"memory_mb_most": 302.0}}, "memory reached 302.0 MB"),
-        ({"nine_tenths": {"memory_mb_last_quarter": 211.0}}, "memory grew from 200.0 to 211.0 MB"),
+        ({"nine_tenths": {"memory_mb_last_quarter": 221.0}}, "memory grew from 200.0 to 221.0 MB"),
         ({"nine_tenths": {"refused": 1}}, "nine tenths: 1 refused, though there was room"),
         ({"after": {"customers": 1999}}, "after: only 1999 of 2000"),
         ({"after": {"offers": 0}}, "after: no offer"),
