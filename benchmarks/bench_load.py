@@ -1,4 +1,4 @@
-"""A crowd at the real daemon: `make bench-load` (some 20 minutes; BENCH_ARGS='--minutes 1' is shorter).
+"""A crowd at the real daemon: `make bench-load` (some 23 minutes; BENCH_ARGS='--minutes 1' is shorter).
 
 2,000 customers in the web chat and 200 desks hold their WebSockets at once, each customer from an address of its own. The
 daemon is the real one in a process of its own, journal, CRM and metrics on the disk; the crowd is this
@@ -135,7 +135,6 @@ class Load:
                 outside.cancel_scope.cancel()
             self.want(0.5)
             await self._recover()
-            await trio.sleep(settle_s)
             await self._phase("after", seconds["half"])
             nursery.cancel_scope.cancel()
 
