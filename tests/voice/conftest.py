@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,27 @@ def asterisk(session_asterisk: Asterisk) -> Iterator[Asterisk]:
 @pytest.fixture
 def own_asterisk(asterisk: Asterisk) -> Iterator[Asterisk]:
     """A server that a test may kill. (`asterisk` skips where there can't be one.)"""
+    with _another(asterisk) as server:
+        yield server
+
+
+@pytest.fixture
+def second_asterisk(asterisk: Asterisk) -> Iterator[Asterisk]:
+    """A server beside it, where nobody is registered yet."""
+    with _another(asterisk) as server:
+        yield server
+
+
+@contextmanager
+def _another(asterisk: Asterisk) -> Iterator[Asterisk]:
     with tempfile.TemporaryDirectory(prefix="ast-") as folder:
         server = Asterisk(Path(folder), agents=asterisk.agents)
         server.start()
-        yield server
-        server.stop()
+        try:
+            yield server
+        finally:
+            # An orderly end would wait for what the test has left there.
+            server.kill()
 
 
 @pytest.fixture(scope="session")

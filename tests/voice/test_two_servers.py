@@ -53,13 +53,13 @@ class Rig:
 
 
 async def test_one_pool_serves_two_servers_and_outlives_one_of_them(
-    asterisk: Asterisk, own_asterisk: Asterisk
+    second_asterisk: Asterisk, own_asterisk: Asterisk
 ) -> None:
     other = {"url": own_asterisk.url, "user": USER, "password": PASSWORD}
     async with open_house(
-        asterisk, phones={"sign_in": "registered"}, also={"channels.phone.servers.other": other}
+        second_asterisk, phones={"sign_in": "registered"}, also={"channels.phone.servers.other": other}
     ) as house:
-        rig = Rig(house, main=asterisk, other=own_asterisk)
+        rig = Rig(house, main=second_asterisk, other=own_asterisk)
         carl = await rig.agent("carl", "other")
         await rig.here("carl")
         at_main = await rig.call("600000001", "main")
