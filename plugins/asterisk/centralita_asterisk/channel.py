@@ -352,6 +352,7 @@ class AsteriskChannel:
 
     async def _welcome(self, server: Server) -> None:
         await Reconciliation(self._exchange, self._incoming, server).run()
+        server.looked = True
         for view in self._exchange.switchboard.contacts(phase="offered"):
             for work in view.works:
                 if work.state == "offered":

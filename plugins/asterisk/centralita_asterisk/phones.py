@@ -111,6 +111,8 @@ class Phones:
                 exchange.log.warning("phone_not_reached", agent=agent, error=str(error))
 
     async def _ring(self, leg: Leg, view: ContactView, seconds: float, *, headers: Mapping[str, str]) -> None:
+        if not leg.server.looked:
+            raise AriError(f"Asterisk {leg.server.name} has not been looked at yet")
         name = (view.customer.name if view.customer is not None else "") or view.customer_name
         number = view.callback_handle or view.handle
         caller = f"{_plain(name)} <{_plain(number)}>" if number else _plain(name)

@@ -54,6 +54,8 @@ class Server:
         """Connected, and what is there has been looked at."""
         self.rooms: set[str] = set()
         """Bridges that exist."""
+        self.looked = False
+        """What this connection's server has is known: a telephone rung before that would be rung unseen."""
         self.life = 0
         """Which connection this is."""
         self.watched: set[str] = set()
@@ -137,7 +139,7 @@ class Server:
                 reason = "closed"
             except AriError as error:
                 reason = str(error)
-            was_ready, self.ready = self.ready, False
+            was_ready, self.ready, self.looked = self.ready, False, False
             self._ari = None
             self.tried.set()
             now = trio.current_time()
@@ -157,6 +159,7 @@ class Server:
         self._held = []
         self._ari = connection
         self.life += 1
+        self.looked = False
         self.watched.clear()
         await ari.filter_events(connection)
         try:
