@@ -46,6 +46,11 @@ def create(
     """Make a token called NAME and print it. It is shown this once; only its hash is kept."""
     configuration = loaded(config_path)
     known = configuration.engine.agents
+    if role == "agent" and not agent:
+        raise Unusable(
+            "--agent is missing; a token of role agent belongs to one agent,"
+            f" known: {', '.join(sorted(known)) or 'none'}"
+        )
     if agent and agent not in known:
         raise Unusable(f"--agent was {agent!r}; known: {', '.join(sorted(known)) or 'none'}")
     channels = configuration.engine.channels

@@ -131,7 +131,7 @@ def test_token_of_nobody_is_refused(call: Call, small: Path) -> None:
     assert (result.exit_code, result.stderr) == (2, "Error: --agent was 'bob'; known: ana\n")
     result = call("token", "create", "x", "--role", "agent")
     assert result.exit_code == 2
-    assert "a token of role agent belongs to one agent" in result.stderr
+    assert "--agent is missing; a token of role agent belongs to one agent, known: ana" in result.stderr
     result = call("token", "revoke", "123456789abc")
     assert result.exit_code == 4
 
@@ -290,3 +290,10 @@ def test_every_command_explains_itself() -> None:
 
 def test_environment_of_these_tests_names_no_daemon(call: Call) -> None:
     assert not any(name.startswith("CENTRALITA_") for name in os.environ)
+
+
+def test_a_mistyped_command_is_told_what_was_meant(call: Call) -> None:
+    near, far = call("chek"), call("zzzzzz")
+    assert (near.exit_code, far.exit_code) == (2, 2)
+    assert "No such command 'chek'. Did you mean 'check'?" in near.stderr
+    assert "Did you mean" not in far.stderr
