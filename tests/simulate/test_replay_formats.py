@@ -36,6 +36,7 @@ from centralita.simulate.replay_world import World
 from centralita.simulate.table import load_map, read_table
 from centralita.simulate.whatif import playable
 from centralita_cli.replay import replay as replay_command
+from tests.kpi.histories import History
 
 S = 1_000_000_000
 
@@ -410,3 +411,12 @@ def test_a_journal_tells_breaks_declines_and_whom_a_customer_would_rather_have(t
     # The decline takes as long as the answer: tom is asked after 3 s, and answers after 3 more.
     assert (fate.outcome, fate.waited_ns) == ("served", 6 * S)
     assert [agent.status for agent in again.drive.engine.state.agents.values()] == ["offline", "offline"]
+
+
+def test_replay_ends_though_somebody_waits_whom_nobody_can_serve(tmp_path: Path) -> None:
+    history = History(5)
+    history.play(1500)
+    history.drain()
+    found = replay(read_journal(journal_of(tmp_path, history.records)))
+    assert sum(found.outcomes_engine.values()) == found.records
+    assert found.outcomes_engine["live"] > 0

@@ -42,6 +42,8 @@ from centralita.simulate.replay_floor import CHANNEL
 
 STAY_STEP_S: Final = 10.0
 """How often an agent whose time is over looks whether anybody still waits."""
+STAY_MAX_S: Final = 86_400.0
+"""So long at most: who waits may be somebody whom nobody here can ever serve."""
 BACK_AFTER_S: Final = 60.0
 """An agent whom the rules took out of the line, for not answering in time, is back after this."""
 _HOUR_NS: Final = 3_600_000_000_000
@@ -229,7 +231,7 @@ class World:
         # Whoever comes back in this very moment has been entered for it: look after that.
         self.drive.at(self.drive.now_ns, partial(self._leave, agent))
 
-    def _leave(self, agent: str) -> None:
+    def _leave(self, agent: str, stayed_s: float = 0) -> None:
         state = self.drive.engine.state
         if self._due_back[agent] or not state.agents[agent].present:
             return
@@ -237,8 +239,9 @@ class World:
         needed = state.agents[agent].contacts or any(
             state.queues[queue].waiting for queue in self._queues_of[agent]
         )
-        if self.stays and needed:
-            self.drive.at(self.drive.now_ns + ns(STAY_STEP_S), partial(self._leave, agent))
+        if self.stays and needed and stayed_s < STAY_MAX_S:
+            later_ns = self.drive.now_ns + ns(STAY_STEP_S)
+            self.drive.at(later_ns, partial(self._leave, agent, stayed_s + STAY_STEP_S))
         else:
             self.drive.do(SignOut(agent=agent, when_free=True))
 
