@@ -97,7 +97,10 @@ NOT_PERSONAL: Final[Mapping[str, str]] = {
         "the engine's own words (stages/), or an agent's status",
     ),
     "language": "a language's code: what is needed, like a skill",
-    "ContactForwarded.number": "a number outside, to which an agent hands on: a colleague's elsewhere",
+    **dict.fromkeys(
+        ("ContactForwarded.number", "Contact.forwarded_to", "Ended.forwarded_to"),
+        "a number outside, to which an agent hands on: a colleague's elsewhere",
+    ),
     "disposition": "chosen from the configuration's list",
     "config": "the configuration",
     "error": "an exception's kind and place; what it said is left out (runner/supervise.py)",

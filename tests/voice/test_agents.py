@@ -157,6 +157,26 @@ async def test_phone_is_rung_to_be_kept_off_the_hook_when_the_agent_signs_in(ast
         await line.hang_up()
 
 
+async def test_caller_who_waits_for_a_phone_that_rings_to_be_kept_rings_it_no_second_time(
+    asterisk: Asterisk,
+) -> None:
+    async with open_house(asterisk, phones={"persistent": True, "tone": []}) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        await house.phase("waiting")
+        ana = await house.phone("ana")
+        line = await ana.rings()
+        await house.event(ContactOffered)
+        await line.answer()
+        await calling.hears(900)
+        await line.hears(CUSTOMER_HZ)
+        await calling.hang_up()
+        await house.quiet_contacts()
+        with pytest.raises(trio.TooSlowError):  # a second ring would be here already
+            await ana.rings(within_s=0.1)
+        await line.hang_up()
+
+
 async def test_lines_off_the_hook_outlive_our_restart(asterisk: Asterisk, tmp_path: Path) -> None:
     journal = MemoryJournal()
     async with trio.open_nursery() as nursery:

@@ -242,6 +242,13 @@ class Calls:
                 return leg
         return None
 
+    def ringing_line(self, agent: str, server: Server) -> Leg | None:
+        """The agent's phone that rings at this server to stay off the hook."""
+        for leg in self._of_contact.get(0, {}).values():
+            if leg.agent == agent and leg.kept and leg.state == "ringing" and leg.server is server:
+                return leg
+        return None
+
     def has_line(self, agent: str, server: Server) -> bool:
         """Whether the agent's phone is off the hook at this server, in a call or not, or rings to be."""
         return any(

@@ -26,6 +26,7 @@ from centralita_asterisk.calls import Call, Leg, cause_words
 from centralita_asterisk.devices import check_private_call
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.rooms import released
+from centralita_asterisk.server import Server
 from centralita_asterisk.speaking import speak_to_agent
 
 RING_TRY_S = 6.0
@@ -49,8 +50,11 @@ class Phones:
     async def offer(self, call: Call, view: ContactView, agent: str, offer: int, seconds: float) -> None:
         """Ring with an offer; one that rings already is left alone."""
         exchange = self._exchange
-        leg = exchange.calls.leg(view.id, agent)
-        if leg is not None and leg.offer == offer:
+        if self._rings_with(view.id, agent, offer):
+            return
+        if await self._line_rings(agent, call.server, seconds) and not self._still_offered(
+            view.id, agent, offer
+        ):
             return
         kept = exchange.calls.kept_leg(agent, call.server)
         if kept is not None:
@@ -78,7 +82,10 @@ class Phones:
     async def reach(self, call: Call, view: ContactView, agent: str, seconds: float) -> Leg:
         """The agent's leg, answered: the one that rings or talks already, or a new one. Raises NotReached."""
         exchange = self._exchange
-        leg = exchange.calls.leg(view.id, agent) or exchange.calls.kept_leg(agent, call.server)
+        leg = exchange.calls.leg(view.id, agent)
+        if leg is None:
+            await self._line_rings(agent, call.server, seconds)
+            leg = exchange.calls.leg(view.id, agent) or exchange.calls.kept_leg(agent, call.server)
         if leg is None:
             leg = exchange.new_leg(call.server, agent, contact=view.id)
             leg.taken = True
@@ -96,6 +103,32 @@ class Phones:
         if leg.state == "gone":
             raise NotReached(cause_words(leg.cause))
         return leg
+
+    async def _line_rings(self, agent: str, server: Server, seconds: float) -> bool:
+        """Whether the agent's phone had to be waited for, because it rings to be off the hook from now on: a call
+        that came at that moment would ring it a second time."""
+        sitting = self._exchange.switchboard.agent(agent)
+        desk = self._exchange.desks.get(sitting.desk) if sitting is not None else None
+        if desk is not None and desk.persistent and not self._exchange.calls.has_line(agent, server):
+            await self.keep(agent)
+        line = self._exchange.calls.ringing_line(agent, server)
+        if line is None:
+            return False
+        with trio.move_on_after(seconds):
+            await line.settled.wait()
+        return True
+
+    def _rings_with(self, contact: int, agent: str, offer: int) -> bool:
+        leg = self._exchange.calls.leg(contact, agent)
+        return leg is not None and leg.offer == offer
+
+    def _still_offered(self, contact: int, agent: str, offer: int) -> bool:
+        view = self._exchange.view(contact)
+        works = view.works if view is not None else ()
+        offered = any(
+            work.agent == agent and work.offer == offer and work.state == "offered" for work in works
+        )
+        return offered and not self._rings_with(contact, agent, offer)
 
     async def keep(self, agent: str) -> None:
         """Ring a phone that is to stay off the hook from now on, on every server."""
