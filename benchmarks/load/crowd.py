@@ -50,6 +50,8 @@ class Seen:
     def __init__(self) -> None:
         self.offer_s: list[float] = []
         """From a customer's first word on its way to the offer at an agent's desk, by the crowd's clock."""
+        self.room_s: list[float] = []
+        """Those of `offer_s` who began when an agent had room: what the daemon takes, with no time in line."""
         self.answer_s: list[float] = []
         """From an agent's line on its way to the customer's page."""
         self.counts: Counter[str] = Counter()
@@ -80,13 +82,17 @@ class Seen:
 class Crowd:
     """Everybody, their clock's book of who said what when, and the present phase's figures."""
 
-    def __init__(self, port: int, pace: Pace, *, seed: int = 1) -> None:
+    def __init__(self, port: int, pace: Pace, *, slots: int, seed: int = 1) -> None:
         self.port = port
         self.pace = pace
+        self.slots = slots
+        """How many chats the agents take at once."""
+        self.talking = 0
+        """Customers who have begun and not ended, in line or not."""
         self.seen = Seen()
         self.chance = random.Random(seed)
-        self.began_s: dict[str, float] = {}
-        """When a first line was sent, by the line; taken out when it is offered."""
+        self.began_s: dict[str, tuple[float, bool]] = {}
+        """When a first line was sent, by the line, and whether an agent had room; taken out when it is offered."""
         self.said_s: dict[str, float] = {}
         self.customers_in = 0
         self.agents_in = 0
@@ -114,6 +120,7 @@ class Customer:
                 try:
                     await self._visit(wire)
                 finally:
+                    self._over()
                     self._crowd.customers_in -= self._inside
                     self._inside = 0
                     with trio.CancelScope(shield=True):
@@ -123,6 +130,11 @@ class Customer:
                 await trio.sleep(self._crowd.about(again_s))
 
     _inside = 0
+    _talks = 0
+
+    def _over(self) -> None:
+        self._crowd.talking -= self._talks
+        self._talks = 0
 
     async def _visit(self, wire: Wire) -> None:
         crowd = self._crowd
@@ -150,7 +162,9 @@ class Customer:
                 elif self._inside:
                     if said == 0:
                         uid = f"c{next(crowd.numbers)}"
-                        crowd.began_s[f"{uid} line 0"] = now_s
+                        crowd.began_s[f"{uid} line 0"] = now_s, crowd.talking < crowd.slots
+                        crowd.talking += 1
+                        self._talks = 1
                         crowd.seen.counts["begun"] += 1
                     text = f"{uid} line {said}"
                     said += 1
@@ -171,11 +185,13 @@ class Customer:
                             next_s = trio.current_time() + crowd.about(crowd.pace.think_s)
                     case "ended":
                         crowd.seen.counts[f"ended: {frame['outcome']}"] += said > 0
+                        self._over()
                         crowd.began_s.pop(f"{uid} line 0", None)
                         said = 0
                         next_s = trio.current_time() + crowd.about(crowd.pace.pause_s)
                     case "error":
                         crowd.seen.counts[f"customer told: {frame['code']}"] += 1
+                        self._over()
                         crowd.began_s.pop(f"{uid} line 0", None)
                         said = 0
                         next_s = trio.current_time() + crowd.about(max(crowd.pace.pause_s, RETRY_S))
@@ -223,8 +239,12 @@ class Agent:
         match frame["type"]:
             case "offer":
                 first = frame["contact"]["messages"][0]["text"]
-                if (began_s := crowd.began_s.pop(first, None)) is not None:
-                    crowd.seen.offer_s.append(trio.current_time() - began_s)
+                if (began := crowd.began_s.pop(first, None)) is not None:
+                    began_s, had_room = began
+                    taken_s = trio.current_time() - began_s
+                    crowd.seen.offer_s.append(taken_s)
+                    if had_room:
+                        crowd.seen.room_s.append(taken_s)
                 await self._do(wire, "AnswerOffer", frame["contact"]["id"], offer=frame["offer"], accept=True)
             case "update" | "hello":
                 for view in frame["contacts"]:

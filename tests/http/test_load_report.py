@@ -18,7 +18,9 @@ def phase(**changed: Any) -> dict[str, Any]:
         "desks": DESKS,
         "chats": 300,
         "offers": 1234,
-        "offer_ms": {"p50": 12.34, "p99": 56.7, "p99.9": None},
+        "offers_with_room": 1_200,
+        "room_ms": {"p50": 12.34, "p99": 56.7, "p99.9": None},
+        "offer_ms": {"p50": 13.2, "p99": 11_371, "p99.9": None},
         "memory_mb_first_quarter": 200.0,
         "memory_mb_last_quarter": 201.0,
         "memory_mb_most": 202.0,
@@ -103,7 +105,7 @@ def test_page_gets_the_table_between_its_marks(tmp_path: Path) -> None:
     assert written.endswith(f"\n{END}\nbelow\n")
     assert "old" not in written
     assert (
-        "| half | 60 | 2,000 | 200 | 300 | 1,234 | 12.3 | 56.7 | – | 200.0, 201.0 | 202.0 | 40 | 0 | 3.0 |"
+        "| half | 60 | 2,000 | 200 | 300 | 1,234 | 1,200 | 12.3 | 56.7 | – | 13.2 | 200.0, 201.0 | 202.0 | 40 | 0 | 3.0 |"
         in written
     )
     assert "**Not kept**: overload: 2 times" in written
