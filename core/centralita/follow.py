@@ -120,10 +120,13 @@ def _returned(lines: Lines, event: ContactReturned, now_ns: int) -> None:
 
 
 def _offered(lines: Lines, event: ContactOffered, now_ns: int) -> None:
-    works = lines.state.contacts[event.contact].works
+    contact = lines.state.contacts[event.contact]
     # Somebody may still be wrapping up an earlier part of it.
-    at_ns = event.expires_ns if len(works) == 1 else earliest_work_ns(lines.state.contacts[event.contact])
+    at_ns = event.expires_ns if len(contact.works) == 1 else earliest_work_ns(contact)
     lines.timers.schedule(WORK, event.contact, at_ns)
+    if contact.excluded:
+        # Whoever is picked although they declined is waited for no more.
+        set_deadline(lines.timers, ASK_AGAIN, event.contact, ask_again_ns(contact))
 
 
 def _accepted(lines: Lines, event: OfferAccepted, now_ns: int) -> None:
@@ -245,7 +248,9 @@ def _ended(lines: Lines, event: ContactEnded, now_ns: int) -> None:
     number = event.contact
     lines.forget(number, now_ns=now_ns)
     if event.outcome == "served":
-        return  # the end of the service and of the wrap-up have taken its deadlines away
+        # The end of the service and of the wrap-up have taken its other deadlines away.
+        lines.timers.cancel(ASK_AGAIN, number)
+        return
     for kind in (STAGE, WORK, ANNOUNCE, DUE, ASK_AGAIN):
         lines.timers.cancel(kind, number)
 
