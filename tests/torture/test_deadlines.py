@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import pytest
 
@@ -12,16 +12,16 @@ from centralita.lines import ANNOUNCE, ASK_AGAIN, DUE, STAGE, WORK
 from centralita.messages import AnyEvent
 from centralita.simulate.torture import day, torture
 from centralita.simulate.torture.books import Books
+from centralita.timers import open_timers
 
 KINDS = {STAGE: "STAGE", WORK: "WORK", ANNOUNCE: "ANNOUNCE", DUE: "DUE", ASK_AGAIN: "ASK_AGAIN"}
 Deadlines = dict[tuple[int, int], int]
-open_timers = lines.open_timers
 
 
 class Noted:
     """Real timers, and what stands in them."""
 
-    def __init__(self, core: Any) -> None:
+    def __init__(self, core: Literal["native", "naive"]) -> None:
         self._timers = open_timers(core)
         self.standing: Deadlines = {}
 
@@ -42,6 +42,9 @@ class Noted:
     def next_deadline_ns(self) -> int:
         return self._timers.next_deadline_ns()
 
+    def __len__(self) -> int:
+        return len(self._timers)
+
 
 def said_by_the_state(engine: Engine, number: int) -> Deadlines:
     """The deadlines of a contact as a recovery would set them."""
@@ -58,13 +61,14 @@ def said_by_the_state(engine: Engine, number: int) -> Deadlines:
 
 
 def differences(engine: Engine, number: int) -> list[str]:
-    standing, said = engine.lines.timers.standing, said_by_the_state(engine, number)
+    timers, said = engine.lines.timers, said_by_the_state(engine, number)
+    assert isinstance(timers, Noted)
     contact = engine.state.contacts.get(number)
     found = []
     for kind, name in KINDS.items():
         if kind == STAGE and contact is not None and contact.phase == "connected":
             continue  # who spoke has put the end of silence off; its look stands where it was (stages/tick.py)
-        at_ns, said_ns = standing.get((kind, number), 0), said.get((kind, number), 0)
+        at_ns, said_ns = timers.standing.get((kind, number), 0), said.get((kind, number), 0)
         # What is past was looked at while the contact was in no line, and is looked at again on its return.
         if at_ns != said_ns and (at_ns or said_ns > engine.now_ns):
             found.append(f"{name} stands at {at_ns}, the state says {said_ns}")
@@ -84,5 +88,5 @@ def test_deadlines_that_stand_are_those_the_state_says(monkeypatch: pytest.Monke
     monkeypatch.setattr(lines, "open_timers", Noted)
     monkeypatch.setattr(day, "after_step", look)
     report = torture(seed, 40_000)
-    assert report.violation is None, report.again
+    assert report.violation is None, report.violation
     assert looked_at > 10_000

@@ -45,6 +45,23 @@ class Rounds(trio.abc.Instrument):
         self.count += 1
 
 
+async def test_operations_are_done_in_the_order_they_were_handed_in(tmp_path: Path) -> None:
+    """A conversation written with its agent, then without: after a crash it had never had one, and nobody could rate it."""
+    file = await opened(tmp_path)
+    handed_in: list[int] = []
+    done: list[int] = []
+
+    async def add(number: int) -> None:
+        handed_in.append(number)
+        await file.do(lambda db: done.append(adding(number)(db)))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            nursery.start_soon(add, number)
+    assert done == handed_in
+    await file.close()
+
+
 async def test_those_who_waited_for_one_commit_go_on_together(tmp_path: Path) -> None:
     """One by one, each would cost a round of the whole program: with 2,000 pages open that was ten seconds."""
     file = await opened(tmp_path)

@@ -20,8 +20,6 @@ from centralita.errors import CentralitaError
 
 BATCH_MAX: Final = 256
 """Writes in one transaction."""
-PENDING_MAX: Final = 10_000
-"""Writes that wait for the disk; more wait for their turn to wait."""
 
 T = TypeVar("T")
 
@@ -39,7 +37,6 @@ class GroupCommit:
         self._schema_number = schema_number
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[_Write[object]] = []
-        self._room = trio.CapacityLimiter(PENDING_MAX)
         self._leading = False
         self._led = trio.Event()
 
@@ -98,20 +95,21 @@ class GroupCommit:
         would cost a round of the whole program each. Cancelled while waiting, the operation may still
         be done by another's turn.
         """
-        async with self._room:
-            write = _Write(do)
-            self._waiting.append(cast(_Write[object], write))
-            try:
-                while not write.done:
-                    if self._leading:
-                        await write.wake.wait()
-                        write.wake = trio.Event()
-                    else:
-                        await self._lead()
-                return write.unwrap()
-            finally:
-                write.left = True
-                self._pass_on()
+        write = _Write(do)
+        # Nothing may be waited for before this: of two tasks that hand in at once, trio wakes either first, and
+        # what the first wrote would then stand over what the second did.
+        self._waiting.append(cast(_Write[object], write))
+        try:
+            while not write.done:
+                if self._leading:
+                    await write.wake.wait()
+                    write.wake = trio.Event()
+                else:
+                    await self._lead()
+            return write.unwrap()
+        finally:
+            write.left = True
+            self._pass_on()
 
     async def checkpoint(self) -> None:
         """Bring everything into the file itself and empty its log. Raises StoreError when it is closed."""
