@@ -160,10 +160,9 @@ def backup(path: Path, to: Path) -> Verification:
         if result.problems:
             raise JournalError(f"{to}: the backup does not verify: {result.problems[0]}")
     except (OSError, sqlite3.Error, JournalError) as error:
+        # What can't be written can't be removed either, and the first error counts.
         for left in made:
-            with suppress(
-                OSError
-            ):  # what can't be written can't be removed either, and the first error counts
+            with suppress(OSError):
                 left.unlink(missing_ok=True)
         if isinstance(error, JournalError):
             raise

@@ -275,16 +275,8 @@ class Edge:
         )
         return DONE
 
-    def _disconnect(self, engine: Engine, ask: DisconnectContact) -> bool:
-        if self.down or self._random() < 0.05:
-            return AGAIN
-        line = self.lines.get(f"{ask.channel}\n{ask.provider_id}")
-        if line is not None:
-            line.closed = True
-        return DONE
-
-    def _forward(self, engine: Engine, ask: ForwardContact) -> bool:
-        """The customer is somebody else's from now on."""
+    def _let_go(self, engine: Engine, ask: DisconnectContact | ForwardContact) -> bool:
+        """The customer is on this line no more: hung up, or somebody else's from now on."""
         if self.down or self._random() < 0.05:
             return AGAIN
         line = self.lines.get(f"{ask.channel}\n{ask.provider_id}")
@@ -343,8 +335,8 @@ _PERFORM: Final[dict[type, Callable[[Edge, Engine, Any], bool]]] = {
     SendOffer: Edge._offer,
     WithdrawOffer: Edge._withdraw,
     ConnectContact: Edge._connect,
-    DisconnectContact: Edge._disconnect,
-    ForwardContact: Edge._forward,
+    DisconnectContact: Edge._let_go,
+    ForwardContact: Edge._let_go,
     SetHold: Edge._beside,
     JoinAgent: Edge._beside,
     PartAgent: Edge._beside,
