@@ -52,7 +52,7 @@ class Phones:
         exchange = self._exchange
         if self._rings_with(view.id, agent, offer):
             return
-        if await self._line_rings(agent, call.server, seconds) and not self._still_offered(
+        if await self._wait_for_line(agent, call.server, seconds) and not self._still_offered(
             view.id, agent, offer
         ):
             return
@@ -84,7 +84,7 @@ class Phones:
         exchange = self._exchange
         leg = exchange.calls.leg(view.id, agent)
         if leg is None:
-            await self._line_rings(agent, call.server, seconds)
+            await self._wait_for_line(agent, call.server, seconds)
             leg = exchange.calls.leg(view.id, agent) or exchange.calls.kept_leg(agent, call.server)
         if leg is None:
             leg = exchange.new_leg(call.server, agent, contact=view.id)
@@ -104,9 +104,9 @@ class Phones:
             raise NotReached(cause_words(leg.cause))
         return leg
 
-    async def _line_rings(self, agent: str, server: Server, seconds: float) -> bool:
-        """Whether the agent's phone had to be waited for, because it rings to be off the hook from now on: a call
-        that came at that moment would ring it a second time."""
+    async def _wait_for_line(self, agent: str, server: Server, seconds: float) -> bool:
+        """Wait while the agent's phone rings to be off the hook from now on, `seconds` at most: a call that came at that
+        moment would ring it a second time. Returns whether there was anything to wait for."""
         sitting = self._exchange.switchboard.agent(agent)
         desk = self._exchange.desks.get(sitting.desk) if sitting is not None else None
         if desk is not None and desk.persistent and not self._exchange.calls.has_line(agent, server):
