@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "core" / "centralita"
 
 PURE = [
-    "messages.py",
+    "messages",
+    "structs.py",
+    "errors.py",
     "state.py",
     "engine.py",
     "stages",
@@ -24,6 +26,7 @@ PURE = [
     "kpi.py",
     "views.py",
     "explain.py",
+    "ahead.py",
     "estimate.py",
     "lint",
     "apply.py",
@@ -36,6 +39,7 @@ PURE = [
     "rows.py",
     "tallies.py",
     "timers.py",
+    "capture.py",
 ]
 IMPURE = {"trio", "time", "datetime", "random", "uuid", "structlog", "sqlite3"}
 OUTER = {"centralita.runner", "centralita.simulate", "centralita.testing", "centralita.journal"}
@@ -48,7 +52,8 @@ def pure_modules() -> list[Path]:
     found: list[Path] = []
     for name in PURE:
         path = ENGINE / name
-        found += sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.exists() else []
+        assert path.exists(), f"{name} is pure or gone: say which"
+        found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     return found
 
 

@@ -186,7 +186,8 @@ def _describe(kind: Any, seen: dict[str, str]) -> None:
         for inner in get_args(kind):
             _describe(inner, seen)
         return
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    # Named by room, not by file: a package split anew writes the same bytes, so it keeps its form.
+    name = f"{'.'.join(kind.__module__.split('.')[:2])}.{kind.__qualname__}"
     if name in seen:
         return
     fields = msgspec.structs.fields(kind)

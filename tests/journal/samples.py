@@ -44,7 +44,7 @@ def seqs(journal: Journal, after_seq: int = 0) -> list[int]:
 
 
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
-    """Every value a type of messages.py may have, found by looking at the type itself."""
+    """Every value a type of `centralita.messages` may have, found by looking at the type itself."""
     return _strategy(msgspec.inspect.type_info(kind))
 
 

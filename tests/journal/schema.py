@@ -61,8 +61,8 @@ def _list(info: msgspec.inspect.Type, found: dict[str, Any]) -> None:
 
 
 def _name(cls: type) -> str:
-    """Module and class: configuration and state both know a Queue."""
-    return f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
+    """Room and class: configuration and state both know a Queue; in which file of its room it is says nothing."""
+    return f"{cls.__module__.split('.')[1]}.{cls.__name__}"
 
 
 def _inside(info: msgspec.inspect.Type) -> list[msgspec.inspect.Type]:

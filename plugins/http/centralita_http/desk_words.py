@@ -2,7 +2,7 @@
 
 The agent in every command is the session's own; a frame that names another is refused, and whatever
 concerns a contact the engine does not itself check to be the agent's is marked `own` here. The JSON
-forms come from `messages.py`, so a field added there can be said here at once.
+forms come from `centralita.messages`, so a field added there can be said here at once.
 """
 
 from __future__ import annotations
