@@ -42,6 +42,10 @@ class TimersProtocol(Protocol):
         """Return the earliest deadline, or NEVER_NS."""
         ...
 
+    def deadline_ns(self, kind: int, subject: int) -> int:
+        """Return the deadline of (kind, subject), or NEVER_NS when it has none."""
+        ...
+
     def __len__(self) -> int: ...
 
 
@@ -76,6 +80,9 @@ class NaiveTimers:
 
     def next_deadline_ns(self) -> int:
         return self._heap[0][0] if self._heap else NEVER_NS
+
+    def deadline_ns(self, kind: int, subject: int) -> int:
+        return self._at_ns.get((kind, subject), NEVER_NS)
 
     def __len__(self) -> int:
         return len(self._at_ns)

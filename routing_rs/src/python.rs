@@ -13,7 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 use smallvec::SmallVec;
 
-use crate::{Change, Enqueue, NOBODY, Pairs, Queue, RULES, Refused, Timers};
+use crate::{Change, Enqueue, NEVER_NS, NOBODY, Pairs, Queue, RULES, Refused, Timers};
 
 create_exception!(
     centralita._routing,
@@ -610,6 +610,11 @@ impl PyTimers {
 
     fn next_deadline_ns(&self) -> i64 {
         self.timers.next_deadline_ns()
+    }
+
+    fn deadline_ns(&self, kind: Int, subject: Int) -> i64 {
+        Timers::check(kind.0, subject.0)
+            .map_or(NEVER_NS, |(kind, subject)| self.timers.deadline_ns(kind, subject))
     }
 
     fn __len__(&self) -> usize {

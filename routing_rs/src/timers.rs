@@ -77,6 +77,15 @@ impl Timers {
         self.order.first().map_or(NEVER_NS, |(at_ns, _, _)| at_ns)
     }
 
+    /// Returns the deadline of a kind and subject, or `NEVER_NS` when it has none.
+    #[must_use]
+    pub fn deadline_ns(&self, kind: u32, subject: u64) -> i64 {
+        self.at_ns
+            .get(kind as usize)
+            .and_then(|table| table.get(subject))
+            .unwrap_or(NEVER_NS)
+    }
+
     /// Returns how many deadlines there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -50,6 +50,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(timers.len(), map.len());
+            prop_assert_eq!(timers.deadline_ns(kind, subject), map.get(&(kind, subject)).copied().unwrap_or(NEVER_NS));
             prop_assert_eq!(timers.next_deadline_ns(), map.values().copied().min().unwrap_or(NEVER_NS));
         }
     }

@@ -402,6 +402,27 @@ def test_delivery_is_reported_of_what_is_there_and_once() -> None:
     assert floor.refused(ReportDelivery(contact=number, number=1, made=False)) == "already"
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_words_after_one_that_is_kept_no_longer_are_owed_when_that_one_was_not_delivered(ended: bool) -> None:
+    floor = Floor("wrap_up_s = 0", more="[limits]\nsilence_s = 86400\nmessages_kept = 10\n")
+    floor.sign_in("ana")
+    number = answered(floor)
+    for count in range(8):
+        floor.do(PostMessage(contact=number, author="agent", author_id="ana", text=f"part {count}"))
+    floor.do(PostMessage(contact=number, author="customer", text="and?"))
+    if ended:
+        floor.finish(number, "ana")
+    floor.do(ReportDelivery(contact=number, number=1, made=False))
+    assert floor.refused(ReportDelivery(contact=number, number=1, made=False)) == "already"
+    floor.pass_time(7200)
+    asked = recovered(floor, from_snapshot=False).open_asks()
+    said = [(number, f"part {count}") for count in range(8)]
+    assert goodbyes(asked)[:8] == said
+    assert floor.refused(ReportDelivery(contact=number, number=1, made=True)) == "already"
+    floor.do(ReportDelivery(contact=number, number=3, made=True))
+    assert goodbyes(recovered(floor, from_snapshot=False).open_asks())[:7] == said[1:]
+
+
 def test_words_of_who_is_erased_are_owed_no_longer() -> None:
     floor = Floor('max_waiting = 0\nwhen_full = {do = "refuse", text = "Sorry."}')
     number = floor.admit()

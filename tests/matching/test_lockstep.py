@@ -235,6 +235,10 @@ class TimersLockstep(RuleBasedStateMachine):
     def pop_due(self, now_ns: int) -> None:
         assert self.naive.pop_due(now_ns) == self.native.pop_due(now_ns)
 
+    @rule(kind=st.integers(-1, 4), subject=st.integers(-1, 10))
+    def deadline(self, kind: int, subject: int) -> None:
+        assert self.naive.deadline_ns(kind, subject) == self.native.deadline_ns(kind, subject)
+
     @invariant()
     def same_deadline(self) -> None:
         assert self.naive.next_deadline_ns() == self.native.next_deadline_ns()

@@ -302,7 +302,7 @@ BUGS = (
     Planted("a lost requeue", lost_requeue, 5_000),
     Planted("a double offer", double_offer, 5_000),
     Planted("a second owner", second_owner, 5_000),
-    Planted("a hold without its limit", forgotten_deadline_of_hold, 50_000),
+    Planted("a hold without its limit", forgotten_deadline_of_hold, 10_000),
     Planted("a callback without its moment", forgotten_moment_of_callback, 20_000),
     Planted("a grace time without an end", grace_without_end, 20_000),
     Planted("one contact too many", capacity_off_by_one_contact, 100_000),

@@ -138,10 +138,13 @@ def report_delivery(engine: Engine, command: ReportDelivery) -> Refusal | None:
             return Refusal(code="already", message=f"message {number} was not reported as undelivered")
         engine.emit(DeliveryMade(contact=command.contact, number=number))
         return None
+    kept = [one.number for one in said if one.author != "customer" and not one.internal]
+    if kept and 0 < number < said[0].number:
+        number = kept[0]  # it is kept no longer; what was said after it has not arrived either
+    if number not in kept:
+        return Refusal(code="bad_value", message=f"number was {number}; no such message is kept")
     if 0 < owed <= number:
         return Refusal(code="already", message=f"all from message {owed} on is known to be undelivered")
-    if not any(one.number == number and one.author != "customer" and not one.internal for one in said):
-        return Refusal(code="bad_value", message=f"number was {number}; no such message is kept")
     engine.emit(DeliveryFailed(contact=command.contact, number=number))
     return None
 

@@ -13,6 +13,7 @@ from typing import Final
 from centralita.config import ns
 from centralita.engine import Engine
 from centralita.kpi import Figures
+from centralita.lines import ANNOUNCE, ASK_AGAIN, DUE, GRACE, STAGE, WORK, ask_again_ns, earliest_work_ns
 from centralita.messages import (
     AnyEvent,
     ContactOffered,
@@ -72,11 +73,6 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
         raise Violation("conservation", f"contact {number} is {phase} and not in the books")
     asked = having = wrapping = 0
     holders: list[int] = []
-    due_ns = contact.deadline_ns if phase in WITH_LIMIT or phase == "waiting" else 0
-    if phase == "connected":
-        # Whoever speaks puts the end of silence off; it is looked at when it would have been.
-        silence_ns = ns(engine.state.config.limits.silence_s)
-        due_ns = max(due_ns, contact.active_ns + silence_ns)
     agents = engine.state.agents
     for name, work in works.items():
         what = work.state
@@ -97,10 +93,8 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
             having += 1
             if name not in page.having:
                 raise Violation("one owner", f"contact {number}: {name} is {what}, not by the books")
-        if what != "connected":
-            if work.deadline_ns <= 0:
-                raise Violation("deadlines", f"contact {number}: {name} is {what} without a limit")
-            due_ns = min(due_ns, work.deadline_ns) if due_ns else work.deadline_ns
+        if what != "connected" and work.deadline_ns <= 0:
+            raise Violation("deadlines", f"contact {number}: {name} is {what} without a limit")
         if work.hold:
             if lines.queue.holders(work.hold) != [agent.number]:
                 raise Violation("capacity", f"contact {number}: {name} wraps up and is not kept taken")
@@ -114,8 +108,6 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
         )
     if phase == "waiting":
         fits = not asked and not having
-        if contact.due_ns or contact.announce_at_ns:
-            due_ns = min(at for at in (due_ns, contact.due_ns, contact.announce_at_ns) if at)
         if (number in lines.known) is bool(contact.due_ns) or not (
             contact.due_ns or lines.queue.is_waiting(number)
         ):
@@ -138,8 +130,7 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
         raise Violation("one owner", f"contact {number} is {phase} with {works}")
     if phase in WITH_LIMIT and contact.deadline_ns <= 0:
         raise Violation("deadlines", f"contact {number} is {phase} without a limit")
-    if due_ns and engine.next_deadline_ns() > due_ns:
-        raise Violation("deadlines", f"{contact} is due at {due_ns}, and nobody looks before that")
+    _check_looks(engine, contact)
     if holders or number in lines.known:
         if len(holders) > 1:
             holders.sort()
@@ -305,11 +296,36 @@ def _check_agent(engine: Engine, agent: Agent) -> None:
     ]
     if offered and agent.grace_until_ns:
         raise Violation("one owner", f"{agent.name} has lost the desk and is asked about {offered}")
-    if 0 < agent.grace_until_ns <= engine.now_ns < engine.next_deadline_ns():
-        raise Violation("deadlines", f"{agent.name}'s grace was over at {agent.grace_until_ns}")
+    if 0 < agent.grace_until_ns < engine.lines.timers.deadline_ns(GRACE, agent.number):
+        raise Violation("deadlines", f"{agent.name}'s grace is over at {agent.grace_until_ns}")
     held = engine.lines.queue.hands(agent.number) if agent.present else []
     if len(held) != len(agent.contacts):
         raise Violation("capacity", f"{agent.name} has {list(agent.contacts)}; taken by the queue {held}")
+
+
+def _check_looks(engine: Engine, contact: Contact) -> None:
+    """Each limit of a contact is looked at when it is over, or before."""
+    number, phase, timers = contact.id, contact.phase, engine.lines.timers
+    if phase == "connected":
+        # Whoever speaks puts the end of silence off; it is looked at when it would have been.
+        silence_ns = ns(engine.state.config.limits.silence_s)
+        limits = [(STAGE, max(contact.deadline_ns, contact.active_ns + silence_ns))]
+    elif phase in WITH_LIMIT:
+        limits = [(STAGE, contact.deadline_ns)]
+    elif phase == "waiting":
+        limits = [
+            (STAGE, contact.deadline_ns),
+            (ANNOUNCE, contact.announce_at_ns),
+            (DUE, contact.due_ns),
+            (ASK_AGAIN, ask_again_ns(contact)),
+        ]
+    else:
+        limits = []
+    if contact.works:
+        limits.append((WORK, earliest_work_ns(contact)))
+    for kind, due_ns in limits:
+        if due_ns and timers.deadline_ns(kind, number) > due_ns:
+            raise Violation("deadlines", f"{contact} is due at {due_ns}, and nobody looks before that")
 
 
 def _check_overdue(engine: Engine, contact: Contact) -> None:
