@@ -29,7 +29,7 @@ PURE = [
     "ahead.py",
     "estimate.py",
     "lint",
-    "apply.py",
+    "apply",
     "asks.py",
     "personal.py",
     "lines.py",

@@ -22,7 +22,7 @@ from itertools import islice
 from math import log, sqrt
 from typing import TYPE_CHECKING, Final
 
-from centralita.apply import GAP_WEIGHT
+from centralita.apply.means import GAP_WEIGHT
 from centralita.views import EstimateView
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What the engine knows: contacts, agents and queues as they stand, and which event may follow what.
 
-Only `apply.py` changes these, and only because of an event. What it refuses to know: why something
+Only `apply/` changes these, and only because of an event. What it refuses to know: why something
 was decided (stages/), in what order contacts will be served (matching/), what must be done
 about it outside (asks.py). The structs encode as they are: a snapshot is this state, whole.
 
