@@ -17,6 +17,7 @@ ENGINE = ROOT / "core" / "centralita"
 
 PURE = [
     "messages",
+    "config",
     "structs.py",
     "errors.py",
     "state.py",

@@ -1,6 +1,6 @@
 """The linter: whether a configuration that can be used also makes sense.
 
-`config.py` refuses what can't be used at all (types, ranges, names that don't exist); what passes there
+`config/` refuses what can't be used at all (types, ranges, names that don't exist); what passes there
 may still hold a queue nobody can serve or a ring that lets nobody in. Each such finding is a `Problem`:
 an *error* can't work whatever happens, a *warning* is probably not meant. A message says what is wrong
 and what would mend it; its path is the place in the TOML file.
