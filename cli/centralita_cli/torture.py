@@ -33,7 +33,7 @@ from centralita_cli.options import json_option
     type=click.Choice(["both", "native", "naive"]),
     default="both",
     show_default=True,
-    help="Which matching queue; both: in turn, and side by side.",
+    help="Which matching queue; both: the compiled one, on one day in four with the other in lockstep.",
 )
 @click.option("--no-shrink", is_flag=True, help="Don't look for a shorter history that breaks the same rule.")
 @json_option

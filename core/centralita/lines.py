@@ -41,7 +41,8 @@ AHEAD_PIECE: Final = 50
 TAKEN: Final = "taken"
 """The reason of an OfferWithdrawn when another agent won: the queue has freed the agent already."""
 
-Core = Literal["native", "naive"]
+Core = Literal["native", "naive", "both"]
+"""Which matching queue and which timers; both: each question put to both, `Diverged` when they differ."""
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):

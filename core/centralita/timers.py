@@ -9,9 +9,10 @@ same answers.
 from __future__ import annotations
 
 import heapq
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, cast
 
 from centralita._routing import Timers
+from centralita.matching.lockstep import Lockstep, methods_of
 from centralita.matching.protocol import ID_LIMIT, NEVER_NS, TIME_LIMIT_NS
 
 KIND_LIMIT: Final = 1 << 8
@@ -97,9 +98,15 @@ class NaiveTimers:
             heapq.heappop(heap)
 
 
-def open_timers(core: Literal["native", "naive"] = "native") -> TimersProtocol:
-    """Return empty timers: the compiled ones, or the readable specification of them."""
-    return Timers() if core == "native" else NaiveTimers()
+def open_timers(core: Literal["native", "naive", "both"] = "native") -> TimersProtocol:
+    """Return empty timers: the compiled ones, the readable specification of them, or both in lockstep."""
+    match core:
+        case "native":
+            return Timers()
+        case "naive":
+            return NaiveTimers()
+        case "both":
+            return cast("TimersProtocol", Lockstep(Timers(), NaiveTimers(), methods_of(TimersProtocol)))
 
 
 def _within(name: str, value: int, least: int, below: int) -> None:

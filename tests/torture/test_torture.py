@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from centralita.apply import APPLY
 from centralita.journal.codec import Encoder
+from centralita.matching import NaiveMatchingQueue
 from centralita.messages import AdmitContact, AnyCommand, AnyEvent, OfferDeclined, Record, Tick
 from centralita.simulate.torture import Report, run
 from centralita.simulate.torture.day import Day
@@ -137,6 +138,19 @@ def test_command_ends_with_0_when_every_rule_held() -> None:
     assert said.exit_code == 0
     assert "in 1 days" in said.stdout
     assert "every rule held" in said.stdout
+
+
+def test_queues_that_differ_are_found_on_a_day_on_both_and_made_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(NaiveMatchingQueue, "_drains_to", lambda self, contact, agent: False)
+    assert torture(1, 20_000, cores="native", shrink=False).violation is None
+    found = torture(1, 100_000).violation
+    assert found is not None
+    assert found.rule == "same decisions"
+    assert "by the specification" in found.detail
+    assert 2 < len(found.minimal) < 100
+    assert found.again == f"centralita torture --seed 1 --day {found.day} --core both"
 
 
 @pytest.mark.parametrize("option", [("--seed", "-1"), ("--steps", "0"), ("--core", "wooden"), ("--day", "0")])

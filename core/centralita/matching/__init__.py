@@ -4,9 +4,10 @@
 here and nowhere else.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 from centralita._routing import MatchingQueue, QueueBrokenError
+from centralita.matching.lockstep import Diverged, Lockstep, methods_of
 from centralita.matching.naive import NaiveMatchingQueue
 from centralita.matching.protocol import (
     AGENT_ORDER_KEYS,
@@ -25,6 +26,7 @@ __all__ = [
     "NEVER_NS",
     "NOBODY",
     "Barred",
+    "Diverged",
     "MatchingQueue",
     "MatchingQueueProtocol",
     "NaiveMatchingQueue",
@@ -33,6 +35,13 @@ __all__ = [
 ]
 
 
-def open_queue(core: Literal["native", "naive"] = "native") -> MatchingQueueProtocol:
-    """Return an empty queue: the compiled one, or the readable specification of it."""
-    return MatchingQueue() if core == "native" else NaiveMatchingQueue()
+def open_queue(core: Literal["native", "naive", "both"] = "native") -> MatchingQueueProtocol:
+    """Return an empty queue: the compiled one, the readable specification of it, or both in lockstep."""
+    match core:
+        case "native":
+            return MatchingQueue()
+        case "naive":
+            return NaiveMatchingQueue()
+        case "both":
+            both = Lockstep(MatchingQueue(), NaiveMatchingQueue(), methods_of(MatchingQueueProtocol))
+            return cast("MatchingQueueProtocol", both)

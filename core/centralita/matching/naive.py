@@ -41,6 +41,7 @@ class _Profile:
     capacity: int
     limits: tuple[tuple[int, int], ...]
     ranks: tuple[tuple[int, int], ...]
+    levels: dict[int, int] = field(compare=False)  # `skills` again, by skill
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ class NaiveMatchingQueue:
         for group, rank in kept_ranks:
             _number("rank group", group)
             _number("rank", rank, least=1)
-        made = _Profile(self._levels(skills), _number("capacity", capacity), kept_limits, kept_ranks)
+        levels = self._levels(skills)
+        made = _Profile(levels, _number("capacity", capacity), kept_limits, kept_ranks, dict(levels))
         return _intern(made, self._profiles, self._profile)
 
     def order(
@@ -335,12 +337,9 @@ class NaiveMatchingQueue:
     def _next_match(self, now_ns: int) -> list[tuple[int, int]]:
         """The first contact in order that has an eligible agent gets the best of them."""
         pressing: list[_Contact] = []
-        for contact in self._in_order(now_ns):
-            able = [
-                agent
-                for agent in self._agents.values()
-                if self._bar(contact, agent, now_ns).rule == "eligible"
-            ]
+        available = [agent for agent in self._agents.values() if agent.available]
+        for contact in self._in_order(now_ns) if available else ():
+            able = [agent for agent in available if self._rule(contact, agent, now_ns) is _ELIGIBLE]
             able.sort(key=lambda agent: self._choice(contact, agent))
             chosen: list[_Agent] = []
             for agent in able:
@@ -364,7 +363,7 @@ class NaiveMatchingQueue:
     def _drains_to(self, contact: _Contact, agent: _Agent) -> bool:
         """Whether an agent could have the contact with empty hands."""
         empty = _Agent(agent.id, agent.profile, agent.available, 0, 0, 0)
-        return self._bar(contact, empty, None).rule == "eligible"
+        return self._rule(contact, empty, None) is _ELIGIBLE
 
     def _give(self, contact: _Contact, agents: list[_Agent], now_ns: int) -> list[tuple[int, int]]:
         tentative = self._order[contact.order].offer_to > 1
@@ -396,45 +395,45 @@ class NaiveMatchingQueue:
         waiting = [contact for contact in self._contacts.values() if contact.waiting]
         return sorted(waiting, key=lambda contact: _place(contact, now_ns))
 
-    def _bar(self, contact: _Contact, agent: _Agent, now_ns: int | None) -> Barred:
-        """The first rule that bars an agent; `now_ns` None asks as if nobody were reserved."""
+    def _bar(self, contact: _Contact, agent: _Agent, now_ns: int) -> Barred:
+        """The first rule that bars an agent, with its numbers."""
+        return Barred(agent.id, 1, agent.profile, *self._rule(contact, agent, now_ns))
+
+    def _rule(self, contact: _Contact, agent: _Agent, now_ns: int | None) -> tuple[str, int, int, int]:
+        """(rule, subject, needed, had); `now_ns` None asks as if nobody were reserved."""
         requirement, profile = self._requirement[contact.requirement], self._profile[agent.profile]
-        medium, levels = requirement.medium, dict(profile.skills)
-
-        def barred(rule: str, subject: int = -1, needed: int = 0, had: int = 0) -> Barred:
-            return Barred(agent.id, 1, agent.profile, rule, subject, needed, had)
-
+        medium, levels = requirement.medium, profile.levels
         if not agent.available:
-            return barred("unavailable", needed=1)
+            return "unavailable", -1, 1, 0
         for skill, level in requirement.skills:
             if levels.get(skill, 0) < level:
-                return barred("skill", skill, level, levels.get(skill, 0))
+                return "skill", skill, level, levels.get(skill, 0)
         limit = dict(profile.limits).get(medium, NUMBER_LIMIT)
         held = sum(hold.medium == medium for hold in agent.hands.values())
         if held >= limit:
-            return barred("medium_limit", medium, limit, held)
+            return "medium_limit", medium, limit, held
         blocking = [
             hold.units for hold in agent.hands.values() if (medium, hold.medium) not in self._interrupts
         ]
         room = profile.capacity - sum(blocking)
         if room < requirement.units:
-            return barred("capacity", medium, requirement.units, room)
+            return "capacity", medium, requirement.units, room
         if agent.id in contact.excluded:
-            return barred("excluded", agent.id)
+            return "excluded", agent.id, 0, 0
         preferred = contact.preferred
         if preferred in self._agents and preferred not in contact.excluded and preferred != agent.id:
-            return barred("preferred_other", preferred)
+            return "preferred_other", preferred, 0, 0
         reserver = None if now_ns is None else self._reserved.get(agent.id)
         if now_ns is not None and reserver is not None:
             before = _place(self._contacts[reserver], now_ns)
             if before < _place(contact, now_ns):
-                return barred("reserved", reserver)
-        return barred("eligible")
+                return "reserved", reserver, 0, 0
+        return _ELIGIBLE
 
     def _choice(self, contact: _Contact, agent: _Agent) -> tuple[int, ...]:
         """What agents are compared by, smaller first; the id comes last, so it is never a draw."""
         requirement, order = self._requirement[contact.requirement], self._order[contact.order]
-        profile, levels = self._profile[agent.profile], dict(self._profile[agent.profile].skills)
+        profile = self._profile[agent.profile]
         values: list[int] = []
         for key in order.keys:
             match key:
@@ -443,7 +442,7 @@ class NaiveMatchingQueue:
                 case "least_loaded":
                     values.append(self.held_units(agent.id) * 10_000 // max(1, profile.capacity))
                 case "most_skilled":
-                    values.append(-sum(levels.get(skill, 0) for skill, _ in requirement.skills))
+                    values.append(-sum(profile.levels.get(skill, 0) for skill, _ in requirement.skills))
                 case "least_flexible":
                     values.append(len(profile.skills))
                 case "rank":
@@ -475,13 +474,15 @@ class NaiveMatchingQueue:
 
     def _next_due(self) -> tuple[int, int] | None:
         """(when, contact) of the next ring, end of a preference or wait past which one may reserve."""
-        due = [
-            found
-            for contact in self._contacts.values()
-            for found in (self._ring_due(contact), self._preference_due(contact), self._pressing_due(contact))
-            if found is not None
-        ]
-        return min(due, default=None)
+        due: list[tuple[int, int] | None] = []
+        for contact in self._contacts.values():
+            if contact.ladder != -1:
+                due.append(self._ring_due(contact))
+            if contact.preferred != NOBODY:
+                due.append(self._preference_due(contact))
+            if self._order[contact.order].reserve_after_ns != NEVER_NS:
+                due.append(self._pressing_due(contact))
+        return min((found for found in due if found is not None), default=None)
 
     def _ring_due(self, contact: _Contact) -> tuple[int, int] | None:
         rungs = self._ladder[contact.ladder] if contact.ladder != -1 else ()
@@ -682,8 +683,13 @@ class NaiveMatchingQueue:
         one = self._contacts[contact]
         mine = self._capable_profiles(one.requirement)
         place = _place(one, _time("now_ns", now_ns))
-        others = [other for other in self._in_order(now_ns) if _place(other, now_ns) < place]
-        return sum(bool(mine & self._capable_profiles(other.requirement)) for other in others)
+        before = [
+            other.requirement
+            for other in self._contacts.values()
+            if other.waiting and _place(other, now_ns) < place
+        ]
+        shared = {one: bool(mine & self._capable_profiles(one)) for one in set(before)}
+        return sum(shared[requirement] for requirement in before)
 
     def in_order(self, *, now_ns: int, limit: int) -> list[int]:
         return [contact.id for contact in self._in_order(_time("now_ns", now_ns))[: max(0, limit)]]
@@ -698,7 +704,7 @@ class NaiveMatchingQueue:
         """The profiles of present agents that have a requirement's skills."""
         wanted = self._requirement[requirement].skills
         present = {agent.profile for agent in self._agents.values()}
-        levels = {profile: dict(self._profile[profile].skills) for profile in present}
+        levels = {one: self._profile[one].levels for one in present}
         return {one for one in present if all(levels[one].get(skill, 0) >= level for skill, level in wanted)}
 
     def explain(self, contact: int, *, now_ns: int, limit: int = 100) -> list[Barred]:
@@ -896,6 +902,7 @@ def _batch_name(operation: tuple[int, ...]) -> str:
     raise ValueError(f"batch operation was {operation}; known codes: {BATCH_CODES}")
 
 
+_ELIGIBLE: Final = ("eligible", -1, 0, 0)
 _ENQUEUE_MORE: Final = (0, 0, 1000, -1, 0, NOBODY, 0)  # credit_ns … preferred_until_ns, when left out
 
 # The digest: each part of the state is hashed by itself and the sum kept, so that one change costs

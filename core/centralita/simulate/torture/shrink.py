@@ -12,6 +12,7 @@ from typing import Final
 
 from centralita.engine import Engine
 from centralita.lines import Core
+from centralita.matching import Diverged
 from centralita.messages import AnyCommand, Tick
 from centralita.simulate.torture.books import Books
 from centralita.simulate.torture.checks import after_step, recount
@@ -36,6 +37,8 @@ def broken_rule(history: Sequence[Heard], *, core: Core) -> str:
         recount(engine, books)
     except Violation as violation:
         return violation.rule
+    except Diverged:
+        return "same decisions"
     except Exception as error:  # noqa: BLE001  # whatever ends the engine is what is looked for
         return type(error).__name__
     return ""
