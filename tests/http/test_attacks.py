@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 from contextlib import AsyncExitStack
@@ -9,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import trio
 
 from centralita.messages import PostMessage
 from tests.http.company import PATIENCE_S, Company, company, eventually, read_answer
 
+OPENING = (
+    b"GET /ws/desk HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 QUICK: dict[str, Any] = {"header_s": 0.5, "body_s": 0.5, "send_s": 0.5}
 
 
@@ -163,8 +169,45 @@ async def test_every_answer_has_the_headers_refusals_too(tmp_path: Path) -> None
         refused = await shop.opening("/ws/desk", "ctl_x")
         assert refused.status_code == 401
         assert "content-security-policy" in refused.head
-        for raw in (b"nonsense\r\n\r\n", b"GET /healthz HTTP/9\r\n\r\n"):
-            assert "server:" not in (await shop.raw(raw)).head.lower()
+        for raw in (b"nonsense\r\n\r\n", b"GET /healthz HTTP/9\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n"):
+            nonsense = await shop.raw(raw)
+            assert nonsense.status_code == 400
+            assert json.loads(nonsense.text)["code"] == "bad_request"
+            assert "default-src 'none'" in nonsense.head
+            assert "server:" not in nonsense.head.lower()
+
+
+@pytest.mark.parametrize("wrong", [{"sec-websocket-key": ""}, {"sec-websocket-version": "8"}])
+async def test_opening_that_is_none_is_told_so_and_closed(tmp_path: Path, wrong: dict[str, str]) -> None:
+    lines = {
+        "host": "x",
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        **wrong,
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
+    async with company(tmp_path) as shop, await shop.stream() as stream:
+        await stream.send_all(f"GET /ws/desk HTTP/1.1\r\n{head}\r\n".encode())
+        answer = await read_answer(stream)
+        assert answer.status_code == 400
+        assert json.loads(answer.text)["code"] == "bad_request"
+        assert "default-src 'none'" in answer.head
+        await until_closed(stream)
+        await eventually(lambda: shop.door.connections_open == 0)
+
+
+async def test_window_that_goes_without_a_word_is_no_fault(tmp_path: Path) -> None:
+    """Anybody may open one and go: that must not fill the log with errors."""
+    with structlog.testing.capture_logs() as logs:
+        async with company(tmp_path) as shop:
+            for _ in range(3):
+                async with await shop.stream() as stream:
+                    await stream.send_all(OPENING)
+                    await stream.receive_some()
+                await eventually(lambda: shop.door.connections_open == 0)
+    assert [line for line in logs if line["log_level"] == "error"] == []
 
 
 async def test_head_that_two_servers_could_read_differently_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from centralita_http.lobby import LEAVING_MAX, Lobby, Seat
+from centralita_http.lobby import FAMILIAR_KEPT, FAMILIAR_SEATS_MAX, LEAVING_MAX, Lobby, Seat
 from centralita_http.settings import DoorLimits
 from tests.http.company import Company, company, eventually, read_answer
 from tests.http.test_served_limits import customers_page
@@ -54,7 +54,7 @@ def test_who_is_known_is_not_pushed_out_until_it_rests() -> None:
     room = lobby(seats=1)
     known = room.come("10.0.0.1")
     known.ask()
-    known.enter()
+    known.enter(by_token=False)
     flood = [room.come("10.0.0.2") for _ in range(5)]
     assert not known.turned_away
     assert room.known_n == 1
@@ -67,7 +67,7 @@ def test_who_is_known_is_not_pushed_out_until_it_rests() -> None:
 def test_full_of_known_callers_turns_away_who_comes() -> None:
     room = lobby(connections=2)
     for number in range(2):
-        room.come(f"10.0.0.{number}").enter()
+        room.come(f"10.0.0.{number}").enter(by_token=False)
     late = room.come("10.0.0.9")
     assert late.turned_away
     late.leave()
@@ -80,7 +80,7 @@ def test_address_at_its_limit_pushes_out_its_own_or_nobody() -> None:
     mine = [room.come("10.0.0.2") for _ in range(3)]
     assert [seat.turned_away for seat in (other, *mine)] == [False, True, False, False]
     for seat in mine[1:]:
-        seat.enter()
+        seat.enter(by_token=False)
     assert room.come("10.0.0.2").turned_away
     assert room.waiting_n == 1, "the other's"
 
@@ -95,6 +95,60 @@ def test_those_who_leave_have_time_for_it_up_to_a_number() -> None:
     assert [*hurried, seats[0].hurried] == [False, True, False]
 
 
+def familiar(room: Lobby, address: str) -> None:
+    """Somebody with a token was here, and has gone."""
+    seat = room.come(address)
+    seat.enter(by_token=True)
+    seat.leave()
+
+
+def test_address_that_signed_in_before_keeps_its_seats_before_any_number_of_others() -> None:
+    room = lobby(connections=100, seats=40, of_one=30)
+    familiar(room, "10.0.0.1")
+    mine = [room.come("10.0.0.1") for _ in range(FAMILIAR_SEATS_MAX)]
+    flood = [room.come(f"10.1.{number // 250}.{number % 250}") for number in range(1000)]
+    assert not any(seat.turned_away for seat in mine)
+    assert [seat.turned_away for seat in flood] == [True] * 968 + [False] * 32
+    more = [room.come("10.0.0.1") for _ in range(5)]
+    assert [seat.turned_away for seat in (*mine, *more)] == [True] * 4 + [False] * 9, (
+        "what it has beyond them"
+    )
+
+
+def test_customers_page_makes_no_address_familiar() -> None:
+    room = lobby(seats=2)
+    page = room.come("10.0.0.1")
+    page.enter(by_token=False)
+    again = room.come("10.0.0.1")
+    for number in range(2):
+        room.come(f"10.1.0.{number}")
+    assert again.turned_away
+
+
+@pytest.mark.parametrize("addresses_n", [1, 5, 11, 40])
+def test_familiar_addresses_have_half_of_the_lobby_at_most(addresses_n: int) -> None:
+    room = lobby(connections=1000, seats=20, of_one=100)
+    known = [f"10.0.0.{number}" for number in range(addresses_n)]
+    for address in known:
+        familiar(room, address)
+    for address in known * 30:
+        room.come(address)
+    strangers = [room.come(f"10.1.0.{number}") for number in range(20)]
+    assert sum(not seat.turned_away for seat in strangers) >= 10
+
+
+def test_familiar_addresses_are_remembered_up_to_a_number() -> None:
+    room = lobby(seats=2)
+    familiar(room, "10.0.0.1")
+    familiar(room, "10.0.0.2")
+    for number in range(FAMILIAR_KEPT - 1):
+        room.remember(f"2001:db8::{number:x}")
+    known, forgotten = room.come("10.0.0.2"), room.come("10.0.0.1")
+    for number in range(2):
+        room.come(f"10.1.0.{number}")
+    assert [seat.turned_away for seat in (known, forgotten)] == [False, True]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_counts_are_those_of_a_recount(seed: int) -> None:
     chance = random.Random(seed)
@@ -107,7 +161,7 @@ def test_counts_are_those_of_a_recount(seed: int) -> None:
             case 2 if here:
                 chance.choice(here).ask()
             case 3 if here:
-                chance.choice(here).enter()
+                chance.choice(here).enter(by_token=chance.random() < 0.5)
             case 4 if here:
                 here.pop(chance.randrange(len(here))).leave()
             case _:
@@ -187,6 +241,27 @@ async def test_silent_flood_takes_nobodys_room(tmp_path: Path) -> None:
             assert reply["ok"], reply
             seen = turns.total()
             await eventually(lambda: turns.total() > seen)
+            nursery.cancel_scope.cancel()
+    await eventually(lambda: shop.door.connections_open == 0)
+
+
+async def test_silent_flood_from_everywhere_keeps_nobody_out_who_signed_in_before(tmp_path: Path) -> None:
+    """From more addresses than the lobby has seats; and a head that takes longer than all of them to come."""
+    limits = {"lobby_connections": 6}
+    async with company(tmp_path, http={"limits": limits}) as shop:
+        async with shop.client(shop.admin) as client:
+            assert (await client.get("/api/status")).status_code == 200
+        await eventually(lambda: shop.door.connections_open == 0)
+        async with trio.open_nursery() as nursery:
+            turns = Counter[str]()
+            for number in range(30):
+                nursery.start_soon(come_back_silently, shop, turns, f"127.0.1.{number}")
+            async with await shop.stream() as stream:
+                await stream.send_all(b"GET /api/status HTTP/1.1\r\nhost: x\r\n")
+                seen = turns.total()
+                await eventually(lambda: turns.total() > seen + 100)
+                await stream.send_all(f"authorization: Bearer {shop.admin}\r\n\r\n".encode())
+                assert (await read_answer(stream)).status_code == 200
             nursery.cancel_scope.cancel()
     await eventually(lambda: shop.door.connections_open == 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -55,8 +56,19 @@ def connections(shop: Company) -> int:
 
 async def test_head_too_large_is_refused(tmp_path: Path) -> None:
     async with company(tmp_path, http={"limits": {"header_bytes": 2000}}) as shop:
-        answer = await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 70_000 + b"\r\n\r\n")
-        assert answer.status_code == 431
+        # Whether it comes in one piece or in many, whether in one line or in its first.
+        for head in (
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 70_000,
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 2_000,
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * 1_001 + b"z: z",
+            b"GET /" + b"y" * 2_000 + b" HTTP/1.1\r\nhost: x",
+        ):
+            answer = await shop.raw(head + b"\r\n\r\n")
+            assert answer.status_code == 431
+            assert json.loads(answer.text) == {
+                "code": "too_large",
+                "message": "the request's head is larger than 2000 bytes",
+            }
         assert (await shop.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")).status_code == 200
 
 

@@ -128,7 +128,7 @@ class Gate:
             _check_own(opt.get("own"), caller, connection, self._switchboard)
             connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
         if customer or caller is not None:
-            _enter(connection)
+            _enter(connection, by_token=caller is not None)
 
     async def admit(self, connection: Connection, text: str) -> Caller:
         """Who stands behind a token given otherwise than by header or cookie; or raise Rejected."""
@@ -141,7 +141,7 @@ class Gate:
         caller = await self.admit(connection, text)
         self._permit(access, caller, connection)
         connection.scope[_CALLER] = caller  # type: ignore[typeddict-unknown-key]  # ours among ASGI's
-        _enter(connection)
+        _enter(connection, by_token=True)
         return caller
 
     def permit_message(self, connection: Connection, kind: str, *, contact: int = 0) -> None:
@@ -329,11 +329,11 @@ def _is_rule(words: object) -> bool:
     return bool(parts) and parts[0] in ACCESSES and parts[1:] in ([], ["see"], ["speak"])
 
 
-def _enter(connection: Connection) -> None:
+def _enter(connection: Connection, *, by_token: bool) -> None:
     """Take its connection out of the lobby, where it might be pushed out."""
     seat: Seat | None = connection.scope.get("state", {}).get(SEAT)
     if seat is not None:
-        seat.enter()
+        seat.enter(by_token=by_token)
 
 
 def _check_own(own: str | None, caller: Caller, connection: Connection, switchboard: Switchboard) -> None:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
 from litestar import WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
 
 from centralita.errors import CentralitaError, EngineStopped
 from centralita.messages import LoseAgent, SignIn
@@ -129,7 +131,8 @@ class WebSocketDesk:
                 caller = await self._introduced(socket, gate)
             window = self._admit(socket, caller, gate, limits)
         except Rejected as error:
-            await socket.close(code=4000 + error.status, reason=error.body.message)
+            with suppress(WebSocketDisconnect):  # who never said a word may be gone as well
+                await socket.close(code=4000 + error.status, reason=error.body.message)
             return
         try:
             async with trio.open_nursery() as nursery:

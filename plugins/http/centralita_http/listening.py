@@ -20,13 +20,11 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Final, cast
 
-import h11
 import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.logging import Logger
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -34,6 +32,7 @@ from hypercorn.typing import ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from centralita_http.errors import traced
+from centralita_http.http11 import Http11
 from centralita_http.limits import Limited
 from centralita_http.lobby import SEAT, Lobby, Seat
 from centralita_http.patient_stream import PatientStream
@@ -182,7 +181,7 @@ class _Connection(TCPServer):
             async with _AppTasks() as tasks:
                 task_group = cast(_AppTasks, tasks)
                 self._task_group = task_group
-                self.protocol = _Http11(  # type: ignore[assignment]  # what Hypercorn's wrapper would wrap
+                self.protocol = Http11(  # type: ignore[assignment]  # what Hypercorn's wrapper would wrap
                     self.app,
                     self.config,
                     self.context,
@@ -242,22 +241,6 @@ class _Connection(TCPServer):
             if not data:
                 break
         await self.protocol.handle(Closed())
-
-
-class _Http11(H11Protocol):
-    """HTTP/1.1 without the ways out of it: no upgrade to HTTP/2, no WebSocket compression."""
-
-    async def _check_protocol(self, event: Any) -> None:
-        pass
-
-    async def _create_stream(self, request: Any) -> None:
-        kept = [
-            pair for pair in request.headers.raw_items() if pair[0].lower() != b"sec-websocket-extensions"
-        ]
-        plain = h11.Request(
-            method=request.method, target=request.target, headers=kept, http_version=request.http_version
-        )
-        await super()._create_stream(plain)
 
 
 class _AppTasks(TaskGroup):

@@ -5,13 +5,18 @@ Answered, it waits there again for its next head. So connections that come faste
 never end, only push out each other: an agent's or an operator's head is there a moment after the connection, long before
 a whole lobby has come behind it. Turning away the newcomer instead would keep staff out for as long as the flood lasts.
 
-The address with most seats in the lobby loses its oldest, so one address can't push out the others.
+The address with most seats in the lobby loses its oldest, so one address can't push out the others. Silent connections
+from more addresses than there are seats, quicker than a head takes to come, would still push out everybody: so half of
+the lobby is for addresses from which a token was accepted before, a few seats each. Staff sign in from where they
+signed in yesterday, and whoever has no token can't make an address familiar. A customer's page doesn't make it either:
+anybody may open one.
+
 What is said on the connections is not this module's business.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import Final
 
 import trio
@@ -22,6 +27,10 @@ SEAT: Final = "centralita_seat"
 """Where an ASGI scope's state keeps the seat of its connection."""
 LEAVING_MAX: Final = 64
 """Connections beyond the limits that are still being told so; those beyond that are cut off with a word at most."""
+FAMILIAR_SEATS_MAX: Final = 8
+"""What is kept for one familiar address: a browser opens six connections at once."""
+FAMILIAR_KEPT: Final = 10_000
+"""Familiar addresses remembered; the one by which nobody was known for longest is forgotten."""
 
 
 class Lobby:
@@ -31,6 +40,7 @@ class Lobby:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
         self._waiting: dict[str, dict[Seat, None]] = {}
+        self._familiar: OrderedDict[str, None] = OrderedDict()
         self._taken_n = 0
         self.waiting_n = 0
         """In the lobby."""
@@ -65,6 +75,13 @@ class Lobby:
             self._forget_if_none(address)
             self._turn_away(seat)
         return seat
+
+    def remember(self, address: str) -> None:
+        """Somebody who has a token was known by a connection from there."""
+        self._familiar[address] = None
+        self._familiar.move_to_end(address)
+        if len(self._familiar) > FAMILIAR_KEPT:
+            self._familiar.popitem(last=False)
 
     def _wait(self, seat: Seat) -> None:
         self._waiting.setdefault(seat.address, {})[seat] = None
@@ -105,8 +122,15 @@ class Lobby:
             del self._by_address[address]
 
     def _fullest(self) -> str:
-        """The address with most seats in the lobby; of several, the one that has waited longest."""
-        return max(self._waiting, key=lambda address: len(self._waiting[address]), default="")
+        """The address with most seats in the lobby beyond what is kept for it; of several, the one that has waited
+        longest."""
+        familiar = self._familiar.keys() & self._waiting.keys()
+        kept = min(FAMILIAR_SEATS_MAX, self._limits.lobby_seats // 2 // len(familiar)) if familiar else 0
+        return max(
+            self._waiting,
+            key=lambda address: len(self._waiting[address]) - kept * (address in familiar),
+            default="",
+        )
 
     def _push_out(self, address: str) -> bool:
         """Turn away the oldest of an address in the lobby; False when it has none there."""
@@ -151,9 +175,11 @@ class Seat:
         """Wait, again, for somebody to be known by it."""
         self._lobby._wait_again(self)
 
-    def enter(self) -> None:
+    def enter(self, *, by_token: bool) -> None:
         """Its caller is known now: it can't be pushed out."""
         self._lobby._call(self)
+        if by_token:
+            self._lobby.remember(self.address)
 
     def leave(self) -> None:
         """The connection is closed."""
