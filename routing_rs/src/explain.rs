@@ -9,7 +9,7 @@ use crate::matching::Choice;
 use crate::order::Place;
 use crate::queue::{Contact, NOBODY, Queue};
 
-/// The rules in the order they are asked; `naive.py`'s `BARRED_RULES`.
+/// The rules in the order they are asked; `BARRED_RULES` of `matching/protocol.py`.
 pub const RULES: [&str; 8] = [
     "unavailable",
     "skill",

@@ -1,5 +1,5 @@
 //! The digest of the state: each part hashed by itself, the sum kept, so that a change costs one
-//! subtraction and one addition. The figures are those of `naive.py`, byte for byte.
+//! subtraction and one addition. The figures are those of `naive/digest.py`, byte for byte.
 //!
 //! Multiply-and-fold is wyhash's (Wang Yi, 2019); lots are splitmix64 (Steele, Lea, Flood, 2014).
 

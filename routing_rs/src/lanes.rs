@@ -45,7 +45,7 @@ pub(crate) struct Terms {
     pub(crate) key: TermsKey,
     /// Where they wait.
     pub(crate) lane: u32,
-    /// The digests of what the contacts share: `naive.py`'s `lane`, and `rest` of one without exceptions.
+    /// The digests of what the contacts share: `lane` of `naive/digest.py`, and its `rest` of one without exceptions.
     pub(crate) hash: u64,
     pub(crate) rest_hash: u64,
     /// What the requirement takes of whom.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from centralita.matching import MatchingQueueProtocol, NaiveMatchingQueue
+from centralita.matching import MatchingQueueProtocol
 
 
 def check_invariants(
-    naive: MatchingQueueProtocol,
     queue: MatchingQueueProtocol,
     *,
     now_ns: int,
@@ -16,7 +15,6 @@ def check_invariants(
     agents: Iterable[int],
 ) -> None:
     """Assert that nobody eligible is left and that each contact is in one place only."""
-    assert isinstance(naive, NaiveMatchingQueue)
     held: dict[int, set[int]] = {}
     for agent in agents:
         try:

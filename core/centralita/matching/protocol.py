@@ -1,6 +1,6 @@
 """The seam between the engine and whatever decides who gets whom.
 
-Two implementations stand behind this protocol: `naive.py`, the readable specification, and the
+Two implementations stand behind this protocol: `naive/`, the readable specification, and the
 compiled queue in `routing_rs`. Everything that crosses is an integer: names are interned once, and
 what the engine calls a contact or an agent is an opaque non-negative id here.
 

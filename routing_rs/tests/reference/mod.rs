@@ -1,6 +1,6 @@
 //! A brute-force queue in a few lines, and a driver that holds the real one to it. Shared by the property
 //! tests and the fuzzer. Written from the rules of protocol.py, not from the code under test; what it leaves
-//! out (reservations, digests, rings of rings, errors) the lockstep with naive.py covers.
+//! out (reservations, digests, rings of rings, errors) the lockstep with the naive queue covers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
