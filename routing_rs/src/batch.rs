@@ -1,9 +1,9 @@
 //! Many operations in one call: the codes of `protocol.py`'s `BATCH_CODES`, and the rows of a snapshot.
 
-use crate::catalogue::{Outcome, invalid};
 use crate::lines::prefetch_slot;
 use crate::matching::Pairs;
 use crate::queue::{Change, Enqueue, Queue};
+use crate::refused::{Outcome, invalid};
 
 /// So many operations ahead memory is asked for: first what an id leads to, then what that leads to.
 const FAR: usize = 12;

@@ -6,58 +6,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::hash::{Tag, digest, text};
+use crate::refused::{NUMBER_LIMIT, Outcome, TIME_LIMIT_NS, id, invalid, number, unknown, within};
+use crate::skills::Skills;
 use crate::slab::Slab;
 use crate::table::Table;
 use crate::timers::NEVER_NS;
 
-pub(crate) const NUMBER_LIMIT: i64 = 1 << 31;
-pub(crate) const ID_LIMIT: i64 = 1 << 62;
-pub(crate) const TIME_LIMIT_NS: i64 = 1 << 61;
 const LEVEL_MAX: i64 = 10;
-
-/// Why a call was refused; the queue is unchanged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// An id or a handle that nobody gave out: what it was to be, and the id.
-    Unknown(&'static str, i64),
-    /// A value out of range, or something that is so already.
-    Invalid(String),
-}
-
-pub(crate) type Outcome<T> = Result<T, Refused>;
-
-#[cold]
-pub(crate) fn unknown<T>(what: &'static str, id: i64) -> Outcome<T> {
-    Err(Refused::Unknown(what, id))
-}
-
-#[cold]
-pub(crate) fn invalid<T>(why: String) -> Outcome<T> {
-    Err(Refused::Invalid(why))
-}
-
-#[inline]
-pub(crate) fn within(name: &str, value: i64, least: i64, below: i64) -> Outcome<i64> {
-    if least <= value && value < below {
-        return Ok(value);
-    }
-    invalid(format!("{name} was {value}; allowed: {least} to {}", below - 1))
-}
-
-#[inline]
-pub(crate) fn number(name: &str, value: i64, least: i64) -> Outcome<i64> {
-    within(name, value, least, NUMBER_LIMIT)
-}
-
-#[inline]
-pub(crate) fn time(name: &str, value: i64) -> Outcome<i64> {
-    within(name, value, 1 - TIME_LIMIT_NS, TIME_LIMIT_NS)
-}
-
-#[inline]
-pub(crate) fn id(name: &str, value: i64) -> Outcome<u64> {
-    within(name, value, 0, ID_LIMIT).map(|value| value as u64)
-}
 
 /// A key that agents may be ordered by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -83,103 +38,6 @@ pub(crate) const ORDER_KEYS: [(&str, OrderKey); 8] = [
     ("round_robin", OrderKey::RoundRobin),
     ("random", OrderKey::Random),
 ];
-
-/// At most four required skills with levels; all ones when there are more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Packed(u64);
-
-impl Packed {
-    pub(crate) const NONE: Self = Self(0);
-}
-
-/// Skills with levels, ascending by skill, packed as `skill << 4 | level`, and one bit a skill (modulo
-/// 64) to reject most misfits at once.
-#[derive(PartialEq, Eq, Hash, Default)]
-pub(crate) struct Skills {
-    levels: Box<[u32]>,
-    pub(crate) mask: u64,
-}
-
-impl Skills {
-    fn new(levels: &[(u32, u32)]) -> Self {
-        let mask = levels.iter().fold(0, |mask, (skill, _)| mask | 1 << (skill % 64));
-        Self {
-            levels: levels.iter().map(|(skill, level)| skill << 4 | level).collect(),
-            mask,
-        }
-    }
-
-    /// (skill, level), ascending.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.levels.iter().map(|packed| (packed >> 4, packed & 15))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.levels.len()
-    }
-
-    pub(crate) fn level(&self, skill: u32) -> u32 {
-        self.iter()
-            .find(|(have, _)| *have == skill)
-            .map_or(0, |(_, level)| level)
-    }
-
-    /// Whether each required skill is here at its level.
-    #[inline]
-    pub(crate) fn meet(&self, required: &Skills) -> bool {
-        required.mask & !self.mask == 0 && self.meet_exactly(required)
-    }
-
-    /// The levels in one word, where they fit.
-    pub(crate) fn packed(&self) -> Packed {
-        let fits = self.levels.len() <= 4 && self.levels.iter().all(|packed| *packed < 1 << 16);
-        let word = |word: u64, packed: &u32| word << 16 | u64::from(*packed);
-        Packed(if fits {
-            self.levels.iter().fold(0, word)
-        } else {
-            u64::MAX
-        })
-    }
-
-    /// The levels by skill, to be asked many times.
-    #[inline]
-    pub(crate) fn spread(&self) -> Spread {
-        let mut levels = [0; SPREAD_SKILLS];
-        for packed in &self.levels {
-            if let Some(level) = levels.get_mut((packed >> 4) as usize) {
-                *level = (packed & 15) as u8;
-            }
-        }
-        Spread(levels)
-    }
-
-    fn meet_exactly(&self, required: &Skills) -> bool {
-        let mut have = self.levels.iter();
-        required.levels.iter().all(|wanted| {
-            have.find(|held| **held >> 4 >= *wanted >> 4)
-                .is_some_and(|held| held >> 4 == wanted >> 4 && held >= wanted)
-        })
-    }
-}
-
-/// So many skills have a place in `Spread`.
-const SPREAD_SKILLS: usize = 128;
-
-/// By skill the level held, 0 for none; of the first skills alone.
-pub(crate) struct Spread([u8; SPREAD_SKILLS]);
-
-impl Spread {
-    /// Whether packed levels are met; None when they did not fit, or name a skill without a place.
-    #[inline]
-    pub(crate) fn meet(&self, Packed(mut word): Packed) -> Option<bool> {
-        let mut met = true;
-        while word != 0 {
-            met &= *self.0.get((word as u16 >> 4) as usize)? >= (word & 15) as u8;
-            word >>= 16;
-        }
-        Some(met)
-    }
-}
 
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct Requirement {

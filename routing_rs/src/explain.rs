@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use crate::catalogue::{NUMBER_LIMIT, Outcome, time};
 use crate::crews::Agent;
 use crate::lanes::Entry;
 use crate::matching::Choice;
 use crate::order::Place;
 use crate::queue::{Contact, NOBODY, Queue};
+use crate::refused::{NUMBER_LIMIT, Outcome, time};
 
 /// The rules in the order they are asked; `BARRED_RULES` of `matching/protocol.py`.
 pub const RULES: [&str; 8] = [

@@ -34,7 +34,9 @@ mod pages;
 mod prefetch;
 mod queue;
 mod ranked;
+mod refused;
 mod shelves;
+mod skills;
 mod slab;
 mod table;
 mod timers;
@@ -42,10 +44,10 @@ mod timers;
 #[cfg(feature = "python")]
 mod python;
 
-pub use catalogue::Refused;
 pub use explain::{Barred, RULES};
 pub use matching::Pairs;
 pub use queue::{Change, Enqueue, NOBODY, Queue};
+pub use refused::Refused;
 pub use timers::{NEVER_NS, Timers};
 
 /// The version of this crate, which is the version of the wheel.

@@ -9,10 +9,11 @@
 
 use smallvec::SmallVec;
 
-use crate::catalogue::{Catalogue, Packed, Skills};
+use crate::catalogue::Catalogue;
 use crate::lanes::{Lanes, NEAR_STALLS, NO_GLANCE, NOWHERE};
 use crate::paged::{Paged, Sparse};
 use crate::ranked::Ranked;
+use crate::skills::{Packed, Skills};
 
 /// Past so many pairs of profile and stall, or `NEAR_STALLS`, the lists are given up for shelves.
 const PAIRS_MAX: usize = 2_000_000;

@@ -1,7 +1,7 @@
 //! Deadlines: at most one for each kind and subject, popped by time, then kind, then subject.
 
-use crate::catalogue::{Outcome, TIME_LIMIT_NS, id, within};
 use crate::ranked::Ranked;
+use crate::refused::{Outcome, TIME_LIMIT_NS, id, within};
 use crate::table::Table;
 
 const KIND_LIMIT: i64 = 1 << 8;

@@ -3,10 +3,10 @@
 use smallvec::SmallVec;
 
 use super::Queue;
-use crate::catalogue::{Outcome, id, invalid, number, time, unknown};
 use crate::crews::Agent;
 use crate::hash::{Tag, digest};
 use crate::loads::IDLE;
+use crate::refused::{Outcome, id, invalid, number, time, unknown};
 
 impl Queue {
     #[allow(clippy::too_many_arguments, reason = "one row of a snapshot")]

@@ -1,10 +1,11 @@
 //! Contacts: putting in, changing, taking out.
 
 use super::{Card, Change, Contact, Enqueue, NOBODY, PREFERENCE, PRESSING, Queue, RING};
-use crate::catalogue::{ID_LIMIT, NO_LADDER, NUMBER_LIMIT, Outcome, id, invalid, number, time, within};
+use crate::catalogue::NO_LADDER;
 use crate::crews::NO_AGENT;
 use crate::lanes::{NOWHERE, OWN_CREDIT, TermsKey};
 use crate::lines::NO_SLOT;
+use crate::refused::{ID_LIMIT, NUMBER_LIMIT, Outcome, id, invalid, number, time, within};
 
 impl Queue {
     pub fn enqueue(&mut self, told: &Enqueue) -> Outcome<()> {

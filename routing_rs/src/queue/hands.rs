@@ -1,11 +1,11 @@
 //! What agents have in hand: accepted, given back, finished, assigned; tentative while offered to several.
 
 use super::{Card, Contact, Queue, SEVERAL};
-use crate::catalogue::{Outcome, invalid, number, time};
 use crate::crews::{Hand, NO_AGENT};
 use crate::hash::{Tag, digest};
 use crate::lanes::NOWHERE;
 use crate::lines::NO_SLOT;
+use crate::refused::{Outcome, invalid, number, time};
 
 impl Queue {
     pub fn accept(&mut self, contact: i64, agent: i64, now_ns: i64) -> Outcome<Vec<u64>> {

@@ -1,7 +1,7 @@
 //! Questions with short answers; the long ones are in `explain.rs`.
 
 use super::Queue;
-use crate::catalogue::Outcome;
+use crate::refused::Outcome;
 
 impl Queue {
     /// How many agents and contacts the next match must look at.

@@ -4,12 +4,12 @@ use super::{
     Card, Contact, DIRTY_CONTACTS_MAX, EXCEPTIONAL, Exceptions, Kept, NOBODY, PREFERENCE, PRESSING, Queue,
     RING, SEVERAL, WAITING,
 };
-use crate::catalogue::{Outcome, unknown};
 use crate::crews::NO_AGENT;
 use crate::hash::{Tag, digest};
 use crate::lanes::{Entry, NOWHERE, OWN_CREDIT, Terms, TermsKey};
 use crate::lines::{NO_SLOT, Slot};
 use crate::order::Place;
+use crate::refused::{Outcome, unknown};
 
 impl Queue {
     #[inline]

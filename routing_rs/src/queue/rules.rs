@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Queue;
-use crate::catalogue::Outcome;
 use crate::hash::{Tag, digest};
+use crate::refused::Outcome;
 
 impl Queue {
     /// Returns an empty queue.

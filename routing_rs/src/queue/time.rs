@@ -1,7 +1,7 @@
 //! What time alone changes: rings, preferences that end, waits that press for a reservation.
 
 use super::{Contact, PREFERENCE, PRESSING, Queue, RING};
-use crate::catalogue::{NUMBER_LIMIT, Outcome, time};
+use crate::refused::{NUMBER_LIMIT, Outcome, time};
 use crate::timers::NEVER_NS;
 
 impl Queue {
