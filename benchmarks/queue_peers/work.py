@@ -3,7 +3,7 @@
 The compiled queue plays the events once, unmeasured, and what it was told and answered is the script. A peer
 so has nothing to draw or to look up while the clock runs, and its pairs can be held against the script's.
 
-The mixture is that of `routing_rs/examples/mixed.rs`, and so are the sets: 100 skills, requirements of one or
+The mixture is that of `routing_rs/examples/mixed/`, and so are the sets: 100 skills, requirements of one or
 two of them (three where all are distinct) that some profile meets, profiles of five to fifteen, each agent with one
 contact at a time. First come first served within a priority, the agent longest idle first. No preferences, credits,
 rates, or several media: the peers have none of them, which is in their favour.
