@@ -176,18 +176,9 @@ class Asterisk:
     def start(self) -> None:
         """Start and return when it is fully booted. Raises Unavailable with the end of its log."""
         self._write_configuration()
-        libraries = self._libraries()
         log = open(self.folder / "stdout", "ab")  # noqa: SIM115  the child has it from here on
         self._process = subprocess.Popen(
-            [
-                str(libraries / _loader(libraries)),
-                "--library-path",
-                f"{libraries}:{self.root}/usr/lib",
-                str(self.root / "usr/sbin/asterisk"),
-                "-f",
-                "-C",
-                str(self.folder / "etc/asterisk.conf"),
-            ],
+            [*self._program(), "-f"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -234,27 +225,26 @@ class Asterisk:
 
     def cli(self, command: str) -> str:
         """Say something to its console."""
-        libraries = self._libraries()
         done = subprocess.run(
-            [
-                str(libraries / _loader(libraries)),
-                "--library-path",
-                f"{libraries}:{self.root}/usr/lib",
-                str(self.root / "usr/sbin/asterisk"),
-                "-C",
-                str(self.folder / "etc/asterisk.conf"),
-                "-rx",
-                command,
-            ],
+            [*self._program(), "-rx", command],
             capture_output=True,
             text=True,
             check=False,
         )
         return done.stdout
 
-    def _libraries(self) -> Path:
-        (found,) = self.root.glob("usr/lib/*-linux-gnu")
-        return found
+    def _program(self) -> list[str]:
+        """Asterisk by its own loader and libraries, with this instance's configuration."""
+        (libraries,) = self.root.glob("usr/lib/*-linux-gnu")
+        (loader,) = libraries.glob("ld-linux*.so.*")
+        return [
+            str(loader),
+            "--library-path",
+            f"{libraries}:{self.root}/usr/lib",
+            str(self.root / "usr/sbin/asterisk"),
+            "-C",
+            str(self.folder / "etc/asterisk.conf"),
+        ]
 
     def _booted(self) -> bool:
         # ARI answers before the dialplan is loaded.
@@ -292,10 +282,9 @@ class Asterisk:
         files.update(self.replaced)
         for file, text in files.items():
             (self.folder / "etc" / file).write_text(text)
-        for codec, encode in (("ulaw", ulaw),):
-            music = self.folder / "moh" / f"music.{codec}"
-            if not music.exists():
-                music.write_bytes(bytes(encode(sample) for sample in _music()))
+        music = self.folder / "moh" / "music.ulaw"
+        if not music.exists():
+            music.write_bytes(bytes(ulaw(sample) for sample in _music()))
 
     def _files(self) -> dict[str, str]:
         folder = self.folder
@@ -424,10 +413,6 @@ def _free(kind: int, *, other_than: int = 0) -> int:
         if port != other_than:
             return port
     raise Unavailable(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
-
-
-def _loader(libraries: Path) -> str:
-    return next(path.name for path in libraries.glob("ld-linux*.so.*"))
 
 
 # Sound --------------------------------------------------------------------------------------------

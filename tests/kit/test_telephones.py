@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 import trio
-from tools.asterisk_server import Asterisk, Unavailable
+from tools.asterisk_server import Asterisk
 
 from centralita.plugins import load_plugins
 from centralita.testing import Driver, Limits, Report, Subject, check_subject
 from tests.kit.telephones import AGENTS, Mailbox, TelephoneDesk, Telephones
+from tests.voice.server import running_asterisk
 
 
 @pytest.fixture
 def asterisk() -> Iterator[Asterisk]:
-    # Not under pytest's own folder: its name is too long for Asterisk's control socket.
-    folder = Path(tempfile.mkdtemp(prefix="ast-"))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
-        server = Asterisk(folder, agents=AGENTS)
-        server.start()
-    except Unavailable as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no Asterisk here: {error}")
-    try:
-        yield server
+        with running_asterisk(AGENTS) as server:
+            yield server
     finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
         structlog.reset_defaults()
 
 

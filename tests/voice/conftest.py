@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tools.asterisk_server import Asterisk, Unavailable
+from tools.asterisk_server import Asterisk
+
+from tests.voice.server import running_asterisk
 
 AGENTS = ("ana", "bea", "carl", "dora")
 
@@ -52,18 +52,5 @@ def _another(asterisk: Asterisk) -> Iterator[Asterisk]:
 @pytest.fixture(scope="session")
 def session_asterisk() -> Iterator[Asterisk]:
     """One running server; every test leaves it without channels."""
-    # Not under pytest's own folder: its name is too long for Asterisk's control socket.
-    folder = Path(tempfile.mkdtemp(prefix="ast-"))
-    try:
-        server = Asterisk(folder, agents=AGENTS)
-        server.start()
-    except Unavailable as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no Asterisk here: {error}")
-    try:
+    with running_asterisk(AGENTS) as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
