@@ -11,8 +11,8 @@ or twice, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, assert_never
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar, assert_never
 
 import msgspec
 import structlog
@@ -61,6 +61,8 @@ BOT_TEXTS_MAX: Final = 20
 
 _OVER: Final = ("unknown_contact", "wrong_phase", "stopping")
 """Refusals that mean: the contact has gone on meanwhile. Any other is the fault of the answer."""
+
+Answer = TypeVar("Answer", Customer, Classification)
 
 StageAsk = FindCustomer | FindClassification | TakeBotTurn
 
@@ -186,16 +188,11 @@ class AskRunner:
             return
         limit_s = self._engine.state.config.limits.identify_s
         for crm, share_s in _shares(self._crms, limit_s):
-            try:
-                found: object = await crm.call(crm.component.find_customer, view, limit_s=share_s)
-            except CallFailed as failure:
-                self._failed("FindCustomer", crm, view, failure.reason)
-                continue
-            if found is None:
-                continue
-            if not isinstance(found, Customer):
-                self._failed("FindCustomer", crm, view, f"answered with a {type(found).__name__}")
-            elif await self._answered(crm, view, IdentifyContact(contact=view.id, customer=found)):
+            question = crm.component.find_customer
+            found = await self._answer_of(crm, question, Customer, view, "FindCustomer", limit_s=share_s)
+            if found is not None and await self._answered(
+                crm, view, IdentifyContact(contact=view.id, customer=found)
+            ):
                 return
         if self._phase(view.id) == "identifying":
             await self._inbox.submit(IdentifyContact(contact=view.id))
@@ -205,17 +202,11 @@ class AskRunner:
             return
         limit_s = self._engine.state.config.limits.classify_s
         for classifier, share_s in _shares(self._classifiers, limit_s):
-            try:
-                found: object = await classifier.call(classifier.component.classify, view, limit_s=share_s)
-            except CallFailed as failure:
-                self._failed("FindClassification", classifier, view, failure.reason)
-                continue
+            question = classifier.component.classify
+            found = await self._answer_of(
+                classifier, question, Classification, view, "FindClassification", limit_s=share_s
+            )
             if found is None:
-                continue
-            if not isinstance(found, Classification):
-                self._failed(
-                    "FindClassification", classifier, view, f"answered with a {type(found).__name__}"
-                )
                 continue
             answer = ClassifyContact(
                 contact=view.id,
@@ -230,6 +221,27 @@ class AskRunner:
                 return
         if self._phase(view.id) == "classifying":
             await self._inbox.submit(ClassifyContact(contact=view.id))
+
+    async def _answer_of(
+        self,
+        one: Supervised,
+        question: Callable[[ContactView], Awaitable[object]],
+        kind: type[Answer],
+        view: ContactView,
+        ask: str,
+        *,
+        limit_s: float,
+    ) -> Answer | None:
+        """What one component answers; None when it knows nothing, or fails, which is logged."""
+        try:
+            found = await one.call(question, view, limit_s=limit_s)
+        except CallFailed as failure:
+            self._failed(ask, one, view, failure.reason)
+            return None
+        if found is not None and not isinstance(found, kind):
+            self._failed(ask, one, view, f"answered with a {type(found).__name__}")
+            return None
+        return found
 
     async def _take_turn(self, view: ContactView, ask: TakeBotTurn) -> None:
         if view.phase != "self_service":

@@ -7,9 +7,8 @@ offer was withdrawn, the contact has gone) is left out: the state says what is s
 
 from __future__ import annotations
 
-from typing import Any, Final, assert_never
+from typing import Any, Final, Unpack, assert_never
 
-import structlog
 import trio
 
 from centralita.errors import ControlRefused, EngineStopped
@@ -26,10 +25,7 @@ from centralita.messages import (
     SetHold,
 )
 from centralita.protocols import Announcement, CanForward, Channel, HasControls, Outgoing, Signal
-from centralita.runner.inbox import CommandInbox
-from centralita.runner.lanes import Lanes
-from centralita.runner.recent import RecentEngine
-from centralita.runner.signals import Signals
+from centralita.runner.ports import Port, Surroundings
 from centralita.runner.supervise import CallFailed, Supervised
 
 ChannelAsk = (
@@ -58,31 +54,15 @@ REPORTS_AT_ONCE_MAX: Final = 1_000
 """So many contacts at most are reported together as not reached when a channel goes down."""
 
 
-class ChannelPort:
+class ChannelPort(Port[int, ChannelAsk]):
     """One channel as the asks see it."""
 
-    def __init__(
-        self,
-        supervised: Supervised,
-        *,
-        nursery: trio.Nursery,
-        engine: RecentEngine,
-        inbox: CommandInbox,
-        log: structlog.stdlib.BoundLogger,
-    ) -> None:
-        self.supervised = supervised
+    def __init__(self, supervised: Supervised, **around: Unpack[Surroundings]) -> None:
+        super().__init__(supervised, **around)
         self._channel: Channel = supervised.component
-        self._engine = engine
-        self._inbox = inbox
-        self._log = log
-        self.lanes: Lanes[int, ChannelAsk] = Lanes(nursery, self._perform, paused=True)
-        self._signals = Signals(nursery, self._signal)
         self._connecting: dict[int, trio.CancelScope] = {}
         self._failures: dict[int, tuple[int, int]] = {}
-        self._nursery = nursery
         self._is_down = False
-        supervised.on_up = self._up
-        supervised.on_down = self._down
 
     def put(self, ask: ChannelAsk) -> None:
         """Have an ask carried out; never waits."""
@@ -95,11 +75,6 @@ class ChannelPort:
             self.lanes.put(ask.contact, ask)
             if self._is_down and isinstance(ask, DeliverMessage):
                 self._nursery.start_soon(self._report_undelivered, [ask])
-
-    def signal(self, signal: Signal) -> None:
-        """Pass on something fleeting, or drop it."""
-        if self.supervised.is_up:
-            self._signals.put(signal)
 
     async def control(self, contact: int, *, by: str, word: str, value: str) -> dict[str, Any]:
         """Have one of the channel's controls done. Raises ControlRefused."""
@@ -126,7 +101,7 @@ class ChannelPort:
 
     def _up(self) -> None:
         self._is_down = False
-        self.lanes.resume()
+        super()._up()
 
     def _down(self) -> tuple[()]:
         self._is_down = True

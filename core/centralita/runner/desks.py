@@ -11,10 +11,7 @@ follows the records itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, assert_never
-
-import structlog
-import trio
+from typing import Final, Unpack, assert_never
 
 from centralita.look import agent_view
 from centralita.messages import (
@@ -30,10 +27,8 @@ from centralita.messages import (
     WithdrawOffer,
 )
 from centralita.protocols import Desk, Signal
-from centralita.runner.inbox import CommandInbox
-from centralita.runner.lanes import Lanes
+from centralita.runner.ports import Port, Surroundings
 from centralita.runner.recent import RecentEngine
-from centralita.runner.signals import Signals
 from centralita.runner.supervise import CallFailed, Supervised
 
 CALL_S: Final = 5.0
@@ -48,28 +43,13 @@ UPDATE: Final = Update()
 DeskAsk = SendOffer | WithdrawOffer | Update
 
 
-class DeskPort:
+class DeskPort(Port[str, DeskAsk]):
     """One desk as the asks see it."""
 
-    def __init__(
-        self,
-        supervised: Supervised,
-        *,
-        nursery: trio.Nursery,
-        engine: RecentEngine,
-        inbox: CommandInbox,
-        log: structlog.stdlib.BoundLogger,
-    ) -> None:
-        self.supervised = supervised
+    def __init__(self, supervised: Supervised, **around: Unpack[Surroundings]) -> None:
+        super().__init__(supervised, **around)
         self._desk: Desk = supervised.component
-        self._engine = engine
-        self._inbox = inbox
-        self._log = log
-        self.lanes: Lanes[str, DeskAsk] = Lanes(nursery, self._perform, paused=True)
-        self._signals = Signals(nursery, self._signal)
         self._changed: dict[str, dict[int, None]] = {}
-        supervised.on_up = self.lanes.resume
-        supervised.on_down = self._down
 
     def put(self, ask: SendOffer | WithdrawOffer) -> None:
         """Have an ask carried out; never waits."""
@@ -83,11 +63,6 @@ class DeskPort:
             self.lanes.put(agent, UPDATE)
         if contact:
             changed[contact] = None
-
-    def signal(self, signal: Signal) -> None:
-        """Show something fleeting to the agents in the contact, or drop it."""
-        if self.supervised.is_up:
-            self._signals.put(signal)
 
     def _down(self) -> Sequence[AnyCommand]:
         """A desk that is down has lost all who sit at it."""
