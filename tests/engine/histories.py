@@ -150,10 +150,12 @@ def centre(*, identify: bool = True) -> EngineConfig:
 class Centre:
     """An engine, the records of what it did, and the time."""
 
-    def __init__(self, *, core: str = "native", config: EngineConfig | None = None) -> None:
+    def __init__(
+        self, *, core: str = "native", config: EngineConfig | None = None, now_ns: int = 1_000 * NS
+    ) -> None:
         self.engine = Engine(core=core)  # type: ignore[arg-type]
         self.records: list[Record] = []
-        self.now_ns = 1_000 * NS
+        self.now_ns = now_ns
         self.do(ApplyConfiguration(config=config or centre()))
 
     def do(self, command: AnyCommand, *, after_s: float = 0) -> Step:

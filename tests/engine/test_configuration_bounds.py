@@ -1,14 +1,16 @@
 """Every number of a configuration has bounds within which the engine can live, and knows no other."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from msgspec import inspect
 
 from centralita.config import EngineConfig, loads
+from centralita.config.rules import AgentOrderKey
 from centralita.engine import Engine
 from centralita.lines import Core
+from centralita.matching import AGENT_ORDER_KEYS
 from centralita.messages import AdmitContact, ApplyConfiguration, SignIn
 
 FULL = """
@@ -100,3 +102,7 @@ def test_engine_lives_with_the_largest_value(path: str, kind: Any, core: Core) -
     engine.handle(SignIn(agent="ana", desk="console"), now_ns=now_ns)
     assert engine.handle(AdmitContact(channel="web", provider_id="1"), now_ns=now_ns).refusal is None
     Engine.restore(engine.snapshot(), [], core=core)
+
+
+def test_configuration_names_the_keys_that_the_matching_queue_knows() -> None:
+    assert get_args(AgentOrderKey) == AGENT_ORDER_KEYS

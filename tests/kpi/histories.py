@@ -12,13 +12,11 @@ from collections.abc import Callable
 from typing import Literal
 
 from centralita.config import Agent, ChannelRule, EngineConfig, Limits, Overflow, Queue
-from centralita.engine import Engine
 from centralita.messages import (
     AbandonContact,
     AdmitContact,
     AnswerOffer,
     AnyCommand,
-    ApplyConfiguration,
     CancelContact,
     CloseQueue,
     Customer,
@@ -51,6 +49,7 @@ from centralita.messages import (
     Tick,
     TransferContact,
 )
+from tests.engine.histories import Centre
 
 START_NS = 1_700_000_000_000_000_000
 S = 1_000_000_000
@@ -94,45 +93,33 @@ _THEN: tuple[Literal["transfer", "join", "cancel"], ...] = (
 )
 
 
-class History:
-    """An engine and what has been journalled of it."""
+class History(Centre):
+    """A centre with a chance of its own."""
 
     def __init__(self, seed: int) -> None:
+        super().__init__(config=CONFIG, now_ns=START_NS)
         self.chance = random.Random(seed)
-        self.engine = Engine()
-        self.now_ns = START_NS
-        self.records: list[Record] = []
         self.admitted_n = 0
-        self.ended: list[int] = []
-        self.give(ApplyConfiguration(config=CONFIG))
         for agent in AGENTS:
-            self.give(SignIn(agent=agent))
-
-    def give(self, command: AnyCommand) -> bool:
-        """Hand a command in; whether it was taken."""
-        step = self.engine.handle(command, now_ns=self.now_ns)
-        if step.events:
-            record = Record(seq=step.seq, at_ns=self.engine.now_ns, command=command, events=step.events)
-            self.records.append(record)
-        return step.refusal is None
+            self.do(SignIn(agent=agent))
 
     def play(self, steps: int) -> list[Record]:
         """So many commands more; all records."""
         for _ in range(steps):
             self._pass_time()
-            self.give(self._draw())
+            self.do(self._draw())
         return self.records
 
     def drain(self) -> list[Record]:
         """Let everybody leave and every wrap-up end, so that no contact is live; all records."""
         for _ in range(50):
             for number in list(self.engine.state.contacts):
-                self.give(EndContact(contact=number))
-                self.give(CancelContact(contact=number))
+                self.do(EndContact(contact=number))
+                self.do(CancelContact(contact=number))
             if not self.engine.state.contacts:
                 return self.records
             self.now_ns += 3600 * S
-            self.give(Tick())
+            self.do(Tick())
         raise AssertionError(f"contacts did not end: {list(self.engine.state.contacts.values())}")
 
     def _pass_time(self) -> None:
@@ -141,7 +128,7 @@ class History:
             self.now_ns = max(self.now_ns, deadline_ns)
         else:
             self.now_ns += int(self.chance.expovariate(1 / 2) * S)
-        self.give(Tick())
+        self.do(Tick())
 
     def _draw(self) -> AnyCommand:
         draw = self.chance.choices(list(_DRAWS), weights=list(_DRAWS.values()))[0]
