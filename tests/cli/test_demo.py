@@ -141,8 +141,18 @@ async def test_colleague_takes_over_a_visitor_whom_ana_hands_on(port: int) -> No
                     while (state := await frame_of(visitor, "state"))["phase"] != "connected":
                         pass
                     assert state["agent_title"] == "Ana"
+                    # The page is told by the channel, a moment before the engine hears that they are connected.
+                    while "connected" not in {
+                        one["phase"]
+                        for one in (await frame_of(ana, "update"))["contacts"]
+                        if one["id"] == contact
+                    }:
+                        pass
                     await ana.send(id=2, command="PostMessage", contact=contact, text="My colleague knows.")
                     await ana.send(id=3, command="TransferContact", contact=contact, target={"agent": "ben"})
+                    while (reply := await frame_of(ana, "reply"))["id"] != 3:
+                        pass
+                    assert reply["ok"], reply
                     # Ben may overlook the offer, or decline it, as people do: then it is another colleague.
                     answer = await answer_of_colleague(visitor)
                     who = answer["author_title"]
