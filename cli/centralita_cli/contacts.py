@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 import click
 from rich.text import Text
 
+from centralita.state import Phase
 from centralita_cli import tables
 from centralita_cli.client import connect
 from centralita_cli.options import online
+
+PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
 
 @click.command()
 @click.argument("contact", type=int, required=False)
 @click.option("--queue", help="Only those of this queue.")
 @click.option("--agent", help="Only those of this agent.")
-@click.option("--phase", help="Only those in this phase: waiting, connected …")
+@click.option("--phase", type=click.Choice(PHASES), help="Only those in this phase.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many."
 )

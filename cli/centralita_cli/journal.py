@@ -143,6 +143,8 @@ def write_table(
 def back_up(to: Path, file: Path | None, config_path: Path | None, as_json: bool) -> None:
     """Copy the journal as it is now to the new file TO and verify the copy. The daemon may go on."""
     path, _ = journal_file(file, config_path)
+    if to.exists():
+        raise Refused(f"{to} is there already; a backup is never written over")
     with failing_as(ProblemFound):
         found = backup(path, to)
     _tell(found, as_json)

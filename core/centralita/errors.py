@@ -65,3 +65,8 @@ class EngineStopped(CentralitaError):
 
 class EngineBusy(CentralitaError):
     """More calls are on their way into the engine than it takes; the command was not taken."""
+
+
+def reason(error: Exception) -> str:
+    """Why the system could not: its words without the number and the path, which whoever reports it names already."""
+    return getattr(error, "strerror", None) or str(error)

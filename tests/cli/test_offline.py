@@ -266,6 +266,30 @@ def test_configuration_without_a_front_door_cannot_be_asked(call: Call, small: P
     assert "front_doors: none, so the daemon can't be asked" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("replay", "none.tsv", "--format", "anonbank"),
+        ("replay", "none.log", "--format", "queue_log"),
+        ("replay", "none.csv", "--format", "table", "--columns", "none.toml"),
+        ("simulate", "none.toml"),
+        ("staff", "none.toml"),
+    ],
+    ids=" ".join,
+)
+def test_file_that_is_not_there_is_named_once_and_why(call: Call, command: tuple[str, ...]) -> None:
+    result = call(*command)
+    assert result.exit_code == 2
+    assert "can't be read: No such file or directory\n" in result.stderr
+    assert "Errno" not in result.stderr
+
+
+def test_contacts_in_a_phase_that_there_is_not_is_wrong_usage(call: Call) -> None:
+    result = call("contacts", "--phase", "gone")
+    assert result.exit_code == 2
+    assert "'gone' is not one of 'arrived', 'identifying'" in result.stderr
+
+
 def test_journal_that_is_not_there_is_a_problem(call: Call, small: Path) -> None:
     for command in ("info", "verify", "export", "compact"):
         result = call("journal", command)

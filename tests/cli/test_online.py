@@ -141,7 +141,7 @@ def test_journal_of_a_running_daemon_can_be_read_but_not_compacted(ask: Call, tm
     copy = tmp_path / "copy.sqlite"
     assert ask("journal", "backup", str(copy)).exit_code == 0
     again = ask("journal", "backup", str(copy))
-    assert again.exit_code == 1
+    assert again.exit_code == 4
     assert "a backup is never written over" in again.stderr
     refused = ask("journal", "compact")
     assert refused.exit_code == 4

@@ -57,7 +57,10 @@ def test_port_in_use_is_named_and_ends_with_5(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         done = run("serve", "--port", str(port), cwd=tmp_path)
     assert done.returncode == 5
-    assert f"can't listen on 127.0.0.1:{port}" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1] == (
+        "Error: front_doors.http did not start: front_doors.http: can't listen on "
+        f"127.0.0.1:{port}: Address already in use"
+    )
     assert "Traceback" not in done.stderr
 
 

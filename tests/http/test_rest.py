@@ -174,6 +174,7 @@ BAD_REQUESTS = [
     ("GET", "/api/contacts?limit=many", b"", 400, "query.limit"),
     ("GET", "/api/contacts?queue=nowhere", b"", 404, "queue 'nowhere'"),
     ("GET", "/api/contacts?agent=nobody", b"", 404, "agent 'nobody'"),
+    ("GET", "/api/contacts?phase=gone", b"", 400, "query.phase: Invalid enum value 'gone'"),
     ("GET", "/api/contacts/none", b"", 404, "Not Found"),
     ("GET", "/api/contacts/" + "9" * 5000, b"", 404, "Not Found"),
     ("GET", "/api/contacts/9/why", b"", 404, "contact 9"),

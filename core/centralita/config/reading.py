@@ -23,7 +23,7 @@ from centralita.config.rules import (
     Part,
     Queue,
 )
-from centralita.errors import ConfigurationError
+from centralita.errors import ConfigurationError, reason
 from centralita.structs import Frozen
 
 
@@ -111,7 +111,7 @@ def load(path: Path) -> Configuration:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: can't be read: {error}"]) from error
+        raise ConfigurationError([f"{path}: can't be read: {reason(error)}"]) from error
     return loads(text, folder=path.parent, where=str(path))
 
 

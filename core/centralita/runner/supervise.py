@@ -274,9 +274,11 @@ class Returned(CentralitaError):
 
 def describe(error: BaseException) -> str:
     """An exception's type and place. Its message only when it is ours or the system's: others may
-    quote a customer."""
+    quote a customer. What was raised on purpose says itself where and what, and that is all."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, CentralitaError) and not isinstance(error, AssertionError):
+        return str(error)[:ERROR_LENGTH_MAX]
     text = type(error).__name__
     if isinstance(error, CentralitaError):
         text += f": {error}"

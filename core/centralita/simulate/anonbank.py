@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from centralita.errors import reason
 from centralita.simulate.recorded import Recorded, RecordedOutcome, Recording, RecordingError
 
 COLUMNS: Final = (
@@ -36,7 +37,7 @@ def read_anonbank(path: Path) -> Recording:
             data = gzip.decompress(data)
         rows = csv.reader(io.StringIO(data.decode("ascii")), delimiter="\t")
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path}: can't be read: {error}") from error
+        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
     header = tuple(next(rows, ()))
     if header != COLUMNS:
         raise RecordingError(f"{path}:1: the columns were {', '.join(header)}; expected {', '.join(COLUMNS)}")

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from centralita.errors import reason
 from centralita.simulate.recorded import Presence, Recorded, RecordedOutcome, Recording, RecordingError
 from centralita.simulate.replay_floor import presences
 
@@ -119,7 +120,7 @@ def read_queue_log(path: Path) -> Recording:
                 if text.strip():
                     _event(read, number, text.rstrip("\r\n").split("|"))
     except OSError as error:
-        raise RecordingError(f"{path}: can't be read: {error}") from error
+        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
     except ValueError as error:
         raise RecordingError(f"{path}:{error}") from error
     for _ in read.calls:

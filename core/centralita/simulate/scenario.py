@@ -34,7 +34,7 @@ from centralita.config import (
     decode,
     problems_of,
 )
-from centralita.errors import ConfigurationError
+from centralita.errors import ConfigurationError, reason
 from centralita.simulate.arrivals import Arrivals, Listed, Piecewise
 from centralita.simulate.distributions import Distribution, Empirical, Share, Uniform
 from centralita.structs import Frozen
@@ -157,7 +157,7 @@ def load(path: Path) -> Scenario:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: can't be read: {error}"]) from error
+        raise ConfigurationError([f"{path}: can't be read: {reason(error)}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from error
     return from_tables(raw, folder=path.parent, name=path.stem)
@@ -337,7 +337,7 @@ def _values(
     try:
         lines = (folder / file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{path}.file can't be read: {error}")
+        problems.append(f"{path}.file can't be read: {reason(error)}")
         return ()
     if len(lines) > VALUES_MAX:
         problems.append(f"{path}.file {file} has {len(lines):,} lines; allowed: {VALUES_MAX:,}")
@@ -362,7 +362,7 @@ def _over_live(path: Path, own: dict[str, Any]) -> dict[str, Any]:
     try:
         base: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"simulate.config: {path} can't be read: {error}"]) from error
+        raise ConfigurationError([f"simulate.config: {path} can't be read: {reason(error)}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"simulate.config: {path} is not TOML: {error}"]) from error
     for key, value in own.items():

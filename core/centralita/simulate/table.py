@@ -35,6 +35,7 @@ import msgspec
 from msgspec import Meta
 
 from centralita.config import Part
+from centralita.errors import reason
 from centralita.simulate.recorded import Recorded, Recording, RecordingError
 
 ROWS_MAX: Final = 20_000_000
@@ -75,7 +76,7 @@ def load_map(path: Path) -> TableMap:
     try:
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), TableMap)
     except (OSError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path}: can't be read: {error}") from error
+        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise RecordingError(f"{path}: {error}") from error
     columns = found.columns
@@ -114,7 +115,7 @@ def read_table(path: Path, layout: TableMap) -> Recording:
                 except ValueError as error:
                     raise RecordingError(f"{path}:{rows.line_num}: {error}") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RecordingError(f"{path}: can't be read: {error}") from error
+        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
     return Recording(contacts=tuple(contacts), source=path.name, target_s=layout.target_s)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from centralita.errors import CentralitaError
+from centralita.errors import CentralitaError, reason
 
 OWN_COLUMNS: Final = ("number", "name", "language", "zone", "priority")
 """Columns with a meaning; every other one is an attribute, which the agent sees."""
@@ -32,7 +32,7 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for cells in reader:
                 yield reader.line_num, _record(path, reader.line_num, cells)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadTable(f"{path}: can't be read: {error}") from error
+        raise BadTable(f"{path}: can't be read: {reason(error)}") from error
 
 
 def _check_names(path: Path, names: list[str]) -> None:

@@ -16,7 +16,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 
-from centralita.errors import CentralitaError, ConfigurationError, EngineStopped
+from centralita.errors import CentralitaError, ConfigurationError, EngineStopped, reason
 from centralita.protocols import Context, Inbox
 from centralita_http import openapi, rest_contacts, rest_customers, rest_house, rest_tokens, streams
 from centralita_http.access import Gate, roles_missing
@@ -153,7 +153,7 @@ class HttpFrontDoor:
             return await listen(settings.host, settings.port, settings.limits, self.lobby)
         except OSError as error:
             raise CentralitaError(
-                f"{self._path}: can't listen on {settings.host}:{settings.port}: {error.strerror or error}"
+                f"{self._path}: can't listen on {settings.host}:{settings.port}: {reason(error)}"
             ) from error
 
     def _tls(self) -> ssl.SSLContext | None:

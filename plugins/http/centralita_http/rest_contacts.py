@@ -20,6 +20,7 @@ from centralita.messages import (
     PostMessage,
 )
 from centralita.protocols import PastContact
+from centralita.state import Phase
 from centralita.structs import Frozen
 from centralita.views import ContactExplanation, ContactView
 from centralita_http.access import caller_of, check_channel
@@ -103,7 +104,7 @@ async def contacts(
     request: AnyRequest,
     queue: FromQuery[str] = "",
     agent: FromQuery[str] = "",
-    phase: FromQuery[str] = "",
+    phase: FromQuery[Phase | None] = None,
     limit: Limit = CONTACTS_MAX,
 ) -> Response[list[ContactView]]:
     """Live contacts without their messages, the waiting ones in the order they will be served."""
@@ -112,7 +113,7 @@ async def contacts(
         found(switchboard.queue(queue), "unknown_queue", f"queue {queue[:64]!r}")
     if agent:
         found(switchboard.agent(agent), "unknown_agent", f"agent {agent[:64]!r}")
-    return say(switchboard.contacts(queue=queue, agent=agent, phase=phase, limit=limit))
+    return say(switchboard.contacts(queue=queue, agent=agent, phase=phase or "", limit=limit))
 
 
 @post("/api/contacts", opt={"role": "channel", "own": "channel"})
