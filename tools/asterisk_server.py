@@ -39,7 +39,6 @@ PREPARED: Final = Path(
 
 USER: Final = "centralita"
 PASSWORD: Final = "for-tests-only"
-APP: Final = "centralita"
 PORTS: Final = range(21_000, 21_500)
 RTP_PORTS: Final = range(21_500, 23_000)
 """Shared by all instances: Asterisk takes another port when one is taken."""

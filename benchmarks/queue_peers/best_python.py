@@ -69,7 +69,6 @@ class PythonQueue:
         self._moved: dict[int, tuple[int, int]] = {}  # who waits elsewhere: (lane, key)
         self._getters: dict[int, Callable[[list[int]], tuple[int, ...]]] = {}
         self._idle: OrderedDict[int, int] = OrderedDict()  # stamp -> agent, the longest idle first
-        self._stamp_of: dict[int, int] = {}
         self._stamp = 0
         self._crew: list[deque[int]] = [deque() for _ in snapshot.profiles]
         self._crew_head = [NONE] * (len(snapshot.profiles) + 1)

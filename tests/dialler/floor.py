@@ -83,7 +83,6 @@ class Company:
         self.dialler = house.dialler
         self.rung: list[tuple[float, str, str]] = []
         """(when, number, agent) of every call that was begun."""
-        self.busy_agents_max = 0
 
     def numbers(self) -> list[str]:
         return [number for _, number, _ in self.rung]

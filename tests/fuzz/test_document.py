@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -126,7 +125,7 @@ def _body(kwargs: dict[str, Any]) -> bytes | None:
     return data if isinstance(data, bytes) else str(data).encode("utf-8", "surrogatepass")
 
 
-def test_document_is_one_that_programs_can_read(daemon: Daemon, tmp_path: Path) -> None:
+def test_document_is_one_that_programs_can_read(daemon: Daemon) -> None:
     found = document(daemon)
     assert found["openapi"].startswith("3.")
     labels = {one.label for one in operations(schemathesis.openapi.from_dict(found))}

@@ -56,8 +56,6 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "ReportConnection": {"made": True},
 }
 OF_NO_CONTACT: Final = {"SignIn", "SetStatus", "SignOut", "PlaceContact"}
-OF_THE_LINE: Final = {"PickContact"}
-"""An agent may take any contact that waits; one that somebody has doesn't."""
 
 
 @pytest.mark.parametrize("kind", sorted(MESSAGES))

@@ -265,7 +265,7 @@ async def test_records_that_do_not_continue_the_journal_are_refused_and_the_writ
     assert journal.last_seq == 7
 
 
-async def test_another_writer_fences_this_one(tmp_path: Path) -> None:
+async def test_another_writer_fences_this_one() -> None:
     journal = MemoryJournal()
     writer = JournalWriter(journal)
     with pytest.RaisesGroup(Fenced):
@@ -324,7 +324,7 @@ async def test_snapshot_is_kept_once_its_record_is_durable(tmp_path: Path) -> No
     journal.close()
 
 
-async def test_a_gather_window_waits_for_company(tmp_path: Path) -> None:
+async def test_a_gather_window_waits_for_company() -> None:
     journal = GatedJournal()
     journal.open_wide()
     writer = JournalWriter(journal, gather_s=0.05)

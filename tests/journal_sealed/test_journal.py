@@ -324,7 +324,7 @@ def test_plain_journal_goes_on_sealed_and_stays_readable(tmp_path: Path) -> None
     again.journal.close()
 
 
-def test_rating_and_notes_are_sealed(house: House, tmp_path: Path) -> None:
+def test_rating_and_notes_are_sealed(house: House) -> None:
     contact = house.customer("ana")
     seal = house.encoder
     for command in (

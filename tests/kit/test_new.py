@@ -163,7 +163,7 @@ def test_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes"]
 
 
-def test_kind_that_is_none_is_told_with_those_known(tmp_path: Path) -> None:
+def test_kind_that_is_none_is_told_with_those_known() -> None:
     result = CliRunner().invoke(cli, ["plugin", "new", "fine", "--kind", "channels"])
     assert result.exit_code == 2
     assert "'channel', 'desk', 'crm'" in result.stderr

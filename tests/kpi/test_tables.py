@@ -266,7 +266,7 @@ def test_what_cannot_be_made_is_told(tmp_path: Path) -> None:
         frames.write(tmp_path / "none" / "made.csv", "stays", [])
 
 
-def test_without_pyarrow_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_pyarrow_it_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from centralita import frames\n"

@@ -159,7 +159,7 @@ class Twins:
     def match(self) -> None:
         self.tell("advance", now_ns=self.now_ns)
         self.tell("match", now_ns=self.now_ns)
-        check_invariants(self.native, now_ns=self.now_ns, contacts=self.contacts, agents=self.agents)
+        check_invariants(self.native, now_ns=self.now_ns, agents=self.agents)
 
     def advance(self) -> None:
         self.tell("advance", now_ns=self.now_ns)

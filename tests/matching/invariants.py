@@ -11,7 +11,6 @@ def check_invariants(
     queue: MatchingQueueProtocol,
     *,
     now_ns: int,
-    contacts: Iterable[int],
     agents: Iterable[int],
 ) -> None:
     """Assert that nobody eligible is left and that each contact is in one place only."""

@@ -174,7 +174,7 @@ class Lockstep(RuleBasedStateMachine):
     def match(self) -> None:
         self.tell("advance", now_ns=self.now_ns)
         self.tell("match", now_ns=self.now_ns)
-        check_invariants(self.native, now_ns=self.now_ns, contacts=range(16), agents=range(5))
+        check_invariants(self.native, now_ns=self.now_ns, agents=range(5))
 
     @rule(contact=CONTACT, agent=AGENT, limit=st.sampled_from([0, 1, 2, 100]))
     def ask(self, contact: int, agent: int, limit: int) -> None:

@@ -12,8 +12,6 @@ from centralita_menu_bot import settings as written
 from tests.cli.daemon import run
 from tests.menu_bot.flows import DOCS, SHOWN, settings_of
 
-MAIN = "[bots.reception.menus.main]"
-
 
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as raised:

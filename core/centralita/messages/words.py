@@ -1,17 +1,11 @@
-"""What commands, events and asks share: the kinds of id, the small vocabularies, who and where to."""
+"""What commands, events and asks share: the small vocabularies, who somebody is, where to."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
-
-ContactId = NewType("ContactId", int)
-ConversationId = NewType("ConversationId", int)
-OfferId = NewType("OfferId", int)
-AgentName = NewType("AgentName", str)
-QueueName = NewType("QueueName", str)
 
 Skills = dict[str, int]
 """What is required: the least level, 1 to 10, of each skill by name."""

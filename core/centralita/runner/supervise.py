@@ -104,7 +104,6 @@ class Supervised:
         self._hangs = 0
         self._life: trio.CancelScope | None = None
         self._hung = ""
-        self._up = trio.Event()
         self._first_life = trio.Event()
         self._tasks_done = trio.Event()
 
@@ -129,11 +128,6 @@ class Supervised:
             error=self.error,
             since_ns=self._since_ns,
         )
-
-    async def wait_up(self) -> None:
-        """Return when it is up."""
-        while not self.is_up:
-            await self._up.wait()
 
     async def wait_first_life(self) -> None:
         """Return when it is up for the first time, or has failed to come up."""
@@ -196,7 +190,6 @@ class Supervised:
             self.log.warning("component_down", error=crash.reason, restart_in_s=round(wait_s, 3))
             self._became("down", crash.reason)
             self._first_life.set()
-            self._up = trio.Event()
             await self._tell(
                 inbox, MarkComponentDown(component=self.path, error=crash.reason), *self.on_down()
             )
@@ -222,7 +215,6 @@ class Supervised:
                     if starting.cancelled_caught:
                         return Crashed(f"did not start within {START_S:g} s")
                     self._became("up", "")
-                    self._up.set()
                     self._first_life.set()
                     self.on_up()
                     if tell:

@@ -43,12 +43,11 @@ def serve_with(recording: Recording, found: Fit, *, core: Core = "native") -> tu
         for first, second in pairs_of(recording.contacts, kind, served_as_recorded)
         if bool(first.credit_s) != bool(second.credit_s)
     ]
-    return tuple(_try(recording, found, pairs, name, credit_s, core) for name, credit_s in orders)
+    return tuple(_try(recording, pairs, name, credit_s, core) for name, credit_s in orders)
 
 
 def _try(
     recording: Recording,
-    found: Fit,
     pairs: list[tuple[Recorded, Recorded]],
     name: str,
     credit_s: float,

@@ -22,7 +22,6 @@ from centralita.config import (
     Agent,
     ChannelRule,
     Configuration,
-    Domain,
     EngineConfig,
     Hours,
     Level,
@@ -216,7 +215,7 @@ def assemble(world: World, live: Configuration, *, name: str = "") -> Scenario:
         problems.append(
             f"simulate.warm_up_s was {world.warm_up_s:g}; must be less than duration_s, {world.duration_s:g}"
         )
-    start_ns = _start_ns(world.start, live.domain, problems)
+    start_ns = _start_ns(world.start, problems)
     if problems:
         raise ConfigurationError(problems)
     return Scenario(
@@ -275,7 +274,7 @@ def _crews_problems(world: World, live: Configuration, problems: list[str]) -> N
             problems.append(f"{path}: no_answer and decline are more than 1 together")
 
 
-def _start_ns(text: str, domain: Domain, problems: list[str]) -> int:
+def _start_ns(text: str, problems: list[str]) -> int:
     """The start as if the clock on the wall were UTC: a simulated day has twenty-four hours."""
     try:
         moment = datetime.fromisoformat(text)

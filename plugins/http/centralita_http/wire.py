@@ -26,7 +26,6 @@ WORDS_MAX: Final = 65_536
 ITEMS_MAX: Final = 100
 
 Integer = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
-Id = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 Words = Annotated[str, Meta(max_length=WORDS_MAX)]
 Short = Annotated[str, Meta(max_length=1000)]
 Skills = Annotated[
