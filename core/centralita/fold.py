@@ -56,6 +56,7 @@ from centralita.messages import (
     WrapUpEnded,
     WrapUpStarted,
 )
+from centralita.structs import often_set
 from centralita.tallies import BREAK, IDLE, OFFLINE, AgentTally, QueueTally, Series
 
 SNAPSHOT_VERSION: Final = 1
@@ -69,7 +70,8 @@ _NO_QUEUE: Final = ""
 """Where a contact is counted that is in no queue: outbound, self-service, refused before any."""
 
 
-class Work(msgspec.Struct):
+@often_set
+class Work(msgspec.Struct, gc=False):
     """One agent's part in one contact. `talk_from_ns` and `wrap_from_ns` 0: not (yet) in that part."""
 
     talk_from_ns: int = 0
@@ -79,7 +81,8 @@ class Work(msgspec.Struct):
     accepted: bool = False
 
 
-class Live(msgspec.Struct):
+@often_set
+class Live(msgspec.Struct, gc=False):
     """What the fold must remember of a live contact. Its stay in `queue` runs while `staying`."""
 
     consultation: bool

@@ -67,6 +67,7 @@ from centralita.messages import (
     WrapUpExtended,
     WrapUpStarted,
 )
+from centralita.structs import often_set
 
 Phase = Literal[
     "arrived",
@@ -195,6 +196,7 @@ class Work(msgspec.Struct, array_like=True, gc=False):
     medium: str = ""
 
 
+@often_set
 class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """A live contact."""
 
@@ -273,6 +275,7 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         return self.direction == "outbound" and not self.answered
 
 
+@often_set
 class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """An agent, signed in or not; `number` is the id the matching queue knows. `busy` is what keeps the agent
     from contacts though available: a private call."""
@@ -303,6 +306,7 @@ class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         return self.status == "available" and not self.leaving and self.grace_until_ns == 0 and not self.busy
 
 
+@often_set
 class Queue(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """A queue as it stands, and what its expected wait is estimated from: moving means of the gap between
     starts of service while others waited and of its squared deviation in units of itself (`gap_unevenness`,
@@ -344,7 +348,8 @@ class Ended(msgspec.Struct, array_like=True, gc=False):
     """The first of these that its channel could not deliver, 0 when there is none."""
 
 
-class State(msgspec.Struct, kw_only=True, array_like=True):
+@often_set
+class State(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """Everything. `last_id` is the last id given out, for contacts, offers and holds alike."""
 
     config: EngineConfig = EngineConfig()
