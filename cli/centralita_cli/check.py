@@ -14,7 +14,7 @@ from centralita.config import load
 from centralita.errors import ConfigurationError
 from centralita.lint import lint_configuration
 from centralita.plugins import load_plugins
-from centralita.runner.hours import calendars
+from centralita.runner.hours import calendars, zone_named
 from centralita.views import Problem
 from centralita_cli import tables
 from centralita_cli.exits import OK, PROBLEM, Unusable, failing_as
@@ -61,6 +61,7 @@ def find_problems(path: Path) -> list[Problem]:
             [*configuration.components, *filter(None, [configuration.journal])], configuration=configuration
         ),
         lambda: calendars(configuration.hours),
+        lambda: zone_named(configuration.domain.time_zone, "domain.time_zone"),
     ):
         try:
             judge()

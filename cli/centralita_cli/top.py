@@ -178,12 +178,12 @@ def screen(board: dict[str, Any], url: str, *, rows: int | None, trouble: str = 
 
 
 def _head(board: dict[str, Any], url: str, trouble: str) -> Text:
-    contacts, total = board["figures"]["contacts"], board["figures"]["total"]
+    contacts, total = board["figures"]["contacts"], _today(board)["total"]
     down = [f"{one['kind']}.{one['name']}" for one in board["components"] if one["state"] == "down"]
     head = Text.assemble(
         ("centralita", "bold"),
         f" {url}  {contacts['live']} live, {contacts['admitted']} admitted, {contacts['ended']} ended;"
-        f" service level {tables.share(total['service_level'])},"
+        f" today: service level {tables.share(total['service_level'])},"
         f" abandoned {tables.share(total['abandon_rate'])}, ASA {tables.duration(total['asa_s'])},"
         f" AHT {tables.duration(total['aht_s'])}",
     )
@@ -192,6 +192,13 @@ def _head(board: dict[str, Any], url: str, trouble: str) -> Text:
     if trouble:
         head.append(f"\n{trouble}; trying again", style="bold red")
     return head
+
+
+def _today(board: dict[str, Any]) -> dict[str, Any]:
+    """What is counted today, or since the journal began while nothing has been counted today."""
+    figures: dict[str, Any] = board["figures"]
+    today: dict[str, Any] = figures.get("today", figures)
+    return today
 
 
 _QUEUE_COLUMNS: Final = (
@@ -203,7 +210,7 @@ _CONTACT_COLUMNS: Final = (">NEXT", ">CONTACT", "PHASE", "QUEUE", "CHANNEL", "RE
 
 
 def _queue_rows(board: dict[str, Any]) -> list[tuple[object, ...]]:
-    figures = board["figures"]["queues"]
+    figures = _today(board)["queues"]
     rows: list[tuple[object, ...]] = []
     for queue in board["queues"]:
         counted = figures.get(queue["name"], {})

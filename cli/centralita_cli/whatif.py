@@ -12,6 +12,7 @@ from rich.text import Text
 
 from centralita.config import Configuration, EngineConfig
 from centralita.errors import ConfigurationError
+from centralita.runner.hours import zone_named
 from centralita.simulate.figures import Mean
 from centralita.simulate.journal_demand import Demand, records_of
 from centralita.simulate.recorded import Recording, RecordingError
@@ -20,7 +21,7 @@ from centralita.simulate.whatif import Cell, WhatIf, hours_in
 from centralita.simulate.whatif import whatif as run_whatif
 from centralita.simulate.whatif_figures import ALL, LEVELS, NO_HOUR, Times
 from centralita_cli import tables
-from centralita_cli.exits import Unusable, unusable
+from centralita_cli.exits import Unusable, failing_as, unusable
 from centralita_cli.options import json_option, loaded
 from centralita_cli.replay import READERS, TABLE, read_recording
 
@@ -92,6 +93,8 @@ def whatif(
     recording can't know: how long customers who were served would have waited.
     """
     proposed = loaded(proposed_path)
+    with failing_as(Unusable):
+        zone_named(proposed.domain.time_zone, "domain.time_zone")
     present = None if present_path is None else loaded(present_path).engine
     recording, last, times = _read(file, format_name, columns, proposed)
     recording = _renamed(recording, renamed, proposed.engine)

@@ -56,6 +56,7 @@ from centralita.messages import (
     WrapUpEnded,
     WrapUpStarted,
 )
+from centralita.since import Day
 from centralita.structs import often_set
 from centralita.tallies import BREAK, IDLE, OFFLINE, AgentTally, QueueTally, Series
 
@@ -123,6 +124,7 @@ class Memory:
     components_down: dict[str, str] = field(default_factory=dict)
     minutes: Series = field(default_factory=_minutes)
     quarters: Series = field(default_factory=_quarters)
+    day: Day = field(default_factory=Day)
 
 
 class Fold:

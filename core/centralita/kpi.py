@@ -23,6 +23,7 @@ import msgspec
 
 from centralita.fold import SNAPSHOT_VERSION, Fold, Memory
 from centralita.messages import Record
+from centralita.since import begin
 from centralita.tallies import AgentTally, QueueTally, added
 
 
@@ -89,12 +90,26 @@ class Figures(Fold):
             "agents": {name: tally.as_dict(now_ns) for name, tally in sorted(self._agents.items())},
             "components_down": sorted(memory.components_down),
         }
+        if memory.day.since_ns:
+            result["today"] = memory.day.as_dict(self._queues, now_ns)
         if trends:
             result["trends"] = {
                 "minutes": memory.minutes.as_dict(self._queues, now_ns),
                 "quarters": memory.quarters.as_dict(self._queues, now_ns),
             }
         return result
+
+    @property
+    def day_since_ns(self) -> int:
+        """What `begin_day` was told last; 0 when it never was."""
+        return self._memory.day.since_ns
+
+    def begin_day(self, since_ns: int) -> None:
+        """Keep the counts as they are now: what is counted from here on is also given apart, as `today`.
+
+        `since_ns` is the moment that is told to readers. Nothing else changes.
+        """
+        self._memory.day = begin(since_ns, self._queues)
 
     def begin_anew(self, at_ns: int) -> None:
         """Count from a moment on: the counts and trends are gone, who is there and what they do is kept.
@@ -111,7 +126,7 @@ class Figures(Fold):
             self._queues[name] = tally.anew()
         for name, agent in list(self._agents.items()):
             self._agents[name] = agent.anew(at_ns)
-        memory.minutes, memory.quarters = Memory().minutes, Memory().quarters
+        memory.minutes, memory.quarters, memory.day = Memory().minutes, Memory().quarters, Memory().day
         self._rolls_ns = 0
 
     def snapshot(self) -> bytes:

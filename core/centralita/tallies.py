@@ -210,16 +210,17 @@ class QueueTally:
 
 _RULES: Final = frozenset({"answer_target_ns", "short_abandon_ns"})
 _LARGEST: Final = frozenset({"wait_ns_max", "abandon_wait_ns_max"})
-_NUMBERS: Final = tuple(
+NUMBERS: Final = tuple(
     one.name for one in fields(QueueTally) if one.type == "int" and one.name not in _RULES | _LARGEST
 )
+"""The counts and sums of times, which only grow."""
 
 
 def added(tallies: Iterable[QueueTally]) -> QueueTally:
     """All queues as one. Targets differ between queues, so the sum has none of its own."""
     total = QueueTally()
     for tally in tallies:
-        for name in _NUMBERS:
+        for name in NUMBERS:
             setattr(total, name, getattr(total, name) + getattr(tally, name))
         for name in _LARGEST:
             setattr(total, name, max(getattr(total, name), getattr(tally, name)))

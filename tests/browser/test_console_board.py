@@ -44,7 +44,7 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     ana = desk(pages, house, "ana")
     take(ana)
     expect(support.locator(".c-waiting")).to_have_text("0")
-    expect(tile(page, "Answered")).to_contain_text("of 2 offered")
+    expect(tile(page, "Answered today")).to_contain_text("of 2 offered")
     expect(support.locator(".c-level .figure")).to_have_text("50 %")
     expect(support.locator(".c-level")).to_have_attribute("data-judged", "bad")
     expect(support.locator(".c-level .sign")).to_have_attribute("aria-label", "beyond the limit")
@@ -52,7 +52,7 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     expect(page.locator(".person", has_text="Ana García")).to_contain_text("In conversation")
     house.submit(EndContact(contact=answered, by="ana"))
     house.submit(RateContact(contact=answered, score=4))
-    expect(tile(page, "Answered")).to_contain_text("of 2 offered · ★ 4")
+    expect(tile(page, "Answered today")).to_contain_text("of 2 offered · ★ 4")
     assert "Marta" not in page.locator("body").inner_text()  # no customer's name on a wall
     shot(page, "board-wall")
 

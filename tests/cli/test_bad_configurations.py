@@ -62,6 +62,7 @@ BAD: list[tuple[str, tuple[str, str], str]] = [
         ("[queues.help]", '[hours.office]\ntime_zone = "Mars/Olympus"\n[queues.help]\nhours = "office"'),
         "hours.office.time_zone was 'Mars/Olympus'",
     ),
+    ("a place that is none", ("[queues.help]", '[domain]\ntime_zone = "Mars/Olympus"\n[queues.help]'), "domain.time_zone was 'Mars/Olympus'; must be an IANA name such as Europe/Madrid"),
     ("name with a blank", ("[agents.ana]", '[agents."Ana B"]'), "agents.Ana B: the name was 'Ana B'; allowed: "),
     ("two front doors", ("[desks.console]", '[front_doors.b]\ntype = "http"\n[desks.console]'), "front_doors.b, front_doors.http; at most 1"),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -11,7 +12,7 @@ from centralita import MemoryJournal, SqliteJournal
 from centralita.errors import JournalError
 from centralita.journal import Journal
 from centralita.kpi import Figures
-from centralita.messages import AdmitContact, Record
+from centralita.messages import AbandonContact, AdmitContact, Record
 from centralita.runner.followers import Feed, FollowerLost
 from centralita.runner.switchboard import LiveSwitchboard
 from tests.runner.house import START_NS, House, Scripted, ScriptedSink
@@ -197,6 +198,74 @@ async def test_figures_file_that_is_of_no_use_is_counted_again(tmp_path: Path) -
         while switchboard.status()["figures_seq"] < switchboard.status()["durable_seq"]:
             await trio.sleep(0.01)
         assert switchboard.figures()["total"]["admitted"] == 5
+    journal.close()
+
+
+DAY_S = 86_400
+UNTIL_MIDNIGHT_S = DAY_S - START_NS // 10**9 % DAY_S
+
+
+async def counted(switchboard: LiveSwitchboard) -> dict[str, Any]:
+    """The figures, once they have caught up."""
+    while switchboard.status()["figures_seq"] < switchboard.status()["durable_seq"]:
+        await trio.sleep(0.01)
+    return dict(switchboard.figures())
+
+
+async def test_figures_of_today_begin_at_midnight_whether_anything_happens_or_not(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal = MemoryJournal()
+    async with House().open(tmp_path, journal=journal) as switchboard:
+        await admit(switchboard, 5)
+        found = await counted(switchboard)
+        midnight_ns = START_NS // 10**9 // DAY_S * DAY_S * 10**9
+        assert (found["today"]["since_ns"], found["today"]["total"]["offered"]) == (midnight_ns, 5)
+        await trio.sleep(UNTIL_MIDNIGHT_S + 1)
+        found = await counted(switchboard)
+        assert found["today"]["since_ns"] == midnight_ns + DAY_S * 10**9
+        waiting = found["total"]["waiting"]
+        assert found["today"]["total"]["offered"] == waiting, "who waits over midnight is today's"
+        await admit(switchboard, 3, 5)
+        found = await counted(switchboard)
+        assert found["today"]["total"]["offered"] == waiting + 3
+        assert found["total"]["offered"] == 8
+    # Counted again from the journal, the days are the same.
+    async with House().open(
+        tmp_path, journal=journal, start_ns=START_NS + (UNTIL_MIDNIGHT_S + 3600) * 10**9
+    ) as switchboard:
+        again = await counted(switchboard)
+        assert again["today"]["since_ns"] == midnight_ns + DAY_S * 10**9
+        assert again["today"]["total"]["offered"] == waiting + 3
+
+
+async def test_figures_of_today_go_on_after_a_restart_and_an_older_file_begins_them_now(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    journal = SqliteJournal(folder)
+    async with House().open(tmp_path, journal=journal) as switchboard:
+        await admit(switchboard, 5)
+        today = (await counted(switchboard))["today"]
+        assert today["total"]["offered"] == 5
+    async with House().open(tmp_path, journal=journal, start_ns=START_NS + 10**12) as switchboard:
+        await admit(switchboard, 2, 5)
+        found = (await counted(switchboard))["today"]
+        assert (found["since_ns"], found["total"]["offered"]) == (today["since_ns"], 7)
+        for view in switchboard.contacts():
+            await switchboard.submit(AbandonContact(contact=view.id))
+    kept = tmp_path / "data" / "figures.msgpack"
+    memory = msgspec.msgpack.decode(kept.read_bytes())
+    del memory["day"]
+    kept.write_bytes(msgspec.msgpack.encode(memory))
+    later_ns = START_NS + 2 * 10**12
+    async with House().open(tmp_path, journal=journal, start_ns=later_ns) as switchboard:
+        await admit(switchboard, 1, 7)
+        found = await counted(switchboard)
+        assert found["today"]["since_ns"] >= later_ns, "not midnight: what was counted since is not known"
+        assert (found["today"]["total"]["offered"], found["today"]["total"]["abandoned"]) == (1, 0)
+        assert found["total"]["offered"] == 8
     journal.close()
 
 

@@ -13,7 +13,7 @@ from centralita.config import NS_PER_S, Hours, loads
 from centralita.errors import ConfigurationError
 from centralita.matching.protocol import NEVER_NS
 from centralita.messages import ApplyConfiguration, CloseQueue, OpenQueue
-from centralita.runner.hours import Calendar, calendars
+from centralita.runner.hours import Calendar, calendars, day_of, zone_named
 from tests.runner.house import CONFIG, House
 
 WEEK = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), ("09:00-14:00", "16:00-20:00"))
@@ -154,6 +154,28 @@ def test_next_change_agrees_with_asking_every_minute(zone: str) -> None:
                 if of.is_open(moment) != of.is_open(now_ns)
             )
             assert iso(of.next_change_ns(now_ns)) == iso(slow), (since, spans)
+
+
+@pytest.mark.parametrize(
+    ("zone", "within", "begins", "ends"),
+    [
+        ("UTC", "2026-02-25T06:13:20+00:00", "2026-02-25T00:00:00+00:00", "2026-02-26T00:00:00+00:00"),
+        ("Europe/Madrid", "2026-03-29T21:59:59+00:00", "2026-03-28T23:00:00+00:00", "2026-03-29T22:00:00+00:00"),
+        ("Europe/Madrid", "2026-10-25T12:00:00+00:00", "2026-10-24T22:00:00+00:00", "2026-10-25T23:00:00+00:00"),
+        # Spring leaves out midnight itself: the day begins at one.
+        ("America/Sao_Paulo", "2018-11-04T08:00:00+00:00", "2018-11-04T03:00:00+00:00", "2018-11-05T02:00:00+00:00"),
+        # Autumn repeats the hour before midnight: the evening is one hour longer.
+        ("America/Sao_Paulo", "2019-02-17T02:30:00+00:00", "2019-02-16T02:00:00+00:00", "2019-02-17T03:00:00+00:00"),
+        ("Pacific/Apia", "2026-01-01T00:00:00+00:00", "2025-12-31T11:00:00+00:00", "2026-01-01T11:00:00+00:00"),
+    ],
+)  # fmt: skip
+def test_day_is_from_midnight_to_midnight_where_the_zone_is(
+    zone: str, within: str, begins: str, ends: str
+) -> None:
+    found = day_of(at(within), zone_named(zone, "zone"))
+    assert found == (at(begins), at(ends))
+    assert day_of(found[0], zone_named(zone, "zone")) == found
+    assert day_of(found[1] - 1, zone_named(zone, "zone")) == found
 
 
 def test_faults_are_told_all_with_their_paths() -> None:

@@ -85,7 +85,7 @@ async def test_component_whose_run_returns_has_crashed(
     async with house.open(tmp_path, OTHER) as switchboard:
         await trio.testing.wait_all_tasks_blocked()
         now, _, error = state(switchboard, "channels.mail")
-        assert (now, error) == ("down", "run returned; it must go on until it is cancelled")
+        assert (now, error) == ("down", "Returned: run returned; it must go on until it is cancelled")
 
 
 async def test_component_that_never_says_it_has_started_is_restarted(

@@ -1,6 +1,6 @@
 """The figures of the running engine: the pure fold of `kpi.py`, fed with every durable record.
 
-It refuses to know what is counted. The fold is a follower like any KPI sink, its position is part of its
+It refuses to know what is counted; when a day begins, where we are, is told to the fold from here. The fold is a follower like any KPI sink, its position is part of its
 own snapshot, and the file it is kept in only saves reading the whole journal at the next start: without
 it, or with one that can't be used, the figures are counted again.
 """
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 import trio
@@ -17,6 +18,7 @@ import trio
 from centralita.errors import JournalError
 from centralita.kpi import Figures
 from centralita.runner.followers import Feed
+from centralita.runner.hours import day_of
 
 SAVE_EVERY_RECORDS: Final = 100_000
 """So many records at most are counted again after a crash."""
@@ -28,13 +30,18 @@ FOLD_RECORDS_MAX: Final = 500
 class FiguresKeeper:
     """Keeps the figures; `path` None keeps them in memory only."""
 
-    def __init__(self, feed: Feed, *, path: Path | None, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self, feed: Feed, *, path: Path | None, zone: ZoneInfo, log: structlog.stdlib.BoundLogger
+    ) -> None:
         self._feed = feed
         self._path = path
+        self._zone = zone
         self._log = log
         self.figures = self._load()
         self.seq = self.figures.seq
         self._saved_seq = self.seq
+        begun_ns = self.figures.day_since_ns
+        self._day_ends_ns = day_of(begun_ns, zone)[1] if begun_ns else 0
         self._done = trio.Event()
 
     async def wait_done(self) -> None:
@@ -57,12 +64,27 @@ class FiguresKeeper:
                 self._done.set()
                 return
             for index, record in enumerate(batch):
+                if record.at_ns >= self._day_ends_ns:
+                    self._begin_day(record.at_ns)
                 self.figures.fold(record)
                 if index % FOLD_RECORDS_MAX == FOLD_RECORDS_MAX - 1:
                     await trio.lowlevel.checkpoint()
             self.seq = batch[-1].seq
             if self.seq - self._saved_seq >= SAVE_EVERY_RECORDS:
                 await self.save()
+
+    def as_of(self, now_ns: int) -> dict[str, Any]:
+        """All figures, of a day that has begun also when nothing has happened in it yet."""
+        # Before they have caught up, what comes next belongs to a day that is over.
+        if self._day_ends_ns <= now_ns and self.seq == self._feed.last_seq > 0:
+            self._begin_day(now_ns)
+        return self.figures.as_dict(now_ns)
+
+    def _begin_day(self, at_ns: int) -> None:
+        start_ns, self._day_ends_ns = day_of(at_ns, self._zone)
+        # Kept by a version that knew no days, the figures don't tell what was counted since midnight.
+        known = self.figures.day_since_ns or not self.figures.seq
+        self.figures.begin_day(start_ns if known else at_ns)
 
     async def save(self) -> None:
         """Keep the figures on the disk, whole or not at all."""

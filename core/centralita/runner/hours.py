@@ -101,6 +101,22 @@ class Calendar(Struct, frozen=True, kw_only=True):
         return high_s * NS_PER_S
 
 
+def zone_named(name: str, path: str) -> ZoneInfo:
+    """The time zone that stands at `path` in the configuration. Raises ConfigurationError when there is none such."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        # Not found is a KeyError, a directory an OSError, a name that climbs out of the database a ValueError.
+        problem = f"{path} was {name!r}; must be an IANA name such as Europe/Madrid"
+        raise ConfigurationError([problem]) from None
+
+
+def day_of(at_ns: int, zone: ZoneInfo) -> tuple[int, int]:
+    """When the day of a moment begins and when the next one does, where that zone is."""
+    day = datetime.fromtimestamp(at_ns // NS_PER_S, zone).date()
+    return tuple(_ns(datetime.combine(day + timedelta(days=n), time(), zone)) for n in (0, 1))  # type: ignore[return-value]
+
+
 def calendars(hours: Mapping[str, Hours]) -> dict[str, Calendar]:
     """Check every `[hours.NAME]`. Raises ConfigurationError with each fault and its TOML path."""
     problems: list[str] = []
@@ -162,15 +178,11 @@ def _command(queue: str, is_open: bool) -> OpenQueue | CloseQueue:
 
 def _calendar(hours: Hours, path: str, problems: list[str]) -> Calendar | None:
     found = len(problems)
+    zone = None
     try:
-        zone = ZoneInfo(hours.time_zone)
-    except (OSError, ValueError, KeyError):
-        # Not found is a KeyError, a directory an OSError, a name that climbs out of the database a ValueError.
-        zone = None
-    if zone is None:
-        problems.append(
-            f"{path}.time_zone was {hours.time_zone!r}; must be an IANA name such as Europe/Madrid"
-        )
+        zone = zone_named(hours.time_zone, f"{path}.time_zone")
+    except ConfigurationError as error:
+        problems += error.problems
     problems += [
         f"{path}.week: day was {day!r}; known: {', '.join(DAYS)}" for day in hours.week if day not in DAYS
     ]

@@ -46,7 +46,7 @@ from centralita.runner.clock import RealClock
 from centralita.runner.desks import DeskPort, Desks
 from centralita.runner.figures import FiguresKeeper
 from centralita.runner.followers import Feed
-from centralita.runner.hours import Calendar, HoursKeeper, calendars
+from centralita.runner.hours import Calendar, HoursKeeper, calendars, zone_named
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.parts import Part, Parts, sole_fault
 from centralita.runner.pump import Pump
@@ -171,6 +171,7 @@ class Service:
         self.stopped = trio.Event()
         self._configuration = configuration
         self._calendars: dict[str, Calendar] = calendars(configuration.hours)
+        self._zone = zone_named(configuration.domain.time_zone, "domain.time_zone")
         self._prepared = plugins.prepare(configuration.components, configuration=configuration)
         (self._journal_prepared,) = plugins.prepare([configuration.journal or DEFAULT_JOURNAL])
         self._given_journal = journal
@@ -215,7 +216,7 @@ class Service:
         clock = self._clock or self._real_clock(engine)
         inbox = CommandInbox()
         feed = Feed(journal)
-        figures = FiguresKeeper(feed, path=self._figures_path(journal), log=self._log)
+        figures = FiguresKeeper(feed, path=self._figures_path(journal), zone=self._zone, log=self._log)
         house = House(
             engine=engine,
             inbox=inbox,

@@ -266,10 +266,10 @@ class Returned(CentralitaError):
 
 def describe(error: BaseException) -> str:
     """An exception's type and place. Its message only when it is ours or the system's: others may
-    quote a customer. What was raised on purpose says itself where and what, and that is all."""
+    quote a customer. What is raised as the root of ours says itself where and what, and that is all."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, CentralitaError) and not isinstance(error, AssertionError):
+    if type(error) is CentralitaError:
         return str(error)[:ERROR_LENGTH_MAX]
     text = type(error).__name__
     if isinstance(error, CentralitaError):

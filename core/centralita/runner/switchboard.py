@@ -171,7 +171,7 @@ class LiveSwitchboard:
     def figures(self) -> Mapping[str, Any]:
         """The figures of every durable record, as of now."""
         house = self._open
-        return house.figures.figures.as_dict(house.clock.now_ns())
+        return house.figures.as_of(house.clock.now_ns())
 
     def components(self) -> list[ComponentView]:
         """Every component, in the order of the file."""

@@ -47,6 +47,9 @@ export const waitingN = (queue = "") =>
     .reduce((sum, one) => sum + one.waiting, 0) +
   waiting().filter((contact) => contact.phase === "offered" && (!queue || contact.queue === queue)).length;
 
+/** What is counted: today, or since the journal began while nothing has been counted today. */
+export const counted = () => model.board.figures.today ?? model.board.figures;
+
 /** A column of the last `n` minutes of a queue, or of all with ""; null before the figures begin. */
 export function minutes(column, queue = "", n = 60) {
   const trend = model.trends?.minutes;

@@ -5,7 +5,7 @@ import { icon } from "../shared/icons.js";
 import { ms } from "../shared/time.js";
 import { duration, hundredths, t, tenths, whole } from "../shared/words.js";
 import { goals, judgeLevel, judgeWait, pressure } from "./judge.js";
-import { minutes, model } from "./model.js";
+import { counted, minutes, model } from "./model.js";
 import { makeSpark } from "./spark.js";
 
 const NOTHING = "–";
@@ -80,8 +80,8 @@ function makeTiles() {
       Object.values(tiles).map((tile) => tile.el),
     ),
     update() {
-      const { queues, figures } = model.board;
-      const { total } = figures;
+      const { queues } = model.board;
+      const { total } = counted();
       // Against its own target: an e-mail that has waited an hour is not worse than a call that has waited two minutes.
       const urgent = queues
         .filter((queue) => queue.waiting && queue.longest_wait_since_ns > 0)
@@ -128,7 +128,12 @@ function makeTiles() {
 }
 
 const COLUMNS = ["waiting", "longest", "level", "abandoned", "asa", "aht", "agents", "trend"];
-const LONG = { asa: "queues.asa_long", aht: "queues.aht_long" };
+const LONG = {
+  level: "queues.level_long",
+  abandoned: "queues.abandoned_long",
+  asa: "queues.asa_long",
+  aht: "queues.aht_long",
+};
 
 function makeTable(open) {
   const body = h("tbody");
@@ -208,9 +213,9 @@ function makeRow(name, open) {
   return {
     el,
     update(queue) {
-      const counted = model.board.figures.queues[queue.name] ?? {};
+      const today = counted().queues[queue.name] ?? {};
       const wait = judgeWait(queue);
-      const level = counted.service_level ?? null;
+      const level = today.service_level ?? null;
       setText(title, queue.title || queue.name);
       paintState(state, el, queue);
       say(figures.waiting, whole(queue.waiting));
@@ -226,10 +231,10 @@ function makeRow(name, open) {
       bar.firstChild.style.setProperty("--share", String(level ?? 0));
       bar.lastChild.style.setProperty("--goal", String(goals.service_level_goal));
       show(bar, level !== null);
-      say(figures.abandoned, counted.abandoned === undefined ? NOTHING : whole(counted.abandoned));
-      setText(rate, counted.abandon_rate ? `${hundredths(counted.abandon_rate)} %` : "");
-      say(figures.asa, seconds(counted.asa_s));
-      say(figures.aht, seconds(counted.aht_s));
+      say(figures.abandoned, today.abandoned === undefined ? NOTHING : whole(today.abandoned));
+      setText(rate, today.abandon_rate ? `${hundredths(today.abandon_rate)} %` : "");
+      say(figures.asa, seconds(today.asa_s));
+      say(figures.aht, seconds(today.aht_s));
       say(figures.free, whole(queue.agents_available));
       setText(present, t("queues.of_present", { n: queue.agents_present }));
       setData(
