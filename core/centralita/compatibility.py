@@ -3,7 +3,7 @@
 A plugin states its version in one line, `centralita_api = 1`, beside its hooks. The number goes up when a
 plugin that follows docs/plugins.md could stop working; what is only added does not change it. Whatever is
 to go is first deprecated: it works on, and says so when a plugin uses it, for one version of the API at
-least. It refuses to know what a plugin registers; `plugins.py` asks here at each step of loading one.
+least. It refuses to know what a plugin registers; `plugins/` asks here at each step of loading one.
 """
 
 from __future__ import annotations

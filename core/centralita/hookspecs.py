@@ -1,7 +1,7 @@
 """The hooks: each is called once, at start, and only registers. See docs/plugins.md.
 
 pluggy calls hooks synchronously, the last registered first, and one exception aborts the rest; so
-nothing runs in them. An `async def` hook and a misspelt one are errors at start (`plugins.py`).
+nothing runs in them. An `async def` hook and a misspelt one are errors at start (`plugins/loading.py`).
 """
 
 from __future__ import annotations
