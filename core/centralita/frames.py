@@ -48,9 +48,10 @@ def schema(kind: str) -> pa.Schema:
 def batches(
     records: Iterable[Record], kind: str, *, interval_s: int = INTERVAL_S
 ) -> Iterator[pa.RecordBatch]:
-    """The table in pieces, as the records come: memory is bounded by a piece and what is live.
+    """The table in pieces of some ROWS_AT_ONCE rows, as the records come: memory is bounded by a piece and what is live.
 
-    Records come in order of seq, each once. What still runs at the last record has a row too. Raises as `table`.
+    Records come in order of seq, each once. Rows come in the order in which their cases ended; what still runs at the
+    last record has a row too, at the end. Raises as `table`, at the first piece.
     """
     shape = schema(kind)
     rows = Rows(kind, interval_s=interval_s)
@@ -65,9 +66,9 @@ def batches(
 
 
 def table(records: Iterable[Record], kind: str, *, interval_s: int = INTERVAL_S) -> pa.Table:
-    """One table of a kind (`KINDS`) from records; `interval_s` is the length of "intervals".
+    """One table of a kind (`KINDS`) from records in order of seq; its columns are `schema(kind)`'s.
 
-    Raises ValueError for an unknown kind or an interval below a second, TableError without pyarrow.
+    `interval_s` is the length of a row of "intervals", in seconds; other kinds ignore it. Raises ValueError for an unknown kind or an interval below a second, TableError without pyarrow.
     """
     return _pyarrow().Table.from_batches(batches(records, kind, interval_s=interval_s), schema(kind))
 

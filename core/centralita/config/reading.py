@@ -116,7 +116,10 @@ def load(path: Path) -> Configuration:
 
 
 def loads(text: str, *, folder: Path = Path(), where: str = "configuration") -> Configuration:
-    """Decode TOML text; `folder` is what relative paths in it are relative to."""
+    """Decode TOML text; `folder` is what relative paths in it are relative to, `where` what a message calls the text.
+
+    Raises ConfigurationError with every fault found and its place.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -125,7 +128,7 @@ def loads(text: str, *, folder: Path = Path(), where: str = "configuration") -> 
 
 
 def decode(raw: dict[str, Any], *, folder: Path = Path()) -> Configuration:
-    """Turn a decoded TOML document (or the same as dictionaries) into a Configuration."""
+    """Turn a decoded TOML document (or the same as dictionaries) into a Configuration. Raises as `loads`."""
     problems = [
         f"{key}: unknown table; known: {', '.join(sorted(_KNOWN_TABLES))}"
         for key in raw

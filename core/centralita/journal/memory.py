@@ -26,7 +26,7 @@ class MemoryJournalConfig(Frozen, forbid_unknown_fields=True):
 
 
 class MemoryJournal:
-    """Batches in a list."""
+    """Batches in a list, gone with the process: for tests, and for programs that need nothing to outlive them."""
 
     blocking = False
 
@@ -76,7 +76,7 @@ class MemoryJournal:
             self._last_seq, self._last_at_ns = batch.last_seq, batch.at_ns
 
     def read(self, after_seq: int = 0) -> Iterator[list[Record]]:
-        """The records after `after_seq`, a batch at a time."""
+        """The records after `after_seq`, oldest first, a batch at a time."""
         decoder = Decoder(self.seal)
         for batch in self._since(after_seq):
             records = decoder.decode(batch)

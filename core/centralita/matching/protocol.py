@@ -127,11 +127,11 @@ class Barred(NamedTuple):
 
 
 class MatchingQueueProtocol(Protocol):
-    """The contract of a matching queue. All times are int nanoseconds on one clock.
+    """The contract of a matching queue. All times are int nanoseconds on one clock, of any beginning.
 
     Every method that names an unknown id or handle raises `KeyError`, one that adds an id twice, names
-    an agent who does not hold the contact, or gives a value out of range raises `ValueError`; either
-    leaves the queue unchanged (of a batch or a load, what came before stays done).
+    an agent who does not hold the contact, or gives a value out of range (the limits above) raises `ValueError`;
+    either leaves the queue unchanged (of a batch or a load, what came before stays done).
 
     An offer to several (`offer_to` > 1) is tentative: it takes room, but the agent's `longest_idle`,
     `fewest_contacts` and `round_robin` places change only when it is accepted. A firm one changes them
@@ -140,10 +140,17 @@ class MatchingQueueProtocol(Protocol):
 
     # Interning: the same arguments give the same handle; handles are dense from 0.
 
-    def skill(self, name: str) -> int: ...
-    def medium(self, name: str) -> int: ...
+    def skill(self, name: str) -> int:
+        """The handle of a skill, known from now on."""
+        ...
+
+    def medium(self, name: str) -> int:
+        """The handle of a medium, known from now on."""
+        ...
+
     def requirement(self, skills: Iterable[tuple[int, int]], medium: int, units: int) -> int:
-        """`skills` are (skill, least level 1-10); `units` >= 0 of an agent's capacity."""
+        """What contacts require: `skills` are (skill, least level 1-10), each named once, in any order;
+        `units` >= 0 of an agent's capacity."""
         ...
 
     def profile(
@@ -153,7 +160,8 @@ class MatchingQueueProtocol(Protocol):
         limits: Iterable[tuple[int, int]] = (),
         ranks: Iterable[tuple[int, int]] = (),
     ) -> int:
-        """`limits` are (medium, most contacts at once), `ranks` are (rank group, rank >= 1)."""
+        """What agents bring: `skills` are (skill, level 1-10), `capacity` units >= 0, `limits` are (medium, most
+        contacts at once; a medium that is not named has no limit), `ranks` are (rank group, rank >= 1)."""
         ...
 
     def order(
@@ -165,13 +173,19 @@ class MatchingQueueProtocol(Protocol):
         seed: int = 0,
         reserve_after_ns: int = NEVER_NS,
     ) -> int:
-        """How a queue orders agents; `reserve_after_ns` is the wait past which it may reserve one."""
+        """How a queue orders agents, and how many it asks at once.
+
+        `keys` are of AGENT_ORDER_KEYS, each at most once, none: by id alone. `offer_to` >= 1. `rank_group` is what
+        `rank` reads in the profiles, `seed` what `random` draws with. `reserve_after_ns` is the wait past which a
+        contact may have an agent reserved; NEVER_NS: it never has.
+        """
         ...
 
     def ladder(self, rungs: Iterable[tuple[int, int, int]]) -> int:
         """Rings: (after this many ns since `queued_ns`, requirement from then on, priority added).
 
-        A ring that passes replaces the requirement and adds to the priority the contact has then.
+        A ring that passes replaces the requirement and adds to the priority the contact has then. The times must
+        not descend.
         """
         ...
 
@@ -192,14 +206,17 @@ class MatchingQueueProtocol(Protocol):
         given: int = 0,
         turn: int = 0,
     ) -> None:
-        """Sign an agent in. The last three restore one from a snapshot: see `agent_keys`."""
+        """Sign an agent in. The last three restore one from a snapshot: see `agent_keys`; `since_ns` None: now."""
         ...
 
     def set_available(self, agent: int, available: bool, *, now_ns: int) -> None:
         """Becoming available counts as a change for `longest_idle`; becoming unavailable doesn't."""
         ...
 
-    def set_profile(self, agent: int, profile: int) -> None: ...
+    def set_profile(self, agent: int, profile: int) -> None:
+        """Give the agent other skills, capacity, limits and ranks; what is in hand stays, even beyond them."""
+        ...
+
     def remove_agent(self, agent: int, *, now_ns: int) -> list[int]:
         """Forget the agent; the contacts in its hands, ascending, are left as `give_back` leaves
         them when other agents still hold them, and otherwise *held by nobody* (not waiting) until
@@ -229,7 +246,10 @@ class MatchingQueueProtocol(Protocol):
         excluded: Iterable[int] = (),
         waiting: bool = True,
     ) -> None:
-        """Add a contact; `rate` is in thousandths. `rung` is how many rings have passed already.
+        """Add a contact that waits since `queued_ns`, with a head start of `credit_ns` (negative: a handicap).
+
+        Higher `priority` first; `rate` >= 1 is in thousandths. `ladder` -1: no rings; `rung` is how many of them have
+        passed already. While `preferred` is present and `preferred_until_ns` has not passed, nobody else gets it.
 
         With `waiting=False` it is held by nobody, for `assign` (a contact an agent placed).
         """
@@ -261,8 +281,13 @@ class MatchingQueueProtocol(Protocol):
         """
         ...
 
-    def prefer(self, contact: int, agent: int, *, until_ns: int) -> None: ...
-    def exclude(self, contact: int, agent: int) -> None: ...
+    def prefer(self, contact: int, agent: int, *, until_ns: int) -> None:
+        """Let this agent alone have the contact while present, until then; NOBODY: anybody may from now on."""
+        ...
+
+    def exclude(self, contact: int, agent: int) -> None:
+        """Never give the contact to this agent again; an agent who has it keeps it."""
+        ...
 
     # Matching.
 
@@ -314,8 +339,14 @@ class MatchingQueueProtocol(Protocol):
 
     def enqueue_then_match(
         self, contact: int, requirement: int, order: int, queued_ns: int, now_ns: int, priority: int = 0
-    ) -> list[tuple[int, int]]: ...
-    def finish_then_match(self, contact: int, agent: int, now_ns: int) -> list[tuple[int, int]]: ...
+    ) -> list[tuple[int, int]]:
+        """`enqueue` and, unless that raises, `match`; the pairs of the match."""
+        ...
+
+    def finish_then_match(self, contact: int, agent: int, now_ns: int) -> list[tuple[int, int]]:
+        """`finish` and, unless that raises, `match`; the pairs of the match."""
+        ...
+
     def batch(self, operations: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
         """Many operations in one call; the codes and shapes are BATCH_CODES.
 
@@ -334,9 +365,18 @@ class MatchingQueueProtocol(Protocol):
 
     # Questions; none changes anything.
 
-    def waiting_n(self) -> int: ...
-    def agents_n(self) -> int: ...
-    def is_waiting(self, contact: int) -> bool: ...
+    def waiting_n(self) -> int:
+        """How many contacts wait."""
+        ...
+
+    def agents_n(self) -> int:
+        """How many agents are present, available or not."""
+        ...
+
+    def is_waiting(self, contact: int) -> bool:
+        """Whether a contact waits; one in hand, or held by nobody, does not."""
+        ...
+
     def holders(self, contact: int) -> list[int]:
         """The agents in whose hands a contact is, ascending."""
         ...
@@ -349,14 +389,17 @@ class MatchingQueueProtocol(Protocol):
         """The contact an agent drains for, or -1."""
         ...
 
-    def held_units(self, agent: int) -> int: ...
+    def held_units(self, agent: int) -> int:
+        """The units of an agent's capacity in use, over all media."""
+        ...
+
     def ahead(self, contact: int, *, now_ns: int) -> int:
         """How many waiting contacts stand before this one in the order and could be served by an
         agent, present whether available or not, who could also serve this one (by skills)."""
         ...
 
     def in_order(self, *, now_ns: int, limit: int) -> list[int]:
-        """The first waiting contacts in the order of §4."""
+        """The first waiting contacts, `limit` at most, in the order in which `match` would look at them."""
         ...
 
     def capable_n(self, requirement: int) -> tuple[int, int]:

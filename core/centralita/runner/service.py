@@ -92,10 +92,12 @@ async def open_engine(
 ) -> AsyncIterator[LiveSwitchboard]:
     """Run an engine with its plugins inside this trio program, for as long as the block lasts.
 
+    `config` is a Configuration, the path of a TOML file, or the dictionaries that such a file would decode to.
     `plugins` are modules or objects with hooks, beside those found by entry points (`entry_points`).
     `journal` None: what `[journal]` says, SQLite in the data folder when it says nothing; one that is
-    given stays open. `clock` None: the real one. `drain_s`: how long at the end live contacts may go on
-    to finish; those still live then stay in the journal for the next start.
+    given stays open. `clock` None: the real one. `core`: which matching queue decides, see docs/embedding.md.
+    `drain_s`: how long at the end live contacts may go on to finish; those still live then stay in the journal
+    for the next start.
 
     Raises ConfigurationError, PluginError or JournalError before the block is entered, and out of the
     block what ended the engine, if something did. Leaving the block, cancelled or not, stops in order.
@@ -127,7 +129,8 @@ async def serve(
 ) -> None:
     """Run an engine until SIGTERM or SIGINT, then stop in order and return; a second signal hurries.
 
-    `ready` is awaited once everything has been started. `settings` are those of `open_engine`.
+    `ready` is awaited once everything has been started. `settings` are those of `open_engine`, and so is what
+    is raised.
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         entry_points = settings.pop("entry_points", True)

@@ -62,7 +62,7 @@ class EngineThread:
         self.stop()
 
     def start(self) -> None:
-        """Start the thread and wait until the engine runs."""
+        """Start the thread and wait until the engine runs. Raises what `open_engine` raises; then no thread is left."""
         self._thread.start()
         try:
             self._started.result()
@@ -88,13 +88,16 @@ class EngineThread:
         return self.submit_soon(command).result(timeout_s)
 
     def submit_soon(self, command: AnyCommand) -> Future[Outcome]:
-        """Hand a command in; the future is done when what became of it is durable."""
+        """Hand a command in; the future is done when what became of it is durable. Raises as `run_soon`."""
         return self.run_soon(LiveSwitchboard.submit, command)
 
     def look(
         self, question: Callable[[LiveSwitchboard], Result], *, timeout_s: float | None = None
     ) -> Result:
-        """Ask the switchboard something in the engine's thread: `engine.look(lambda s: s.queues())`."""
+        """Ask the switchboard something in the engine's thread: `engine.look(lambda s: s.queues())`.
+
+        Raises what the question raises, TimeoutError after `timeout_s` (None: never), else as `run_soon`.
+        """
 
         async def ask(switchboard: LiveSwitchboard) -> Result:
             return question(switchboard)
@@ -105,7 +108,8 @@ class EngineThread:
         """Run `await function(switchboard, *arguments)` in the engine's thread, beside it.
 
         Cancelling the future cancels the function. A function still running when the engine stops is
-        cancelled, and its future with EngineStopped.
+        cancelled, and its future fails with EngineStopped, as it does after the end. Raises EngineBusy when CALLS_MAX
+        calls are on their way, EngineStopped before the start.
         """
         if self._token is None:
             raise EngineStopped("the engine does not run yet")
