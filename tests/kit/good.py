@@ -1,4 +1,4 @@
-"""One good component of each kind, small enough to be read at a glance. `broken.py` breaks each in one place."""
+"""One good component of each kind, small enough to be read at a glance. `broken/` breaks each in one place."""
 
 from __future__ import annotations
 

@@ -137,14 +137,8 @@ from centralita.messages.events import (
     WrapUpExtended,
     WrapUpStarted,
 )
-from centralita.messages.plain import (
-    named,
-)
-from centralita.messages.results import (
-    REFUSAL_CODES,
-    Record,
-    Refusal,
-)
+from centralita.messages.plain import named
+from centralita.messages.results import REFUSAL_CODES, Record, Refusal
 from centralita.messages.words import (
     Attachment,
     Author,
