@@ -48,10 +48,10 @@ STOP_S: Final = 10.0
 _MODULES: Final = re.compile(
     r"app_(dial|echo|exec|milliwatt|mixmonitor|originate|playback|playtones|queue|read|record|senddtmf|stack"
     r"|speech_utils|stasis|userevent|verbose|while)"
-    r"|bridge_.*|chan_(bridge_media|pjsip)|codec_(a_mu|alaw|g722|gsm|resample|ulaw)|format_(gsm|pcm|sln|wav)"
+    r"|bridge_.*|chan_(bridge_media|pjsip|rtp)|codec_(a_mu|alaw|g722|gsm|resample|ulaw)|format_(gsm|pcm|sln|wav)"
     r"|func_(callerid|channel|cut|db|devstate|env|global|groupcount|hangupcause|logic|math|module|pjsip_.*|rand"
     r"|sprintf|strings|timeout|uuid)|pbx_config"
-    r"|res_(ari.*|crypto|format_attr_opus|http_websocket|musiconhold|mutestream|pjproject|rtp_asterisk|speech|srtp"
+    r"|res_(ari.*|crypto|format_attr_opus|http_websocket|musiconhold|mutestream|pjproject|rtp_(asterisk|multicast)|speech|srtp"
     r"|sorcery_(astdb|config|memory|memory_cache)|stasis.*|timing_timerfd|websocket_client"
     r"|pjsip(_(?!config_wizard|exten_state|geolocation|history|notify|outbound_publish|phoneprov|publish|stir).*)?)"
 )

@@ -37,6 +37,14 @@ def tone(hz: int) -> bytes:
     return bytes(ulaw(round(8000 * math.sin(2 * math.pi * hz * index / RATE))) for index in range(FRAME))
 
 
+def chord(*hz: int) -> bytes:
+    """One frame of several tones at once, as strong together as one."""
+    return bytes(
+        ulaw(round(8000 / len(hz) * sum(math.sin(2 * math.pi * one * index / RATE) for one in hz)))
+        for index in range(FRAME)
+    )
+
+
 def _linear(code: int) -> int:
     code = ~code & 0xFF
     magnitude = (((code & 15) << 3) + 132 << ((code >> 4) & 7)) - 132
@@ -151,6 +159,12 @@ class Talk:
         self._to_press += keys
         while self._to_press and not self.ended.is_set():
             await trio.sleep(FRAME_S)
+
+    async def say(self, *hz: int, s: float = 0.5) -> None:
+        """Say a tone, or several at once, for a while, then what was said before."""
+        before, self._payload = self._payload, chord(*hz)
+        await trio.sleep(s)
+        self._payload = before
 
     async def hears(self, hz: int, *, within_s: float = 8) -> None:
         """Return once the tone is heard from now on; fails when it is not."""

@@ -11,18 +11,25 @@ import pytest
 from centralita.config import loads
 from centralita_asterisk.controls import AGENT_WORDS, SUPERVISOR_WORDS
 from centralita_asterisk.incoming import FIELDS
-from centralita_asterisk.settings import DeskSettings, Phrases, Server, VoicemailSettings, VoiceSettings
+from centralita_asterisk.settings import (
+    DeskSettings,
+    Phrases,
+    Server,
+    Speech,
+    VoicemailSettings,
+    VoiceSettings,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "voice.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", [VoiceSettings, DeskSettings, Server, Phrases, VoicemailSettings])
+@pytest.mark.parametrize("table", [VoiceSettings, DeskSettings, Server, Phrases, Speech, VoicemailSettings])
 def test_every_setting_is_in_the_docs(table: type[msgspec.Struct]) -> None:
     missing = [name for name in table.__struct_fields__ if not re.search(rf"`{name}`|\b{name} = ", PAGE)]
     assert missing == []
 
 
-@pytest.mark.parametrize("table", [VoiceSettings, DeskSettings])
+@pytest.mark.parametrize("table", [VoiceSettings, DeskSettings, Speech])
 def test_defaults_are_those_that_the_docs_say(table: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(table):
         row = re.search(rf"^\| `{field.name}` \| .* \| (.*) \|$", PAGE, re.MULTILINE)
@@ -49,7 +56,7 @@ def test_every_word_of_the_dialplan_is_in_the_docs() -> None:
 
 def test_configurations_in_the_docs_can_be_used() -> None:
     blocks = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     whole = loads("\n".join(blocks))
     assert {one.type for one in whole.components} == {"asterisk", "asterisk_voicemail"}
     for one in whole.components:

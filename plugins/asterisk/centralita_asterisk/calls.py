@@ -119,8 +119,8 @@ class Call:
     """The customer's side of one contact. Without a `channel` the customer is not (yet) on the line."""
 
     __slots__ = (
-        "answered", "arrange_n", "arranging", "asker", "channel", "colleague", "contact", "dialling", "digits", "gone", "in_mailbox", "lock", "music", "number",
-        "playing", "provider_id", "room", "said", "server", "unsure", "up", "voice",
+        "answered", "arrange_n", "arranging", "asker", "channel", "colleague", "contact", "dialling", "digits", "gone",
+        "hushed_n", "in_mailbox", "lock", "music", "number", "playing", "prompt", "provider_id", "room", "said", "server", "unsure", "up", "voice",
     )  # fmt: skip
 
     def __init__(self, provider_id: str, server: Server, *, channel: str, number: str = "") -> None:
@@ -141,6 +141,10 @@ class Call:
         self.unsure = False
         """Something was asked for and not answered or refused: the music, and whether the customer is in the room."""
         self.playing = ""
+        self.hushed_n = 0
+        """How often what was to be said has been cut off."""
+        self.prompt: tuple[str, ...] = ()
+        """The sounds a bot said last."""
         self.said = 0
         """The number of the last message spoken."""
         self.digits = ""

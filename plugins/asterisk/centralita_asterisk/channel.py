@@ -30,6 +30,9 @@ from centralita.messages import (
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
+    SelfServiceEnded,
+    SelfServiceStarted,
+    SelfServiceTurn,
 )
 from centralita.messages import AnyEvent as EngineEvent
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
@@ -42,6 +45,7 @@ from centralita_asterisk.controls import AGENT_WORDS, SUPERVISOR_WORDS, Controls
 from centralita_asterisk.devices import check_private_call, device_changed, watch_devices
 from centralita_asterisk.dialling import Dialling
 from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.hearing import WORD, Hearing
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.phones import Phones
 from centralita_asterisk.reconcile import Reconciliation
@@ -79,6 +83,7 @@ class AsteriskChannel:
         self._recordings = exchange.recordings = Recordings(exchange, context.data)
         self._controls = Controls(exchange, self._recordings)
         self._waiting = Waiting(exchange, self._recordings)
+        self._hearing = exchange.hearing = Hearing(exchange)
         self._incoming = Incoming(exchange)
         self._codes = Codes(exchange)
         self._dialling = Dialling(exchange, self._phones)
@@ -100,10 +105,11 @@ class AsteriskChannel:
             )
 
     def routes(self) -> Sequence[Any]:
-        """Recordings, for the front door."""
-        from centralita_asterisk.routes import file_routes  # Litestar is heavy; only a front door needs it
+        """Recordings and what came of listening, for the front door."""
+        # Litestar is heavy; only a front door needs it
+        from centralita_asterisk.routes import file_routes, speech_route
 
-        return file_routes(self._name, self._exchange)
+        return [*file_routes(self._name, self._exchange), speech_route(self._name, self._exchange)]
 
     async def find_person(self, person: Person) -> Person:
         """Nothing that the journal doesn't know."""
@@ -156,6 +162,7 @@ class AsteriskChannel:
         call.said = message.number
         sounds = sounds_of(message.text, self._exchange.settings.sounds)
         if sounds:
+            call.prompt = tuple(sounds) if message.author == "bot" else call.prompt
             self._exchange.start(self._say, call, sounds)
 
     async def _say(self, call: Call, sounds: list[str]) -> None:
@@ -191,6 +198,7 @@ class AsteriskChannel:
                 await arrange_or_later(exchange, parent)
                 await close_room(exchange, parent.server, contact)
             return
+        self._hearing.stop(contact)
         call = exchange.calls.by_provider.get(provider_id)
         if call is None:
             return
@@ -284,6 +292,11 @@ class AsteriskChannel:
                 call = calls.by_provider.get(event.provider_id) if event.channel == self._name else None
                 if call is not None and not call.contact:
                     calls.is_contact(call, event.contact)
+            case SelfServiceStarted() | SelfServiceTurn():
+                if (call := calls.by_contact.get(event.contact)) is not None:
+                    self._hearing.attend(call)
+            case SelfServiceEnded():
+                self._hearing.stop(event.contact)
             case ContactConnected():
                 call = calls.by_contact.get(event.contact)
                 if call is not None and exchange.settings.record == "always":
@@ -353,6 +366,9 @@ class AsteriskChannel:
     async def _welcome(self, server: Server) -> None:
         await Reconciliation(self._exchange, self._incoming, server).run()
         server.looked = True
+        for call in self._exchange.calls:
+            if call.server is server:
+                self._hearing.attend(call)
         for view in self._exchange.switchboard.contacts(phase="offered"):
             for work in view.works:
                 if work.state == "offered":
@@ -371,6 +387,7 @@ class AsteriskChannel:
             case ari.StasisStart():
                 self._started(server, event)
             case ari.ChannelDestroyed():
+                self._hearing.ended(event.channel.id)
                 self._gone(server, event.channel.id, event.cause)
             case ari.StasisEnd():
                 # A channel that has not been ours yet only ends once.
@@ -416,7 +433,9 @@ class AsteriskChannel:
             there.set()
         elif event.args[:1] == ("agent",):
             start(self._codes.dialled, server, channel, "".join(event.args[1:2]))
-        elif event.args[:1] not in (("leg",), ("customer",), ("snoop",)):
+        elif event.args[:1] == (WORD,) and self._hearing.came(channel.id):
+            pass
+        elif event.args[:1] not in (("leg",), ("customer",), ("snoop",), (WORD,)):
             exchange.start(self._incoming.arrived, server, channel, event.args)
         else:
             exchange.start(self._hang_up, server, channel.id)

@@ -18,6 +18,7 @@ from centralita.views import ContactView
 from centralita_asterisk.ari import Channel, Request
 from centralita_asterisk.calls import Call, Leg, LegId, read_leg_id
 from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.hearing import WORD as SPEECH
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.rooms import arrange_soon
 from centralita_asterisk.server import Server
@@ -59,7 +60,11 @@ class Reconciliation:
         rooms = {member: bridge.id for bridge in bridges for member in bridge.channels}
         prefix = f"{server.app}-room-"
         server.rooms = {bridge.id for bridge in bridges if bridge.id.startswith(prefix)}
-        ears = [bridge.id for bridge in bridges if bridge.id.startswith(f"{server.app}-ear-")]
+        ears = [
+            bridge.id
+            for bridge in bridges
+            if bridge.id.startswith((f"{server.app}-ear-", f"{server.app}-{SPEECH}-"))
+        ]
         await server.batch([Request("DELETE", f"bridges/{ear}", known=(404,)) for ear in ears])
         ours = [channel for channel in channels if self._is_ours(channel)]
         strangers = self._adopt(ours, rooms, expected)
@@ -95,7 +100,8 @@ class Reconciliation:
     def _is_ours(self, channel: Channel) -> bool:
         app = self._server.app
         in_app = channel.dialplan.app_name == "Stasis" and channel.dialplan.app_data.split(",")[0] == app
-        return in_app or read_leg_id(app, channel.id) is not None
+        ear = channel.id.startswith(f"{app}-{SPEECH}-")
+        return in_app or ear or read_leg_id(app, channel.id) is not None
 
     def _forget_all(self) -> None:
         calls, server = self._exchange.calls, self._server
@@ -129,7 +135,7 @@ class Reconciliation:
             if words[:1] == ["agent"]:
                 self._adopt_line(channel, rooms)
                 continue
-            if channel.name.startswith(("Snoop/", "Recorder/", "Announcer/")):
+            if channel.name.startswith(("Snoop/", "Recorder/", "Announcer/", "UnicastRTP/")):
                 continue
             provider_id = f"{server.name}/{channel.id}"
             view = by_provider.get(provider_id)
@@ -236,7 +242,7 @@ class Reconciliation:
         exchange, server = self._exchange, self._server
         asked: list[Request] = []
         for channel in ours:
-            if channel.id.startswith(f"{server.app}-snoop-"):
+            if channel.id.startswith((f"{server.app}-snoop-", f"{server.app}-{SPEECH}-")):
                 asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
             id = read_leg_id(server.app, channel.id)
             if id is None or id.kind == "line" or channel.id.endswith("-far"):

@@ -37,3 +37,22 @@ def file_routes(name: str, exchange: Exchange) -> list[Any]:
         return Response(data, media_type=MEDIA_TYPES[form], headers=headers)
 
     return [recording]
+
+
+def speech_route(name: str, exchange: Exchange) -> Any:
+    """The handler of what came of listening, for the channel `name`."""
+
+    @get(f"/api/voice/{name}/speech", opt={"role": "supervisor"}, tags=["voice"])
+    async def speech() -> dict[str, dict[str, int]]:
+        """How often callers were heard, not understood, or could not be listened to, by server, since the start."""
+        return speech_counts(exchange)
+
+    return speech
+
+
+def speech_counts(exchange: Exchange) -> dict[str, dict[str, int]]:
+    """The counts of each server."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in exchange.servers}
+    for (server, what), n in exchange.hearing.counts.items():
+        counts[server][what] = n
+    return counts

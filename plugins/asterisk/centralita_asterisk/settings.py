@@ -50,6 +50,27 @@ class Phrases(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     voicemail_taken: Sounds = ("sound:vm-msgsaved", "sound:vm-goodbye")
     recording: Sounds = ("sound:beep",)
     """Heard by both when a recording begins; empty: nothing."""
+    not_understood: Sounds = ("sound:im-sorry",)
+    """Heard before a bot's question is said again, by whom the recogniser has not understood."""
+
+
+class Speech(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[channels.NAME.speech]`: a recogniser hears what callers say to a bot."""
+
+    url: Annotated[str, Meta(pattern=r"^wss?://")]
+    """Where the recogniser is; it speaks AEAP, `speech_to_text`."""
+    media_address: Annotated[str, Meta(min_length=1, max_length=200)] = "127.0.0.1"
+    """Our own address, to which the servers send the audio."""
+    params: dict[str, str] = {}
+    """What the recogniser is told at the beginning, besides the caller's `language`."""
+    score_min: Annotated[int, Meta(ge=0, le=1000)] = 500
+    """A result with fewer points of 1000 was not understood."""
+    answer_s: Annotated[float, Meta(ge=0.5, le=60)] = 5
+    """A recogniser that says nothing for so long after the caller's words has not understood them."""
+    misses_max: Annotated[int, Meta(ge=1, le=100)] = 3
+    """After so many words in a row that were not understood only keys count for this caller."""
+    barge_in: bool = True
+    """Who talks while a prompt is played cuts it off."""
 
 
 class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +112,8 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     phrases: Phrases = Phrases()
     digits_pause_s: Annotated[float, Meta(ge=0, le=60)] = 0
     """For a bot: keys are gathered until such a pause, or #; 0: every key is an answer by itself."""
+    speech: Speech | None = None
+    """What callers say to a bot is heard, besides keys."""
     callback_key: Key | None = None
     """Who presses it while waiting is called back, and keeps the place."""
     voicemail_key: Key | None = None

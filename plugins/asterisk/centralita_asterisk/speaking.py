@@ -34,8 +34,9 @@ async def speak(exchange: Exchange, call: Call, sounds: Sequence[str]) -> bool:
     """Play to the customer, after what is being played already; False when it was not heard to its end."""
     if not sounds:
         return True
+    hushed_n = call.hushed_n
     async with call.voice:
-        if call.gone.is_set() or not call.up or call.room:
+        if call.gone.is_set() or not call.up or call.room or call.hushed_n != hushed_n:
             return False
         playback = f"{exchange.settings.app}-say-{exchange.next_number()}"
         call.playing = playback
@@ -56,7 +57,8 @@ async def speak_to_agent(exchange: Exchange, leg: Leg, sounds: Sequence[str]) ->
 
 
 async def hush(exchange: Exchange, call: Call) -> None:
-    """Cut off what is being played."""
+    """Cut off what is being played, and what was to be played after it."""
+    call.hushed_n += 1
     if call.playing:
         await call.server.ask("DELETE", f"playbacks/{call.playing}", known=(404,))
 
