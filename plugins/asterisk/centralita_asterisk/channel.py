@@ -47,6 +47,7 @@ from centralita_asterisk.dialling import Dialling
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.hearing import WORD, Hearing
 from centralita_asterisk.incoming import Incoming
+from centralita_asterisk.mailbox import Mailbox
 from centralita_asterisk.phones import Phones
 from centralita_asterisk.reconcile import Reconciliation
 from centralita_asterisk.recordings import Recordings
@@ -81,8 +82,9 @@ class AsteriskChannel:
         exchange.vanished = self._gone
         self._phones = Phones(exchange)
         self._recordings = exchange.recordings = Recordings(exchange, context.data)
+        self._mailbox = exchange.mailbox = Mailbox(exchange, context.data)
         self._controls = Controls(exchange, self._recordings)
-        self._waiting = Waiting(exchange, self._recordings)
+        self._waiting = Waiting(exchange, self._mailbox)
         self._hearing = exchange.hearing = Hearing(exchange)
         self._incoming = Incoming(exchange)
         self._codes = Codes(exchange)
@@ -223,7 +225,7 @@ class AsteriskChannel:
         """Whoever was turned away may leave a message, after what they were told."""
         async with call.voice:
             pass
-        await self._recordings.take_message(call, cancel=False)
+        await self._mailbox.take(call, cancel=False)
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         """Music for the customer, or the agent again."""

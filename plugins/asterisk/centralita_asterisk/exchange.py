@@ -25,6 +25,7 @@ from centralita_asterisk.settings import DeskSettings, VoiceSettings
 
 if TYPE_CHECKING:
     from centralita_asterisk.hearing import Hearing
+    from centralita_asterisk.mailbox import Mailbox
     from centralita_asterisk.recordings import Recordings
 
 
@@ -42,6 +43,7 @@ class Exchange:
     log: structlog.stdlib.BoundLogger
     clock: Clock
     recordings: Recordings
+    mailbox: Mailbox
     hearing: Hearing
     vanished: Callable[[Server, str], None]
     """Called for a channel that is no longer there though no event has said so."""

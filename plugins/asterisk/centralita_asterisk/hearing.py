@@ -140,24 +140,22 @@ class Hearing:
         """Listen until the bot is done, or listening is no use."""
         call, said = ear.call, Said(what="over")
         try:
-            async with trio.open_nursery() as nursery:
-                ear.scope = nursery.cancel_scope
-                said = await self._hear_all(ear, nursery)
+            try:
+                async with trio.open_nursery() as nursery:
+                    ear.scope = nursery.cancel_scope
+                    said = await self._hear_all(ear, nursery)
+            finally:
+                await self._close(ear)
+            if said.what != "over":
+                with trio.move_on_after(LEAVING_S):
+                    # An ear goes with its caller, and may be told of first.
+                    await call.gone.wait()
         finally:
             for channel in ear.arrived:
                 del self._ears[channel]
             del self._of_call[call]
-            try:
-                await self._close(ear)
-            finally:
-                if ear.recogniser is not None:
-                    await ear.recogniser.close()
-        if said.what != "over":
-            with trio.move_on_after(LEAVING_S):
-                # An ear goes with its caller, and may be told of first.
-                await call.gone.wait()
-            if self._wanted(call):
-                self._fault(ear, said)
+        if said.what != "over" and self._wanted(call):
+            self._fault(ear, said)
 
     async def _hear_all(self, ear: Ear, nursery: trio.Nursery) -> Said:
         """Open, and act upon what is heard; returns what put an end to it."""
@@ -217,7 +215,11 @@ class Hearing:
     async def _close(self, ear: Ear) -> None:
         asked = [Request("DELETE", f"channels/{channel}", known=(404,)) for channel in ear.arrived]
         asked.append(Request("DELETE", f"bridges/{ear.id}", known=(404,)))
-        await self._exchange.end(ear.call.server, asked)
+        try:
+            await self._exchange.end(ear.call.server, asked)
+        finally:
+            if ear.recogniser is not None:
+                await ear.recogniser.close()
 
     async def _pass_audio(self, ear: Ear, audio: trio.socket.SocketType, recogniser: Recogniser) -> None:
         """Hand the caller's voice on, and listen whether somebody talks."""

@@ -122,7 +122,8 @@ class Reconciliation:
         self, ours: list[Channel], rooms: dict[str, str], expected: dict[int, ContactView]
     ) -> list[tuple[Call, Channel, list[str]]]:
         """Know again what we began and whom the engine knows; returns customers whom it does not, or not as live."""
-        server = self._server
+        exchange, server = self._exchange, self._server
+        left = exchange.mailbox.notes(server.name)
         # A channel that came back to us stands under its id and a number.
         by_provider = {view.provider_id.partition("#")[0]: view for view in expected.values()}
         strangers: list[tuple[Call, Channel, list[str]]] = []
@@ -139,12 +140,18 @@ class Reconciliation:
                 continue
             provider_id = f"{server.name}/{channel.id}"
             view = by_provider.get(provider_id)
-            if view is None:
-                strangers.append((self._incoming.known(server, channel), channel, words))
-            else:
+            note = left.get(channel.id)
+            if view is not None:
                 call = Call(view.provider_id, server, channel=channel.id, number=channel.caller.number)
                 call.answered = channel.state == "Up"
                 self._know(call, view, rooms.get(channel.id, ""))
+            else:
+                call = self._incoming.known(server, channel)
+                if note is None:
+                    strangers.append((call, channel, words))
+            if note is not None:
+                call.in_mailbox = True
+                exchange.start(exchange.mailbox.go_on, call, note)
         return strangers
 
     def _adopt_leg(

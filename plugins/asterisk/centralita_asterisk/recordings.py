@@ -1,4 +1,4 @@
-"""What is recorded: conversations on demand, and messages of callers whom nobody could serve.
+"""What is recorded, kept and found again: conversations, and messages of callers (`mailbox.py`).
 
 Asterisk records into its own spool. When a recording is over it is fetched into the channel's folder and erased over
 there, so that one place holds them all and one rule erases them: after `recordings_days`. The names say what
@@ -15,18 +15,17 @@ from typing import Final
 import msgspec
 import trio
 
-from centralita.messages import AdmitContact, Attachment, CancelContact, PostMessage
-from centralita.views import ContactView
+from centralita.messages import AdmitContact, Attachment, PostMessage
 from centralita_asterisk.ari import AriError, Recording, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.rooms import room_of
 from centralita_asterisk.server import Server
-from centralita_asterisk.speaking import speak
 
 SWEEP_S: Final = 3600.0
-BEGIN_S: Final = 10.0
 NAME: Final = re.compile(r"[A-Za-z0-9_]+-(call|voicemail)-(\d+)-(\d+)")
+BYTES_A_SECOND: Final = {"wav": 16_000, "gsm": 1_650, "ulaw": 8_000}
+WAV_HEADER: Final = 44
 MEDIA_TYPES: Final = {"wav": "audio/wav", "gsm": "audio/gsm", "ulaw": "audio/basic"}
 
 
@@ -44,8 +43,8 @@ class Recordings:
         self._live: dict[int, str] = {}
         """What is being recorded, by contact."""
         self._paused: set[int] = set()
+        self._keeping = trio.Lock()
         self._durations: dict[str, int] = {}
-        self._callers: dict[str, ContactView] = {}
 
     # Conversations
 
@@ -94,57 +93,6 @@ class Recordings:
         if name is not None:
             await call.server.ask("POST", f"recordings/live/{name}/stop", known=(404,))
 
-    # Messages
-
-    async def take_message(self, call: Call, *, cancel: bool) -> None:
-        """Have the caller leave a message, then hang up; `cancel` takes the contact out of the line first."""
-        exchange, settings = self._exchange, self._exchange.settings
-        view = exchange.view(call.contact)
-        if call.in_mailbox or view is None or not settings.voicemail:
-            return
-        call.in_mailbox = True
-        if cancel:
-            await exchange.submit(CancelContact(contact=view.id, by="customer", reason="voicemail"))
-        name = f"{settings.app}-voicemail-{view.id}-{exchange.next_number()}"
-        self._callers[name] = view
-        over = exchange.messages[name] = trio.Event()
-        try:
-            await self._leave_message(call, name, over)
-        except AriError as error:
-            exchange.log.warning("voice_message_failed", contact=view.id, error=str(error))
-        finally:
-            exchange.messages.pop(name, None)
-        call.up = False
-        call.gone.set()
-        exchange.calls.forget(call)
-        await exchange.end(call.server, [Request("DELETE", f"channels/{call.channel}", known=(404,))])
-
-    async def _leave_message(self, call: Call, name: str, over: trio.Event) -> None:
-        exchange, settings = self._exchange, self._exchange.settings
-        if call.music:
-            await call.server.ask("DELETE", f"channels/{call.channel}/moh", known=(404,))
-            call.music = False
-        if not call.answered:
-            call.answered = True
-            await call.server.ask("POST", f"channels/{call.channel}/answer", known=(404,))
-        await speak(exchange, call, settings.phrases.voicemail)
-        if call.gone.is_set():
-            return
-        query = {
-            "name": name,
-            "format": settings.recording_format,
-            "maxDurationSeconds": str(settings.voicemail_s),
-            "maxSilenceSeconds": "10",
-            "terminateOn": "#",
-            "beep": "true",
-            "ifExists": "overwrite",
-        }
-        await call.server.ask("POST", f"channels/{call.channel}/record", query)
-        with trio.move_on_after(settings.voicemail_s + BEGIN_S):
-            await over.wait()
-        if not call.gone.is_set():
-            await speak(exchange, call, settings.phrases.voicemail_taken)
-
     # What the server tells
 
     async def ended(self, server: Server, recording: Recording) -> None:
@@ -160,38 +108,60 @@ class Recordings:
             del self._live[contact]
             self._paused.discard(contact)
         self._durations[name] = recording.duration
-        await self._keep(server, name, recording.format or self._exchange.settings.recording_format)
+        await self.keep(server, name, recording.format or self._exchange.settings.recording_format)
 
     async def fetch_left(self, server: Server) -> None:
-        """Fetch what was recorded while nobody was looking."""
+        """Fetch what was recorded while nobody was looking; what is being recorded still is known again."""
         stored = msgspec.json.decode(await server.ask("GET", "recordings/stored"), type=list[_Stored])
-        live = set(self._live.values()) | set(self._exchange.messages)
-        for one in stored:
-            if NAME.fullmatch(one.name) and one.name.startswith(f"{server.app}-") and one.name not in live:
-                await self._keep(server, one.name, one.format)
+        ours = [one for one in stored if NAME.fullmatch(one.name) and one.name.startswith(f"{server.app}-")]
+        paths = {f"recordings/live/{one.name}": one for one in ours}
+        live = await server.those_there(list(paths))
+        for path, one in paths.items():
+            if path in live:
+                self._know_live(one.name)
+            elif one.name not in self._exchange.messages:
+                await self.keep(server, one.name, one.format)
+        here = {one.name for one in ours} | set(self._exchange.messages)
+        for note in self._exchange.mailbox.notes(server.name).values():
+            if note.name not in here:
+                # Whoever was about to leave a message has left without.
+                self._exchange.mailbox.forget(note.name)
 
-    async def _keep(self, server: Server, name: str, form: str) -> None:
+    def _know_live(self, name: str) -> None:
+        """A conversation that another life of ours began to record; whether it paused, only that life knew."""
+        found = NAME.fullmatch(name)
+        if found is not None and found[1] == "call":
+            self._live.setdefault(int(found[2]), name)
+
+    async def keep(self, server: Server, name: str, form: str) -> None:
+        """Fetch one that is over, have the engine know of it, and erase it over there. Raises AriError."""
+        async with self._keeping:
+            if await self._fetch(server, name, form):
+                # Only now: until the engine knows of it, it is there to be fetched again.
+                await server.ask("DELETE", f"recordings/stored/{name}", known=(404,))
+
+    async def _fetch(self, server: Server, name: str, form: str) -> bool:
+        """Whether it may be erased over there."""
         found = NAME.fullmatch(name)
         assert found is not None
         data = await server.file(f"recordings/stored/{name}/file")
-        if data is not None:
-            path = self.folder / f"{name}.{form}"
-            partial = path.with_suffix(".partial")
-            await trio.Path(partial).write_bytes(data)
-            await trio.Path(partial).rename(path)
-            attachment = Attachment(
-                id=path.name, name=path.name, media_type=MEDIA_TYPES.get(form, "audio/wav"), bytes_n=len(data)
-            )
-            if found[1] == "call":
-                await self._tell(int(found[2]), name, attachment)
-            elif not await self._admit(name, attachment, int(found[2])):
-                await trio.Path(path).unlink(missing_ok=True)
-        # Only now: until the engine knows of it, it is there to be fetched again.
-        await server.ask("DELETE", f"recordings/stored/{name}", known=(404,))
+        if data is None:
+            self._exchange.mailbox.forget(name)
+            return True
+        path = self.folder / f"{name}.{form}"
+        partial = path.with_suffix(".partial")
+        await trio.Path(partial).write_bytes(data)
+        await trio.Path(partial).rename(path)
+        attachment = Attachment(
+            id=path.name, name=path.name, media_type=MEDIA_TYPES.get(form, "audio/wav"), bytes_n=len(data)
+        )
+        if found[1] == "call":
+            return await self._tell(int(found[2]), name, attachment)
+        return await self._admit(path, name, attachment, int(found[2]))
 
-    async def _tell(self, contact: int, name: str, attachment: Attachment) -> None:
+    async def _tell(self, contact: int, name: str, attachment: Attachment) -> bool:
         """Among the contact's messages, for agents only. A contact that is over has it in the folder."""
-        await self._exchange.submit(
+        outcome = await self._exchange.submit(
             PostMessage(
                 contact=contact,
                 author="system",
@@ -201,40 +171,51 @@ class Recordings:
                 internal=True,
             )
         )
+        return outcome is not None
 
-    async def _admit(self, name: str, attachment: Attachment, contact: int) -> bool:
-        """Make a contact of a message; False when it is too short to be one."""
+    async def _admit(self, path: Path, name: str, attachment: Attachment, contact: int) -> bool:
+        """Make a contact of a message, unless it is too short to be one; False when the engine takes none any more."""
         exchange, settings = self._exchange, self._exchange.settings
-        seconds = self._durations.pop(name, settings.voicemail_min_s)
+        seconds = self._durations.pop(name, None)
+        if seconds is None:
+            seconds = seconds_of(attachment.id.rpartition(".")[2], attachment.bytes_n)
         if seconds < settings.voicemail_min_s or not settings.voicemail:
-            return False
-        view = self._callers.pop(name, None) or exchange.view(contact)
+            exchange.mailbox.forget(name)
+            await trio.Path(path).unlink(missing_ok=True)
+            return True
+        left = exchange.mailbox.note(name) or exchange.view(contact)
         mailbox = exchange.switchboard.configuration().engine.channels[settings.voicemail]
         # Into the line that the caller was in, whose rule may just have turned them away, only for want of another.
-        queue = view.queue if view is not None and not mailbox.queue else ""
+        queue = left.queue if left is not None and not mailbox.queue else ""
         outcome = await exchange.submit(
             AdmitContact(
                 channel=settings.voicemail,
                 provider_id=name,
-                handle=view.handle if view is not None else "",
-                customer_name=view.customer_name if view is not None else "",
-                language=view.language if view is not None else "",
+                handle=left.handle if left is not None else "",
+                customer_name=left.customer_name if left is not None else "",
+                language=left.language if left is not None else "",
                 queue=queue,
-                conversation=view.conversation if view is not None else 0,
+                conversation=left.conversation if left is not None else 0,
                 subject=f"Voice message, {seconds} s",
             )
         )
-        if outcome is not None and outcome.contact:
-            await exchange.submit(
-                PostMessage(
-                    contact=outcome.contact,
-                    author="customer",
-                    text=f"Voice message, {seconds} s",
-                    message_id=name,
-                    attachments=(attachment,),
-                )
+        if outcome is None:
+            return False
+        if outcome.refusal is not None:
+            exchange.log.error("voice_message_refused", name=name, reason=outcome.refusal.message)
+            return True
+        posted = await exchange.submit(
+            PostMessage(
+                contact=outcome.contact,
+                author="customer",
+                text=f"Voice message, {seconds} s",
+                message_id=name,
+                attachments=(attachment,),
             )
-        return True
+        )
+        if posted is not None:
+            exchange.mailbox.forget(name)
+        return posted is not None
 
     # Keeping
 
@@ -267,3 +248,8 @@ class Recordings:
             return None
         path = self.folder / id
         return path if path.is_file() else None
+
+
+def seconds_of(form: str, bytes_n: int) -> int:
+    """How long a recording of so many bytes is, in whole seconds: 8 kHz, one voice."""
+    return max(0, bytes_n - (WAV_HEADER if form == "wav" else 0)) // BYTES_A_SECOND[form]

@@ -97,8 +97,17 @@ class Server:
 
     async def has_channel(self, id: str) -> bool:
         """Whether there is such a channel. Raises AriError."""
-        (answer,) = await self._connected().batch([Request("GET", f"channels/{id}", known=(404,))])
-        return answer.status_code != 404
+        return await self.has(f"channels/{id}")
+
+    async def has(self, path: str) -> bool:
+        """Whether the server has what this path names. Raises AriError."""
+        return path in await self.those_there([path])
+
+    async def those_there(self, paths: Sequence[str]) -> set[str]:
+        """Which of these the server has. Raises AriError."""
+        asked = [Request("GET", path, known=(404,)) for path in paths]
+        answers = await self._connected().batch(asked) if asked else []
+        return {path for path, answer in zip(paths, answers, strict=True) if answer.status_code != 404}
 
     async def file(self, path: str) -> bytes | None:
         """The bytes of a stored file; None when there is none. Raises AriError. The WebSocket carries text only."""

@@ -14,7 +14,7 @@ from centralita.protocols import Announcement
 from centralita_asterisk.ari import Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
-from centralita_asterisk.recordings import Recordings
+from centralita_asterisk.mailbox import Mailbox
 from centralita_asterisk.rooms import arrange_soon
 from centralita_asterisk.settings import Phrases, Sounds
 from centralita_asterisk.speaking import hush, speak
@@ -26,9 +26,9 @@ END_OF_DIGITS: Final = "#"
 class Waiting:
     """What is done with callers in self-service and in line."""
 
-    def __init__(self, exchange: Exchange, recordings: Recordings) -> None:
+    def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
         self._exchange = exchange
-        self._recordings = recordings
+        self._mailbox = mailbox
 
     async def announce(self, call: Call, announcement: Announcement) -> None:
         """Say the place in line and the expected wait, as far as they are known."""
@@ -46,7 +46,7 @@ class Waiting:
         elif phase == "waiting" and key == settings.callback_key:
             await self._ask_for_callback(call)
         elif phase in ("waiting", "offered") and key == settings.voicemail_key:
-            await self._recordings.take_message(call, cancel=True)
+            await self._mailbox.take(call, cancel=True)
 
     async def _collect(self, call: Call, key: str) -> None:
         """Gather digits until the caller pauses or presses #; by default each key is an answer."""

@@ -1,0 +1,223 @@
+"""Messages of callers, and recordings, when the daemon goes in the middle and comes again."""
+
+from __future__ import annotations
+
+import signal
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+import trio
+from tools.asterisk_server import MUSIC_HZ, RATE, Asterisk, ulaw
+
+from centralita import MemoryJournal
+from centralita.messages import CancelContact, ContactAdmitted, ContactEnded, MessagePosted
+from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.recordings import seconds_of
+from tests.voice.house import HZ, House, config, open_house, talk
+from tests.voice.phone import FRAME, Phone, strength
+from tests.voice.test_load import events, start_daemon
+from tests.voice.test_waiting import MAILBOX, NUMBER
+
+SETTINGS: dict[str, Any] = {"voicemail_key": "2", "voicemail": "mailbox", "phrases": {"voicemail": []}}
+FIRST_HZ, AWAY_HZ, LAST_HZ = 650, 950, 1250
+
+
+def seconds_with(path: Path, hz: int) -> float:
+    """For how long a tone is in a recording."""
+    with wave.open(str(path)) as recorded:
+        samples = memoryview(recorded.readframes(recorded.getnframes())).cast("h")
+    frames = (
+        bytes(ulaw(sample) for sample in samples[start : start + FRAME])
+        for start in range(0, len(samples) - FRAME, FRAME)
+    )
+    return sum(strength(frame, hz) > 1000 for frame in frames) * FRAME / RATE
+
+
+async def leave(calling: Any, recording: Any) -> None:
+    """Ask to leave a message, and wait until it is being recorded."""
+    await calling.hears(MUSIC_HZ)
+    await calling.press("2")
+    with trio.fail_after(15):
+        while not await trio.to_thread.run_sync(recording):
+            await trio.sleep(0.02)
+
+
+def live(asterisk: Asterisk) -> bool:
+    """Whether the server records a message now."""
+    spool = asterisk.folder / "spool" / "recording"
+    return any(path.stat().st_size > 4_000 for path in spool.glob("*-voicemail-*"))
+
+
+async def test_message_goes_on_across_our_restart_and_is_whole(asterisk: Asterisk, tmp_path: Path) -> None:
+    same = around(tmp_path)
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            calling = await (await house.customer(NUMBER)).call("sales", name="Luis")
+            await leave(calling, lambda: live(asterisk))
+            await calling.say(FIRST_HZ, s=1)
+        await calling.say(AWAY_HZ, s=1)
+        async with open_house(asterisk, **same) as house:
+            await calling.say(LAST_HZ, s=1)
+            assert not calling.ended.is_set()
+            await calling.press("#")
+            with trio.fail_after(15):
+                await calling.ended.wait()
+            await message_of(house, tmp_path, tones=(FIRST_HZ, AWAY_HZ, LAST_HZ))
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("ends_by", ["key", "hanging up"])
+async def test_message_that_ends_while_we_are_away_is_kept(
+    asterisk: Asterisk, tmp_path: Path, ends_by: str
+) -> None:
+    same = around(tmp_path)
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            calling = await (await house.customer(NUMBER)).call("sales", name="Luis")
+            await leave(calling, lambda: live(asterisk))
+            await calling.say(FIRST_HZ, s=1)
+        await calling.say(AWAY_HZ, s=1)
+        if ends_by == "key":
+            await calling.press("#")
+        else:
+            await calling.hang_up()
+        async with open_house(asterisk, **same) as house:
+            with trio.fail_after(15):
+                await calling.ended.wait()
+            await message_of(house, tmp_path, tones=(FIRST_HZ, AWAY_HZ))
+        nursery.cancel_scope.cancel()
+
+
+async def test_caller_who_is_told_to_speak_when_we_go_is_told_again(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    same = around(tmp_path, phrases={"voicemail": ["sound:vm-intro"]})
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            calling = await (await house.customer(NUMBER)).call("sales", name="Luis")
+            await calling.hears(MUSIC_HZ)
+            await calling.press("2")
+            await house.event(ContactEnded)
+        async with open_house(asterisk, **around(tmp_path, journal=same["journal"])) as house:
+            with trio.fail_after(15):
+                while not live(asterisk):
+                    await trio.sleep(0.02)
+            await calling.say(LAST_HZ, s=3)
+            await calling.press("#")
+            await message_of(house, tmp_path, tones=(LAST_HZ,))
+            with trio.fail_after(15):
+                await calling.ended.wait()
+        nursery.cancel_scope.cancel()
+
+
+async def test_killed_daemon_cuts_no_message(asterisk: Asterisk, tmp_path: Path) -> None:
+    raw = config(asterisk, {"phone": SETTINGS, "channels.mailbox": MAILBOX})
+    (tmp_path / "centralita.toml").write_text(tomlkit.dumps(raw))
+    folder = tmp_path / "data" / "channels" / "phone"
+    async with trio.open_nursery() as nursery:
+        phone = Phone(nursery, NUMBER, hz=700)
+        await phone.open(asterisk.sip)
+        daemon = start_daemon(tmp_path)
+        try:
+            calling = await phone.call("sales", name="Luis")
+            await leave(calling, lambda: live(asterisk))
+            await calling.say(FIRST_HZ, s=1)
+            daemon.kill()
+            await trio.to_thread.run_sync(daemon.wait)
+            await calling.say(AWAY_HZ, s=1)
+            daemon = start_daemon(tmp_path)
+            await until_connected(tmp_path, times=2)
+            await calling.say(LAST_HZ, s=1)
+            await calling.press("#")
+            with trio.fail_after(30):
+                await calling.ended.wait()
+                while list(folder.glob("*.json")) or not list(folder.glob("*.wav")):
+                    await trio.sleep(0.05)
+            daemon.send_signal(signal.SIGTERM)
+            assert await trio.to_thread.run_sync(daemon.wait) == 0
+        finally:
+            daemon.kill()
+            daemon.wait()
+        nursery.cancel_scope.cancel()
+    (path,) = folder.glob("*.wav")
+    for hz in (FIRST_HZ, AWAY_HZ, LAST_HZ):
+        assert seconds_with(path, hz) > 0.7, hz
+    happened = await trio.to_thread.run_sync(events, tmp_path)
+    (message,) = [event for event in happened if isinstance(event, MessagePosted)]
+    (left,) = [
+        event for event in happened if isinstance(event, ContactAdmitted) and event.channel == "mailbox"
+    ]
+    assert (left.handle, message.contact) == (NUMBER, left.contact)
+
+
+async def until_connected(folder: Path, *, times: int) -> None:
+    with trio.fail_after(30):
+        while (folder / "log").read_text().count("asterisk_connected") < times:
+            await trio.sleep(0.05)
+
+
+async def test_recording_of_a_conversation_is_whole_across_our_restart(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    same = around(tmp_path, record="always")
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            customer, ana = await house.customer(NUMBER), await house.phone("ana")
+            calling, answering = await talk(house, customer, ana)
+            contact = house.only().id
+            with trio.fail_after(15):
+                while not list((asterisk.folder / "spool" / "recording").glob(f"*-call-{contact}-*")):
+                    await trio.sleep(0.02)
+            await calling.say(FIRST_HZ, s=1)
+        await calling.say(AWAY_HZ, s=1)
+        async with open_house(asterisk, **same) as house:
+            recordings = exchange_of(house.switchboard, "phone").recordings
+            await house.until(lambda: recordings.state(contact) == "on")
+            await calling.say(LAST_HZ, s=1)
+            await answering.hang_up()
+            kept = tmp_path / "channels" / "phone"
+            await house.until(lambda: list(kept.glob(f"*-call-{contact}-*.wav")))
+            (path,) = kept.glob(f"*-call-{contact}-*.wav")
+            for hz in (FIRST_HZ, AWAY_HZ, LAST_HZ, HZ["ana"]):
+                assert seconds_with(path, hz) > 0.7, hz
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("form", "bytes_n", "seconds"),
+    [("wav", 32_044, 2), ("ulaw", 16_000, 2), ("gsm", 3_300, 2), ("wav", 0, 0)],
+)
+def test_length_of_a_recording_follows_from_its_bytes(form: str, bytes_n: int, seconds: int) -> None:
+    assert seconds_of(form, bytes_n) == seconds
+
+
+def around(folder: Path, *, journal: MemoryJournal | None = None, **phone: Any) -> dict[str, Any]:
+    """What two lives of a house have in common."""
+    return {
+        "journal": journal or MemoryJournal(),
+        "folder": folder,
+        "phone": {**SETTINGS, **phone},
+        "also": {"channels.mailbox": MAILBOX},
+    }
+
+
+async def message_of(house: House, folder: Path, *, tones: tuple[int, ...]) -> None:
+    """The message is a contact of whoever left it, and every tone is in it."""
+    message = await house.event(MessagePosted, author="customer")
+    view = house.switchboard.contact(message.contact)
+    assert view is not None
+    assert (view.channel, view.handle, view.customer_name, view.queue) == ("mailbox", NUMBER, "Luis", "sales")
+    (attachment,) = message.attachments
+    path = folder / "channels" / "phone" / attachment.id
+    for hz in tones:
+        assert seconds_with(path, hz) > 0.7, hz
+    await house.do(CancelContact(contact=view.id))
+    assert list(path.parent.glob("*.json")) == []
+    assert len(house.events(ContactAdmitted, channel="mailbox")) == 1
