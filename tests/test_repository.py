@@ -39,6 +39,8 @@ PURE = [
     "fold.py",
     "rows.py",
     "tallies.py",
+    "trend.py",
+    "since.py",
     "timers.py",
     "capture.py",
 ]

@@ -58,7 +58,8 @@ from centralita.messages import (
 )
 from centralita.since import Day
 from centralita.structs import often_set
-from centralita.tallies import BREAK, IDLE, OFFLINE, AgentTally, QueueTally, Series
+from centralita.tallies import BREAK, IDLE, OFFLINE, AgentTally, QueueTally
+from centralita.trend import Series
 
 SNAPSHOT_VERSION: Final = 1
 """Grows with every change of what is kept; older snapshots are refused and the holder recounts."""

@@ -34,7 +34,8 @@ from centralita.messages import (
     OfferWithdrawn,
     Record,
 )
-from centralita.tallies import AGENT_STATES, BREAK, TREND, AgentTally, Series
+from centralita.tallies import AGENT_STATES, BREAK, AgentTally
+from centralita.trend import TREND, Series
 
 Form = Literal["whole", "text", "moment", "truth"]
 Row = tuple[Any, ...]

@@ -21,7 +21,8 @@ from centralita import frames
 from centralita.kpi import recount
 from centralita.messages import Record
 from centralita.rows import COLUMNS, KINDS
-from centralita.tallies import AGENT_STATES, Series, mean_s, ratio, seconds
+from centralita.tallies import AGENT_STATES, mean_s, ratio, seconds
+from centralita.trend import Series
 from tests.kpi.histories import AGENTS, QUEUES, History, S
 
 SEEDS = range(8)
