@@ -29,8 +29,10 @@ from centralita.lines import Core, Lines
 from centralita.messages import AnyAsk, AnyCommand, AnyEvent, ContactOffered, Record, Refusal, RingPassed
 from centralita.stages import DECIDE, attend, match
 from centralita.state import State
+from centralita.structs import often_set
 
 
+@often_set
 class Step(msgspec.Struct, gc=False):
     """What became of a command.
 
@@ -38,11 +40,11 @@ class Step(msgspec.Struct, gc=False):
     found again, for a repeated admission), else 0.
     """
 
-    events: list[AnyEvent]
-    asks: list[AnyAsk]
-    refusal: Refusal | None
-    contact: int
-    seq: int
+    events: list[AnyEvent] = []
+    asks: list[AnyAsk] = []
+    refusal: Refusal | None = None
+    contact: int = 0
+    seq: int = 0
 
 
 class Engine:
@@ -53,8 +55,7 @@ class Engine:
         self.lines = Lines(self.state, core)
         self.seq = 0
         self.now_ns = 0
-        self._events: list[AnyEvent] = []
-        self._asks: list[AnyAsk] = []
+        self._step = Step()
         self._capture: Capture | None = None
 
     def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
@@ -64,37 +65,38 @@ class Engine:
         """
         if now_ns > self.now_ns:  # noqa: PLR1730  # max() is a call more, on every command
             self.now_ns = now_ns
-        events: list[AnyEvent] = []
-        asks: list[AnyAsk] = []
-        self._events, self._asks = events, asks
+        self._step = step = Step()
         answer = DECIDE[type(command)](self, command)
         lines = self.lines
         if lines.leaving:
             attend.settle(self)
         if lines.changed:
             match.run(self)
-        refusal, contact = (None, answer) if type(answer) is int else (answer, 0)
-        if events:
-            self.seq = seq = self.seq + 1
-            return Step(events, asks, refusal, contact, seq)  # type: ignore[arg-type]
-        return Step(events, asks, refusal, contact, 0)  # type: ignore[arg-type]
+        if answer is not None:
+            if isinstance(answer, int):
+                step.contact = answer
+            else:
+                step.refusal = answer
+        if step.events:
+            self.seq = step.seq = self.seq + 1
+        return step
 
     def emit(self, event: AnyEvent) -> None:
         """For stages: make an event true, now."""
         ask, apply, follow = _EFFECTS[type(event)]
-        state, now_ns = self.state, self.now_ns
+        state, now_ns, step = self.state, self.now_ns, self._step
         if self._capture is not None:
             self._capture.before(event)
         if ask is not None:
-            ask(state, event, self._asks)
+            ask(state, event, step.asks)
         apply(state, event, now_ns)
         if follow is not None:
             follow(self.lines, event, now_ns)
-        self._events.append(event)
+        step.events.append(event)
 
     def ask(self, asks: list[AnyAsk]) -> None:
         """For stages: have something asked again that an earlier event has asked for."""
-        self._asks.extend(asks)
+        self._step.asks.extend(asks)
 
     def next_id(self) -> int:
         """For stages: the id for what is made next; the event that carries it makes it taken."""

@@ -1,6 +1,6 @@
 """What one run of a scenario gave: a row for every contact, and the agents' time.
 
-Rows are kept as columns of plain integers while the run goes on, since a run has millions; everything else
+Rows are kept as plain integers in one array while the run goes on, since a run has millions; everything else
 (waits, flows, occupancy) is computed from them when somebody asks.
 """
 
@@ -9,9 +9,14 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
+
+from centralita.messages import Outcome
 
 NOBODY: Final = -1
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+_WIDTH: Final = 9
+_OUTCOME, _ARRIVED_NS = 3, 4
 
 
 class Row(NamedTuple):
@@ -48,16 +53,9 @@ class Run:
     ) -> None:
         self.customers, self.queues, self.agents = customers, queues, agents
         self.start_ns, self.from_ns, self.until_ns = start_ns, from_ns, until_ns
-        self.outcomes: tuple[str, ...] = ()
-        self.customers_column = array("H")
-        self.queue_column = array("h")
-        self.agent_column = array("i")
-        self.outcome_column = array("B")
-        self.arrived_column = array("q")
-        self.waited_column = array("q")
-        self.handled_column = array("q")
-        self.ended_column = array("q")
-        self.callback_column = array("q")
+        self.numbers = array("q")
+        """A row after the other, as in `Row`, names as their place in `customers`, `queues`, `agents`
+        and OUTCOMES, NOBODY when there is none."""
         self.staffed_ns: dict[str, int] = dict.fromkeys(agents, 0)
         """How long each agent was there and not on a break, in the time that counts."""
         self.unfinished: Counter[str] = Counter()
@@ -69,25 +67,23 @@ class Run:
     @property
     def contacts_n(self) -> int:
         """Every contact that ended, counted or not."""
-        return len(self.outcome_column)
+        return len(self.numbers) // _WIDTH
 
     def rows(self, *, all_rows: bool = False) -> Iterator[Row]:
         """The contacts that count, in the order in which they ended; or all that ended."""
-        for index, arrived_ns in enumerate(self.arrived_column):
-            if not all_rows and not self.from_ns <= arrived_ns < self.until_ns:
-                continue
-            agent, queue = self.agent_column[index], self.queue_column[index]
-            yield Row(
-                self.customers[self.customers_column[index]],
-                self.queues[queue] if queue != NOBODY else "",
-                self.agents[agent] if agent != NOBODY else "",
-                self.outcomes[self.outcome_column[index]],
-                arrived_ns,
-                self.waited_column[index],
-                self.handled_column[index],
-                self.ended_column[index],
-                self.callback_column[index],
-            )
+        for customers, queue, agent, outcome, arrived_ns, *others in self._in_rows():
+            if all_rows or self.from_ns <= arrived_ns < self.until_ns:
+                yield Row(
+                    self.customers[customers],
+                    self.queues[queue] if queue != NOBODY else "",
+                    self.agents[agent] if agent != NOBODY else "",
+                    OUTCOMES[outcome],
+                    arrived_ns,
+                    *others,
+                )
+
+    def _in_rows(self) -> Iterator[tuple[int, ...]]:
+        return zip(*[iter(self.numbers)] * _WIDTH, strict=True)
 
     def waits_ns(
         self, *, outcome: str | None = "served", queue: str | None = None, customers: str | None = None
@@ -103,7 +99,10 @@ class Run:
 
     def outcome_counts(self) -> Counter[str]:
         """How the contacts that count ended."""
-        return Counter(row.outcome for row in self.rows())
+        ended = zip(self.numbers[_OUTCOME::_WIDTH], self.numbers[_ARRIVED_NS::_WIDTH], strict=True)
+        return Counter(
+            OUTCOMES[outcome] for outcome, arrived_ns in ended if self.from_ns <= arrived_ns < self.until_ns
+        )
 
     def flows(self) -> Counter[tuple[str, str]]:
         """How many of each class of customers each agent served: (customers, agent) → contacts."""
@@ -112,12 +111,9 @@ class Run:
     def busy_ns(self) -> dict[str, int]:
         """How long each agent had contacts in hand in the time that counts, several at once counting each."""
         busy = dict.fromkeys(self.agents, 0)
-        for index, agent in enumerate(self.agent_column):
-            if agent == NOBODY:
-                continue
-            ended_ns = self.ended_column[index]
-            began_ns = ended_ns - self.handled_column[index]
-            if ended_ns > self.from_ns and began_ns < self.until_ns:
+        for _, _, agent, _, _, _, handled_ns, ended_ns, _ in self._in_rows():
+            began_ns = ended_ns - handled_ns
+            if agent != NOBODY and ended_ns > self.from_ns and began_ns < self.until_ns:
                 busy[self.agents[agent]] += min(ended_ns, self.until_ns) - max(began_ns, self.from_ns)
         for name, spent_ns in self.in_hand_ns.items():
             busy[name] += spent_ns

@@ -41,7 +41,7 @@ from centralita.messages import (
 )
 from centralita.simulate.distributions import Distribution, Sampler, stream
 from centralita.simulate.drive import Drive
-from centralita.simulate.outcome import NOBODY, Run
+from centralita.simulate.outcome import NOBODY, OUTCOMES, Run
 from centralita.simulate.scenario import LINE, Crew, Customers, Scenario, agents_of
 from centralita.simulate.shifts import openings, presences
 
@@ -132,7 +132,7 @@ class _World:
         self.admitted = 0
         self.queue_index = {name: index for index, name in enumerate(config.queues)} | {"": NOBODY}
         self.agent_index = {name: index for index, name in enumerate(config.agents)} | {"": NOBODY}
-        self.outcome_index: dict[str, int] = {}
+        self.outcome_index = {name: index for index, name in enumerate(OUTCOMES)}
         self.staffed_since: dict[str, int] = {}
         self.behaviours: dict[str, _Behaviour] = {}
         for name, crew in world.crews.items():
@@ -271,21 +271,21 @@ class _World:
         arrived_ns = event.arrived_ns
         if self.from_ns <= arrived_ns < self.end_ns:
             self.counted_inside -= 1
-        found = self.found
-        found.customers_column.append(visitor.group.index)
-        found.queue_column.append(self.queue_index[event.queue])
-        found.agent_column.append(self.agent_index[event.agent])
-        found.outcome_column.append(self._outcome(event.outcome))
-        found.arrived_column.append(arrived_ns)
-        found.waited_column.append(event.waited_ns)
-        found.handled_column.append(event.talk_ns + event.hold_ns + event.wrap_up_ns)
-        found.ended_column.append(self.drive.now_ns)
-        found.callback_column.append(visitor.callback_ns)
+        self.found.numbers.extend(
+            (
+                visitor.group.index,
+                self.queue_index[event.queue],
+                self.agent_index[event.agent],
+                self.outcome_index[event.outcome],
+                arrived_ns,
+                event.waited_ns,
+                event.talk_ns + event.hold_ns + event.wrap_up_ns,
+                self.drive.now_ns,
+                visitor.callback_ns,
+            )
+        )
         if visitor.group.redial_after is not None and event.outcome in ("abandoned", "refused"):
             self._redial(visitor)
-
-    def _outcome(self, name: str) -> int:
-        return self.outcome_index.setdefault(name, len(self.outcome_index))
 
     def _redial(self, visitor: _Visitor) -> None:
         group, redial = visitor.group, visitor.group.rules.redial
@@ -380,7 +380,6 @@ class _World:
 
     def _close(self) -> Run:
         found, now_ns = self.found, self.drive.now_ns
-        found.outcomes = tuple(self.outcome_index)
         found.commands_n = self.drive.commands_n
         for name, since_ns in self.staffed_since.items():
             self._count_staffed(name, since_ns, now_ns)
