@@ -90,12 +90,14 @@ def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
 
 def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
-    lines.replace(contact, now_ns=now_ns)
-    if contact.hops > 1 or contact.excluded:
+    if contact.hops > 1 or contact.excluded or contact.id in lines.known:
+        lines.replace(contact, now_ns=now_ns)
         lines.retime(contact)
         return
-    # Into its first line a contact comes without any deadline, unless the agent who placed it passes it on;
-    # retiming it would cancel five.
+    # Into its first line a contact comes from nowhere and without any deadline, unless the agent who placed it
+    # passes it on; retiming it would cancel five.
+    if not contact.due_ns:
+        lines.enqueue(contact)
     timers = lines.timers
     if contact.deadline_ns:
         timers.schedule(STAGE, contact.id, contact.deadline_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from centralita.apply.phases import Change, deadline_set, moved
+from centralita.apply.phases import Change, deadline_set, move, moved
 from centralita.messages import (
     ClassificationStarted,
     ContactAdmitted,
@@ -59,7 +59,8 @@ def _admitted(state: State, event: ContactAdmitted, at_ns: int) -> None:
 
 
 def _identified(state: State, event: ContactIdentified, at_ns: int) -> None:
-    contact = moved(state, event, at_ns)
+    contact = state.contacts[event.contact]
+    move(state, contact, ContactIdentified, at_ns)
     if contact.phase == "identifying":  # a later answer ends no other wait
         contact.deadline_ns = 0
     if event.customer is not None:
@@ -72,7 +73,8 @@ def _identified(state: State, event: ContactIdentified, at_ns: int) -> None:
 
 
 def _classified(state: State, event: ContactClassified, at_ns: int) -> None:
-    contact = moved(state, event, at_ns)
+    contact = state.contacts[event.contact]
+    move(state, contact, ContactClassified, at_ns)
     contact.deadline_ns = 0
     contact.queue = event.queue
     contact.own_skills = event.skills

@@ -86,7 +86,8 @@ def _service_ended(state: State, event: ServiceEnded, at_ns: int) -> None:
 
 
 def _wrap_up_started(state: State, event: WrapUpStarted, at_ns: int) -> None:
-    contact = moved(state, event, at_ns)
+    contact = state.contacts[event.contact]
+    move(state, contact, WrapUpStarted, at_ns)
     if event.hold:
         state.last_id = event.hold
         exclude(contact, event.agent, event.deadline_ns)
@@ -101,7 +102,8 @@ def _wrap_up_extended(state: State, event: WrapUpExtended, at_ns: int) -> None:
 
 
 def _wrap_up_ended(state: State, event: WrapUpEnded, at_ns: int) -> None:
-    contact = moved(state, event, at_ns)
+    contact = state.contacts[event.contact]
+    move(state, contact, WrapUpEnded, at_ns)
     contact.wrap_up_ns += event.wrap_up_ns
     if event.disposition:
         contact.disposition = event.disposition
