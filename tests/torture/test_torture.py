@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from centralita.apply import APPLY
 from centralita.journal.codec import Encoder
-from centralita.matching import NaiveMatchingQueue
+from centralita.matching.naive import rule
 from centralita.messages import AdmitContact, AnyCommand, AnyEvent, OfferDeclined, Record, Tick
 from centralita.simulate.torture import Report, run
 from centralita.simulate.torture.day import Day
@@ -143,7 +143,7 @@ def test_command_ends_with_0_when_every_rule_held() -> None:
 def test_queues_that_differ_are_found_on_a_day_on_both_and_made_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(NaiveMatchingQueue, "_drains_to", lambda self, contact, agent: False)
+    monkeypatch.setattr(rule, "_drains_to", lambda book, contact, agent: False)
     assert torture(1, 20_000, cores="native", shrink=False).violation is None
     found = torture(1, 100_000).violation
     assert found is not None
