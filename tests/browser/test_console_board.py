@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from centralita.messages import AbandonContact, EndContact, RateContact
 from tests.console import browsing
-from tests.console.browsing import LAPTOP, WALL, Open, board, desk, shot, take
+from tests.console.browsing import LAPTOP, PHONE, WALL, Open, board, desk, shot, take, within
 from tests.console.house import House, Line, open_house
 
 pytestmark = pytest.mark.browser
@@ -165,6 +165,30 @@ def test_board_fits_the_screen_and_its_figures_are_large(
         )
         assert px >= least_px, selector
     shot(page, f"board-{size['width']}-es")
+
+
+def test_board_can_be_read_on_a_telephone(house: House, pages: Open) -> None:
+    house.admit(text="Hi")
+    page = board(pages, house, size=PHONE)
+    support = row(page, "Support")
+    expect(support.locator(".c-waiting")).to_have_text("1")
+    within(page, ".tile", ".queues td", ".person")
+    right = 0.0
+    for figure in support.locator(".figure:visible").all():
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["x"] >= right, "figures stand beside each other"
+        right = box["x"] + box["width"]
+        assert float(figure.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 14
+    shot(page, "board-phone")
+
+
+def test_keys_change_between_who_waits_and_the_agents(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    for key, name in (("w", "Waiting"), ("a", "Agents"), ("w", "Waiting")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
 
 
 def test_a_long_line_is_counted_whole_and_its_number_fits(house: House, pages: Open) -> None:

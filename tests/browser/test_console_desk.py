@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from centralita.messages import Customer, IdentifyContact, RequestCallback, SetStatus
 from centralita.protocols import Signal
 from tests.console import browsing
-from tests.console.browsing import Open, desk, shot, take, write
+from tests.console.browsing import PHONE, Open, desk, shot, take, within, write
 from tests.console.house import House, Line, open_house
 
 pytestmark = pytest.mark.browser
@@ -88,6 +88,30 @@ def test_declining_says_why_and_gives_the_contact_to_another(house: House, pages
     expect(ana.locator(".offer")).to_have_count(0)
     take(ben)
     assert house.phase(contact) == "connected"
+
+
+def test_keys_stand_on_the_offer_that_they_answer(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    for name in ("Marta Iglesias", "Tom Becker"):
+        house.admit(text="Hi", customer_name=name)
+    expect(page.locator(".offer")).to_have_count(2)
+    expect(page.locator(".offer", has_text="Marta Iglesias").locator("kbd:visible")).to_have_count(2)
+    expect(page.locator(".offer", has_text="Tom Becker").locator("kbd:visible")).to_have_count(0)
+    page.keyboard.press("Alt+a")
+    expect(page.locator(".head-who")).to_have_text("Marta Iglesias")
+    expect(page.locator(".offer", has_text="Tom Becker").locator("kbd:visible")).to_have_count(2)
+
+
+def test_offer_is_answered_on_a_telephone(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", size=PHONE)
+    house.admit(text="Hi, my lamp flickers since yesterday", customer_name="Marta Iglesias de la Fuente")
+    expect(page.locator(".offer")).to_be_visible()
+    within(page, ".offer", ".offer .button", ".offer-time")
+    shot(page, "desk-phone")
+    page.get_by_role("button", name="Accept").click()
+    expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
+    shot(page, "desk-phone-talk")
+    within(page, ".head-do", ".composer")
 
 
 def test_typing_is_seen_on_both_sides(house: House, pages: Open) -> None:
@@ -581,6 +605,9 @@ def test_dark_and_spanish(house: House, pages: Open) -> None:
     shot(page, "desk-offer-dark-es")
     take(page)
     expect(page.locator(".head .pill")).to_have_text("En curso")
+    assert page.locator(".head .pill").evaluate(
+        "pill => pill.getClientRects().length === 1 && pill.offsetHeight < 30"
+    )
     assert page.locator("html").get_attribute("lang") == "es"
     page.get_by_role("button", name="Ajustes").click()
     page.get_by_role("menuitemradio", name="Claro").click()

@@ -125,6 +125,7 @@ def png(width: int = 320, height: int = 200) -> bytes:
 def test_customer_waits_talks_ends_and_rates(company: Company, pages: Open) -> None:
     page = pages(f"{company.address}/")
     expect(page.get_by_role("dialog", name="La Huerta")).to_be_visible()
+    expect(page).to_have_title("La Huerta")
     shot(page, "welcome-light-en")
     page.get_by_label("Name (optional)").fill("Eva Ruiz")
     company.do(SignIn(agent="berta", status="break"))

@@ -21,6 +21,7 @@ CHROMIUM = shutil.which("chromium") or ""
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 LAPTOP = {"width": 1366, "height": 768}
 WALL = {"width": 1920, "height": 1080}
+PHONE = {"width": 390, "height": 800}
 
 Open = Callable[..., Page]
 
@@ -99,6 +100,16 @@ def board(pages: Open, house: House, **settings: Any) -> Page:
     page = pages(f"{house.address}/board/#token={house.token('supervisor')}", **settings)
     expect(page.locator(".wall")).to_be_visible()
     return page
+
+
+def within(page: Page, *selectors: str) -> None:
+    """Nothing goes over the edges of the screen's width: not the page, nor what the selectors name."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for selector in selectors:
+        for one in page.locator(selector).all():
+            if box := one.bounding_box():
+                assert box["x"] >= 0, selector
+                assert box["x"] + box["width"] <= page.evaluate("innerWidth"), selector
 
 
 def shot(page: Page, name: str, *, of: str = "console") -> None:

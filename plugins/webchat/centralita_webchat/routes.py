@@ -84,7 +84,9 @@ def _page_routes(chat: WebChat) -> list[Any]:
         # Addresses in the page begin with base: whether the visitor wrote the last slash does not matter.
         language = lang if lang in ("en", "es") else chat.settings.language
         address = escape(f"{request.url.scheme}://{request.headers.get('host', '')}{base}")
+        title = escape(chat.settings.title)
         text = page.replace("{base}", base).replace("{language}", language).replace("{address}", address)
+        text = text.replace("{title}", title)
         headers = {**cached, "Content-Security-Policy": _DEMO_POLICY}
         return Response(text, media_type="text/html", headers=headers)
 

@@ -254,7 +254,7 @@ function openDrawer(name, queue = model.queue) {
   const was = model.drawer;
   Object.assign(model, { drawer: name, queue });
   changed();
-  if (!was) queueMicrotask(() => document.getElementById(`drawer-tab-${name}`).focus());
+  if (was !== name) queueMicrotask(() => document.getElementById(`drawer-tab-${name}`).focus());
 }
 
 function closeDrawer() {

@@ -139,7 +139,7 @@ function facts(contact) {
         ? contact.works.map((work) => `${titleOf(work.agent)} (${word("work", work.state)})`).join(", ")
         : "",
     ],
-    ...Object.entries(contact.attributes),
+    ...Object.entries(contact.attributes).map(([name, value]) => [name === "page" ? t("fact.page") : name, value]),
   ].filter(([, value]) => value);
 }
 

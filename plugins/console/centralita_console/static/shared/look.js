@@ -51,7 +51,7 @@ let sound = null;
 
 /** Two soft tones. Browsers allow it once the page has been touched; before that it stays silent. */
 export function chime() {
-  if (!soundOn() || !globalThis.AudioContext) return;
+  if (!soundOn() || !globalThis.AudioContext || navigator.userActivation?.hasBeenActive === false) return;
   sound ??= new AudioContext();
   const start = sound.currentTime;
   for (const [at, hertz] of [

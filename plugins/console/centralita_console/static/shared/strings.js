@@ -235,6 +235,7 @@ export const STRINGS = {
   "customer.vip": ["VIP", "VIP"],
   "customer.summary": ["What we know so far", "Lo que ya sabemos"],
   "customer.open": ["Open in the CRM", "Abrir en el CRM"],
+  "fact.page": ["Page", "Página"],
   "fact.handle": ["Reached at", "Contacto"],
   "fact.callback": ["Call back at", "Llamar al"],
   "fact.language": ["Language", "Idioma"],
