@@ -16,7 +16,7 @@ RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src 
 # Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-rust test-python check lint types fmt stubtest bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz torture voice-load clean
+.PHONY: setup demo test test-rust test-python check lint types fmt bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz torture voice-load clean
 
 setup: $(VENV)/.members
 

@@ -79,7 +79,7 @@ pub(crate) struct Case {
     pub(crate) rate: u32,
     /// By `shelf_of`.
     slots: Sparse<Slot>,
-    /// By `shelf_of_three`.
+    /// By `three_of`.
     of_three: Sparse<Slot>,
     /// By two of three skills, the lower ones: with which third there is somebody.
     thirds: Sparse<u128>,

@@ -92,7 +92,7 @@ class Books:
         self.ended_n = 0
         self.events_n = 0
         self.counts: dict[type, int] = {}
-        """Events about customers' contacts (no consultations), by their type, of those in `COUNTED`."""
+        """Events about customers' contacts (no consultations), by their type."""
         self.outcomes: dict[str, int] = {}
         self.keys: dict[str, int] = {}
         """Every contact admitted, by channel and provider's id."""
