@@ -37,6 +37,7 @@ from centralita.messages import (
     OfferExpired,
     OfferWithdrawn,
     PartAgent,
+    ReportDelivery,
     SelfServiceStarted,
     SendOffer,
     ServiceEnded,
@@ -46,7 +47,7 @@ from centralita.messages import (
     WaitAnnounced,
     WithdrawOffer,
 )
-from centralita.state import OWED_NS, RECENT_NS, Contact, Ended, Message, State, provider_key
+from centralita.state import LONG_STOP_NS, OWED_NS, RECENT_NS, Contact, Ended, Message, State, provider_key
 
 Asks = list[AnyAsk]
 
@@ -253,6 +254,25 @@ def open_asks(state: State, now_ns: int) -> Asks:
         if ended.ended_ns >= (now_ns - OWED_NS if ended.undelivered else since_ns):
             asks.extend(_goodbye(number, ended))
     return asks
+
+
+def open_reports(state: State, last_ns: int, now_ns: int) -> list[ReportDelivery]:
+    """After a long stop, from the last record to now: that what a start says again has not arrived yet, for each
+    contact of which nothing says so. To be decided before time goes on, which may end a contact and forget
+    what was said to it long before."""
+    if now_ns - last_ns <= LONG_STOP_NS:
+        return []
+    first: dict[int, ReportDelivery] = {}
+    for ask in open_asks(state, last_ns):
+        if type(ask) is DeliverMessage and ask.contact not in first:
+            first[ask.contact] = ReportDelivery(contact=ask.contact, number=ask.number, made=False)
+    return [report for report in first.values() if not undelivered_from(state, report.contact)]
+
+
+def undelivered_from(state: State, contact: int) -> int:
+    """The first message that a contact's customer is known not to have got; 0 when there is none."""
+    found = state.contacts.get(contact) or state.ended.get(contact)
+    return found.undelivered if found is not None else 0
 
 
 def goodbyes(state: State, channel: str, alive: Iterable[str]) -> Asks:

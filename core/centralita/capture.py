@@ -29,7 +29,7 @@ from centralita.state import Ended, State, customer_key, provider_key
 SNAPSHOT_SCHEMA: Final = 2
 """1: written in one go, with its indexes. 2: without them."""
 
-MEANING: Final = 2
+MEANING: Final = 3
 """Goes up when an event comes to change the state otherwise than before though no field is new: then hashes
 that were taken before can't be compared, and `tests/journal/test_upgrade.py` needs nothing else."""
 

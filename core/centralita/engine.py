@@ -21,12 +21,21 @@ from typing import Any, Final, Self
 import msgspec
 
 from centralita.apply import APPLY
-from centralita.asks import ASKS, open_asks
+from centralita.asks import ASKS, open_asks, open_reports
 from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, rebuild_indexes
 from centralita.errors import JournalCorrupt, StateDiffers
 from centralita.follow import FOLLOW
 from centralita.lines import Core, Lines
-from centralita.messages import AnyAsk, AnyCommand, AnyEvent, ContactOffered, Record, Refusal, RingPassed
+from centralita.messages import (
+    AnyAsk,
+    AnyCommand,
+    AnyEvent,
+    ContactOffered,
+    Record,
+    Refusal,
+    ReportDelivery,
+    RingPassed,
+)
 from centralita.stages import DECIDE, attend, match
 from centralita.state import State
 from centralita.structs import often_set
@@ -111,6 +120,11 @@ class Engine:
     def open_asks(self) -> list[AnyAsk]:
         """What must be asked again after a recovery."""
         return open_asks(self.state, self.now_ns)
+
+    def open_reports(self, *, now_ns: int) -> list[ReportDelivery]:
+        """What must be decided first after a recovery, at the last record's time, `now_ns` being the present: what
+        is asked again and may be lost once more is then known to be owed. Empty but after a long stop."""
+        return open_reports(self.state, self.now_ns, now_ns)
 
     def snapshot(self) -> bytes:
         """The whole state, from which `restore` goes on; all at once."""

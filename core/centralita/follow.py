@@ -226,6 +226,8 @@ def _wrap_up_started(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:
         number = lines.state.agents[event.agent].number
         lines.keep_taken(contact, event.hold, contact.medium)
         lines.queue.assign(event.hold, number, now_ns=now_ns)
+        if contact.id in lines.known:
+            lines.queue.exclude(contact.id, number)  # as the state has it: not asked again meanwhile
     lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
 
 

@@ -90,9 +90,14 @@ ENDED_KEPT_MAX: Final = 20_000
 """The most ended contacts remembered, by their provider's id and for a rating (at least half as many
 are); the rest is history's."""
 
+DESK_LOST: Final = "connection_lost"
+"""The reason of the break of an agent whose desk has not come back within the grace."""
 RECENT_NS: Final = 600_000_000_000
 """What was said, or ended, so long before a crash may not have reached the customer, and is asked again. A
 channel that fails says so at once (`DeliveryFailed`): then what it owes is asked again whenever it was said."""
+LONG_STOP_NS: Final = RECENT_NS // 2
+"""After a stop of so long, what a start says again is journalled as undelivered: another stop before it has
+arrived would find it said too long ago."""
 OWED_NS: Final = 7 * 24 * 3600 * 1_000_000_000
 """So long after a contact's end are words asked again that its channel could not deliver."""
 OWED_KEPT_MAX: Final = 5_000
@@ -299,6 +304,12 @@ class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     def present(self) -> bool:
         """Signed in, whether the desk's connection holds or not."""
         return self.status != "offline"
+
+    @property
+    def desk_lost(self) -> bool:
+        """The desk's connection broke and is not back: within the grace, or after it with deferred contacts
+        kept. Who signed in without a desk, in a program of their own, has lost none."""
+        return self.grace_until_ns != 0 or (not self.desk and self.reason == DESK_LOST)
 
     @property
     def receiving(self) -> bool:

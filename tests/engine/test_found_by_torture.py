@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec.structs import replace
@@ -19,27 +19,34 @@ from centralita.messages import (
     Customer,
     DeliverMessage,
     DisconnectContact,
+    EndConsultation,
     EndContact,
     EraseContacts,
+    FinishWrapUp,
     IdentifyContact,
+    LeaveContact,
     LoseAgent,
     MessagePosted,
     MoveContact,
+    PickContact,
     PlaceContact,
     PostMessage,
     ReconcileChannel,
     ReportConnection,
     ReportDelivery,
     RequestCallback,
+    SignIn,
     SignOut,
+    StartConsultation,
     Target,
     Tick,
     TransferContact,
 )
-from centralita.state import units_used
+from centralita.state import LONG_STOP_NS, units_used
 from tests.engine.floor import Floor
 from tests.engine.histories import NS
 
+CARLA = "[agents.carla]\nskills = {en = 1}\n"
 CRM = '[crms.local]\ntype = "crm"\n'
 
 
@@ -462,3 +469,83 @@ def test_wait_is_announced_to_who_came_back_at_the_next_tick_after_a_recovery_to
     floor.serve(number, "ana")
     floor.do(LoseAgent(agent="ana", desk="desk"))
     decided_alike(floor, 60)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_nobody_is_picked_whose_desk_is_gone_though_deferred_contacts_stay_with_them(back: bool) -> None:
+    floor = Floor("keep_deferred = true", more="[limits]\ngrace_s = 5")
+    floor.sign_in("ana")
+    floor.serve(floor.admit("mail"), "ana")
+    floor.do(LoseAgent(agent="ana", desk="desk"))
+    waiting = floor.admit("mail")
+    pick = PickContact(contact=waiting, agent="ana", by="boss")
+    assert floor.refused(pick) == "already"
+    floor.pass_time(6)
+    assert floor.engine.state.agents["ana"].status == "break"
+    if not back:
+        assert floor.refused(pick) == "already"
+    else:
+        floor.do(SignIn(agent="ana", desk="desk"))
+        floor.do(pick)
+    assert floor.asked(waiting) == (["ana"] if back else [])
+
+
+def conference(rules: str, *, then: Literal["join", "transfer"] = "join") -> tuple[Floor, int]:
+    """Ana serves a customer and has brought Bob in."""
+    floor = Floor(rules, more=CARLA)
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.sign_in("bob", "carla")
+    child = floor.do(StartConsultation(contact=number, agent="ana", target=Target(agent="bob"))).contact
+    floor.serve(child, "bob")
+    floor.do(EndConsultation(contact=number, agent="ana", then=then))
+    return floor, number
+
+
+def test_who_stays_in_a_conference_has_the_contact_while_who_left_wraps_up() -> None:
+    floor, number = conference("wrap_up_s = 30")
+    floor.do(LeaveContact(contact=number, agent="ana"))
+    assert floor.contact(number).works["ana"].state == "wrapping"
+    assert floor.contact(number).agent == "bob"
+    child = floor.do(StartConsultation(contact=number, agent="bob", target=Target(agent="carla"))).contact
+    floor.do(FinishWrapUp(contact=number, agent="ana"))
+    floor.do(SignOut(agent="bob"))
+    assert (floor.phase(number), floor.phase(child)) == ("offered", "ended")
+
+
+@pytest.mark.parametrize("from_snapshot", [True, False])
+def test_queue_excludes_who_wraps_up_what_another_has_as_a_recovered_one_does(from_snapshot: bool) -> None:
+    floor, number = conference("wrap_up_s = 30", then="transfer")
+    assert list(floor.contact(number).excluded or ()) == ["ana"]
+    after = recovered(floor, from_snapshot=from_snapshot)
+    assert after.lines.queue.state_hash() == floor.engine.lines.queue.state_hash()
+
+
+def test_after_a_long_stop_what_is_said_again_is_owed_before_time_goes_on() -> None:
+    floor = Floor("wrap_up_s = 0", more="[limits]\nsilence_s = 60")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.do(PostMessage(contact=number, author="agent", author_id="ana", text="one"))
+    floor.do(PostMessage(contact=number, author="agent", author_id="ana", text="two"))
+    known = floor.admit()
+    floor.do(PostMessage(contact=known, author="bot", author_id="menu", text="hello"))
+    floor.do(ReportDelivery(contact=known, number=1, made=False))
+    after = recovered(floor)
+    last_ns = after.now_ns
+    assert after.open_reports(now_ns=last_ns + LONG_STOP_NS) == []
+    reports = after.open_reports(now_ns=last_ns + LONG_STOP_NS + 1)
+    assert reports == [ReportDelivery(contact=number, number=1, made=False)]
+    for report in reports:
+        after.handle(report, now_ns=last_ns)
+    assert after.open_reports(now_ns=last_ns + LONG_STOP_NS + 1) == []
+    after.handle(Tick(), now_ns=last_ns + 3600 * NS)
+    assert number not in after.state.contacts
+    again = Engine.restore(after.snapshot(), ())
+    assert [
+        ask.text for ask in again.open_asks() if isinstance(ask, DeliverMessage) and ask.contact == number
+    ] == [
+        "one",
+        "two",
+    ]

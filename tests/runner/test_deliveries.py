@@ -35,11 +35,11 @@ async def say(switchboard: LiveSwitchboard, contact: int, *texts: str, author: s
         assert (await switchboard.submit(message)).refusal is None
 
 
-async def told_after_a_crash(folder: Path, journal: MemoryJournal) -> list[str]:
+async def told_after_a_crash(folder: Path, journal: MemoryJournal, start_s: float = LONG_S + 60) -> list[str]:
     """What a start says to customers, on a channel that works."""
     house = House()
     left = as_of_now(journal)
-    async with house.open(folder, journal=left, start_ns=START_NS + (LONG_S + 60) * 10**9):
+    async with house.open(folder, journal=left, start_ns=START_NS + int(start_s * 10**9)):
         await trio.sleep(1)
         return [call[0].text for call in house["channels.shop"].of("send")]
 
@@ -130,3 +130,23 @@ async def test_words_for_a_channel_that_is_down_are_said_after_a_crash(
         assert deliveries(journal) == [DeliveryFailed(contact=contact, number=2)]
         said = ["on its way", "behind it", "while it is down"]
         assert await told_after_a_crash(tmp_path / "again", journal) == said
+
+
+async def test_words_that_a_start_after_a_long_stop_did_not_bring_across_are_said_by_the_next(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal, house = MemoryJournal(), House()
+    house.prepare["channels.shop"] = lambda channel: channel.script.update(
+        send=lambda *_: trio.sleep_forever()
+    )
+    async with failing(tmp_path / "1", journal, house) as switchboard:
+        contact = await connected(house, switchboard)
+        await say(switchboard, contact, "one", "two")
+        stopped = as_of_now(journal)
+    second = House()
+    second.prepare["channels.shop"] = house.prepare["channels.shop"]
+    async with second.open(tmp_path / "2", journal=stopped, start_ns=START_NS + LONG_S * 10**9):
+        await second["channels.shop"].wait_for("send", 1)
+        stopped_again = as_of_now(stopped)
+    assert deliveries(stopped_again) == [DeliveryFailed(contact=contact, number=2)]
+    assert await told_after_a_crash(tmp_path / "3", stopped_again) == ["one", "two"]

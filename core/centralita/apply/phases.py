@@ -61,6 +61,11 @@ def drop_work(state: State, contact: Contact, agent: str) -> None:
     """Take a contact out of an agent's hands; whoever else has it goes on."""
     del contact.works[agent]
     del state.agents[agent].contacts[contact.id]
+    pass_on(contact, agent)
+
+
+def pass_on(contact: Contact, agent: str) -> None:
+    """If the contact was this agent's, who does not serve it any more, it is the next one's who does."""
     if contact.agent == agent:
         contact.agent = next((name for name, work in contact.works.items() if work.state != "wrapping"), "")
 

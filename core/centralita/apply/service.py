@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from centralita.apply.phases import Change, add_work, deadline_set, drop_work, exclude, move, moved
+from centralita.apply.phases import Change, add_work, deadline_set, drop_work, exclude, move, moved, pass_on
 from centralita.config import ns
 from centralita.messages import (
     AgentJoined,
@@ -92,8 +92,8 @@ def _wrap_up_started(state: State, event: WrapUpStarted, at_ns: int) -> None:
         state.last_id = event.hold
         exclude(contact, event.agent, event.deadline_ns)
     contact.works[event.agent] = Work("wrapping", at_ns, event.deadline_ns, 0, event.hold)
-    if contact.agent == event.agent and event.hold:
-        contact.agent = ""
+    if event.hold:
+        pass_on(contact, event.agent)
 
 
 def _wrap_up_extended(state: State, event: WrapUpExtended, at_ns: int) -> None:

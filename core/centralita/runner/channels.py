@@ -11,6 +11,7 @@ from typing import Any, Final, Unpack, assert_never
 
 import trio
 
+from centralita.asks import undelivered_from
 from centralita.errors import ControlRefused, EngineStopped
 from centralita.messages import (
     AnnounceWait,
@@ -126,20 +127,15 @@ class ChannelPort(Port[int, ChannelAsk]):
             await self._report_delivery(ask, made=True)
         return None
 
-    def _owed(self, contact: int) -> int:
-        """The first message that a contact is known not to have got; 0 when there is none."""
-        state = self._engine.state
-        found = state.contacts.get(contact) or state.ended.get(contact)
-        return found.undelivered if found is not None else 0
-
     async def _report_delivery(self, ask: DeliverMessage, *, made: bool) -> None:
         """Have a failure known beyond a crash, and its end; what succeeds at once is worth no record."""
-        if made == (0 < self._owed(ask.contact) <= ask.number):
+        if made == (0 < undelivered_from(self._engine.state, ask.contact) <= ask.number):
             await self._inbox.submit(_delivery(ask, made=made))
 
     async def _report_undelivered(self, waiting: list[DeliverMessage]) -> None:
         """The same for what is not even tried, because the channel is down."""
-        reports = [_delivery(ask, made=False) for ask in waiting if not self._owed(ask.contact)]
+        state = self._engine.state
+        reports = [_delivery(ask, made=False) for ask in waiting if not undelivered_from(state, ask.contact)]
         try:
             for place in range(0, len(reports), REPORTS_AT_ONCE_MAX):
                 await self._inbox.submit_all(reports[place : place + REPORTS_AT_ONCE_MAX])

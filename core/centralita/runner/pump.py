@@ -45,7 +45,10 @@ class DeadlineStuck(CentralitaError, AssertionError):
 
 
 class Pump:
-    """Drives one engine. `deliver(records, asks)` is called for each durable batch, in order."""
+    """Drives one engine. `deliver(records, asks)` is called for each durable batch, in order.
+
+    `first` is decided before time goes on from the last record, in the first batch.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Pump:
         clock: Clock,
         deliver: Callable[[Sequence[Record], Sequence[AnyAsk]], None],
         log: structlog.stdlib.BoundLogger,
+        first: Sequence[AnyCommand] = (),
         snapshot_every: int = 0,
         state_hash_every: int = 0,
     ) -> None:
@@ -64,6 +68,7 @@ class Pump:
         self._writer = writer
         self._clock = clock
         self._deliver = deliver
+        self._first = first
         self._keeper = StateKeeper(
             engine, writer, log=log, snapshot_every=snapshot_every, state_hash_every=state_hash_every
         )
@@ -91,7 +96,7 @@ class Pump:
         await self._writer.wait_for_room()
         entries = self._inbox.drain(BATCH_COMMANDS_MAX)
         due = self._due()
-        if entries or due:
+        if entries or due or self._first:
             self._decide(entries, tick=due)
         if self._keeper.step(nursery):
             return
@@ -120,7 +125,7 @@ class Pump:
         records: list[Record] = []
         asks: list[AnyAsk] = []
 
-        def step(command: AnyCommand) -> Outcome:
+        def step(command: AnyCommand, now_ns: int = now_ns) -> Outcome:
             done = engine.handle(command, now_ns=now_ns)
             if done.events:
                 records.append(Record(seq=done.seq, at_ns=engine.now_ns, command=command, events=done.events))
@@ -128,6 +133,9 @@ class Pump:
             return Outcome(seq=done.seq, contact=done.contact, refusal=done.refusal)
 
         self._in_flight.append(entries)
+        for command in self._first:
+            step(command, engine.now_ns)
+        self._first = ()
         if tick:
             step(TICK)
             self._note_tick(changed=bool(records))

@@ -276,6 +276,7 @@ class Service:
             clock=house.clock,
             deliver=partial(self._deliver, house),
             log=self._log,
+            first=house.engine.open_reports(now_ns=house.clock.now_ns()),
             snapshot_every=journal.snapshot_every,
             state_hash_every=journal.state_hash_every,
         )

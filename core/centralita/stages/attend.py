@@ -25,7 +25,7 @@ from centralita.messages import (
 )
 from centralita.stages import end, offer, wait
 from centralita.stages.refuse import find_present, no_agent
-from centralita.state import Agent, Contact
+from centralita.state import DESK_LOST, Agent, Contact
 
 if TYPE_CHECKING:
     from centralita.engine import Engine
@@ -144,9 +144,7 @@ def grace_over(engine: Engine, agent: Agent) -> None:
     then on a break until the desk is back, and otherwise signed out."""
     release(engine, agent, "connection lost", keep_deferred=True)
     if agent.contacts:
-        engine.emit(
-            AgentStatusChanged(agent=agent.name, status="break", reason="connection_lost", by="rules")
-        )
+        engine.emit(AgentStatusChanged(agent=agent.name, status="break", reason=DESK_LOST, by="rules"))
         engine.emit(AgentConnectionLost(agent=agent.name, grace_until_ns=0))
         return
     engine.emit(AgentSignedOut(agent=agent.name, reason="connection lost"))

@@ -109,7 +109,7 @@ def pick(engine: Engine, command: PickContact) -> Refusal | None:
     agent = find_present(engine, command.agent)
     if isinstance(agent, Refusal):
         return agent
-    if contact.id in agent.contacts or contact.parent in agent.contacts or agent.grace_until_ns:
+    if contact.id in agent.contacts or contact.parent in agent.contacts or agent.desk_lost:
         return Refusal(code="already", message=f"agent {agent.name!r} can't be asked about it now")
     engine.emit(ContactPicked(contact=contact.id, agent=agent.name, by=command.by))
     engine.lines.queue.assign(contact.id, agent.number, now_ns=engine.now_ns)
