@@ -45,10 +45,9 @@ def test_what_both_refuse_is_refused_and_both_go_on() -> None:
     assert queue.match(now_ns=1) == [(1, 7)]
 
 
-def test_another_answer_ends_it_with_the_call_and_both_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_answer_ends_it_with_the_call_and_both_answers() -> None:
     queue = one_waits()
-    naive = queue._naive  # type: ignore[attr-defined]
-    naive._agents[7].available = False
+    queue._naive.set_available(7, False, now_ns=0)  # type: ignore[attr-defined]
     with pytest.raises(
         Diverged, match=r"match.*'now_ns': 1.*answered \[\(1, 7\)\]; by the specification \[\]"
     ):
@@ -57,7 +56,7 @@ def test_another_answer_ends_it_with_the_call_and_both_answers(monkeypatch: pyte
 
 def test_another_state_is_seen_in_the_hash_before_any_answer_shows_it() -> None:
     queue = one_waits()
-    queue._naive._contacts[1].credit_ns = 5  # type: ignore[attr-defined]
+    queue._naive.change(1, credit_ns=5)  # type: ignore[attr-defined]
     assert queue.waiting_n() == 1
     with pytest.raises(Diverged, match="state_hash"):
         queue.state_hash()

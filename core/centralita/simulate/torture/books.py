@@ -12,10 +12,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from centralita.messages import (
+    AgentConnectionLost,
     AgentJoined,
     AgentLeft,
+    AgentReturned,
+    AgentSignedIn,
+    AgentSignedOut,
     AnyEvent,
+    CallbackDue,
     CallbackPostponed,
+    CallbackRequested,
     ConnectionFailed,
     ConsultationEnded,
     ConsultationStarted,
@@ -30,6 +36,8 @@ from centralita.messages import (
     ContactReturned,
     ContactsErased,
     ContactTransferred,
+    DeliveryFailed,
+    DeliveryMade,
     ExclusionsEnded,
     MessagePosted,
     OfferAccepted,
@@ -47,7 +55,7 @@ from centralita.simulate.torture.violation import Violation
 class Page:
     """What is written of one live contact."""
 
-    __slots__ = ("answered", "arrived_ns", "asked", "consultation", "excluded", "having", "key", "messages", "parent", "picked", "place", "said", "wait_from_ns", "wrapping")  # fmt: skip
+    __slots__ = ("answered", "arrived_ns", "asked", "attempts", "consultation", "due_ns", "excluded", "having", "key", "messages", "parent", "picked", "place", "said", "wait_from_ns", "wrapping")  # fmt: skip
 
     def __init__(self, parent: int, key: str, at_ns: int) -> None:
         self.parent = parent
@@ -69,6 +77,10 @@ class Page:
         """Messages by the id their author gave, newest last."""
         self.wait_from_ns = 0
         self.answered = False
+        self.due_ns = 0
+        """A callback's agreed moment, until it has come."""
+        self.attempts = 0
+        """How often a callback was tried in vain, and is to be tried again."""
 
     def copy(self) -> Page:
         """A page that may be written on apart."""
@@ -78,6 +90,7 @@ class Page:
         page.consultation, page.messages = self.consultation, self.messages
         page.said = None if self.said is None else self.said.copy()
         page.wait_from_ns, page.answered = self.wait_from_ns, self.answered
+        page.due_ns, page.attempts = self.due_ns, self.attempts
         return page
 
 
@@ -96,13 +109,22 @@ class Books:
         self.outcomes: dict[str, int] = {}
         self.keys: dict[str, int] = {}
         """Every contact admitted, by channel and provider's id."""
+        self.sent: dict[int, list[int]] = {}
+        """The numbers of the messages to each contact's customer."""
         self.owed: dict[int, list[int]] = {}
-        """The numbers of the messages that each contact's customer is to get."""
+        """Those of them that the customer is to get, whatever happens."""
+        self.undelivered: dict[int, int] = {}
+        """From which message on a customer has not got what was said, as the channels report it."""
+        self.unkept: set[int] = set()
+        """Whose first undelivered message may be kept no longer: then it is one after it, or none."""
+        self.lost: dict[str, int] = {}
+        """Agents who have lost their desk, and until when they may come back; 0: for as long as they like."""
         self.over: dict[int, int] = {}
         """How many messages each contact had that is over and to whose customer something was said."""
         self.erased: set[int] = set()
         self.last_id = 0
         self._place: dict[int, int] = {}
+        self._kept = 0
 
     def copy(self) -> Books:
         """Books that may be written on apart."""
@@ -112,7 +134,10 @@ class Books:
         books.admitted_n, books.ended_n, books.events_n = self.admitted_n, self.ended_n, self.events_n
         books.counts, books.outcomes = self.counts.copy(), self.outcomes.copy()
         books.keys = self.keys.copy()
+        books.sent = {number: sent.copy() for number, sent in self.sent.items()}
         books.owed = {number: owed.copy() for number, owed in self.owed.items()}
+        books.undelivered, books.unkept = self.undelivered.copy(), self.unkept.copy()
+        books.lost = self.lost.copy()
         books.over = self.over.copy()
         books.last_id, books.erased = self.last_id, self.erased.copy()
         books._place = self._place.copy()
@@ -124,6 +149,7 @@ class Books:
         Raises Violation for what may not happen.
         """
         self.events_n += len(events)
+        self._kept = kept
         for event in events:
             write = _WRITE.get(type(event))
             if write is not None:
@@ -194,6 +220,10 @@ class Books:
             raise Violation("one owner", f"{event}, and the agent is asked already")
         if agent in page.excluded and page.picked != agent:
             raise Violation("order", f"{event}, and the agent may not be asked again yet")
+        if page.due_ns > at_ns and page.picked != agent:
+            raise Violation("order", f"{event}, and the callback is due at {page.due_ns}")
+        if agent in self.lost:
+            raise Violation("order", f"{event}, and the agent has lost the desk")
         page.asked[agent] = event.offer
 
     def _accepted(self, event: OfferAccepted, at_ns: int) -> None:
@@ -251,8 +281,20 @@ class Books:
         if page.having:
             raise Violation("one owner", f"{event}, and {sorted(page.having)} have it")
 
+    def _requested(self, event: CallbackRequested, at_ns: int) -> None:
+        self._page(event).due_ns = event.due_ns
+
+    def _due(self, event: CallbackDue, at_ns: int) -> None:
+        page = self._page(event)
+        if at_ns < page.due_ns:
+            raise Violation("deadlines", f"{event} at {at_ns}, and it was to come at {page.due_ns}")
+        page.due_ns = 0
+
     def _postponed(self, event: CallbackPostponed, at_ns: int) -> None:
-        self._page(event).having.clear()
+        page = self._page(event)
+        page.having.clear()
+        page.due_ns = event.due_ns
+        page.attempts += 1
 
     def _joined(self, event: AgentJoined, at_ns: int) -> None:
         self._page(event).having.add(event.agent)
@@ -269,6 +311,7 @@ class Books:
         page.wait_from_ns = page.wait_from_ns or at_ns
         page.excluded.update(event.excluded)
         page.place = (event.queued_ns, event.credit_ns, event.rate_thousandths)
+        page.due_ns = event.due_ns
 
     def _returned(self, event: ContactReturned, at_ns: int) -> None:
         page = self._page(event)
@@ -310,6 +353,23 @@ class Books:
         if live := self.pages.keys() & set(event.contacts):
             raise Violation("conservation", f"{event}, and {sorted(live)} live")
         self.erased.update(event.contacts)
+        for number in event.contacts:
+            self.undelivered.pop(number, None)
+
+    # Agents' desks -------------------------------------------------------------------------------
+
+    def _desk_lost(self, event: AgentConnectionLost, at_ns: int) -> None:
+        if self.lost.get(event.agent) and event.grace_until_ns:
+            raise Violation("deadlines", f"{event}, and it was lost already, until {self.lost[event.agent]}")
+        self.lost[event.agent] = event.grace_until_ns
+
+    def _desk_back(self, event: AgentReturned, at_ns: int) -> None:
+        if 0 < self.lost.get(event.agent, 0) < at_ns:
+            raise Violation("deadlines", f"{event} at {at_ns}, after {self.lost[event.agent]}")
+        self.lost.pop(event.agent, None)
+
+    def _desk_anew(self, event: AgentSignedIn | AgentSignedOut, at_ns: int) -> None:
+        self.lost.pop(event.agent, None)
 
     # What was said -------------------------------------------------------------------------------
 
@@ -319,11 +379,32 @@ class Books:
             raise Violation("messages", f"{event} should be number {page.messages + 1}")
         page.messages += 1
         if event.author != "customer" and not event.internal and not page.parent:
-            owed = self.owed.get(event.contact)
-            if owed is None:
-                self.owed[event.contact] = [event.number]
+            if event.contact in self.sent:
+                self.sent[event.contact].append(event.number)
+                self.owed[event.contact].append(event.number)
             else:
-                owed.append(event.number)
+                self.sent[event.contact], self.owed[event.contact] = [event.number], [event.number]
+
+    def _delivery_failed(self, event: DeliveryFailed, at_ns: int) -> None:
+        if 0 < self.undelivered.get(event.contact, 0) <= event.number:
+            raise Violation("messages", f"{event}, and all from an earlier one on was undelivered already")
+        self._not_delivered_from(event.contact, event.number)
+
+    def _delivery_made(self, event: DeliveryMade, at_ns: int) -> None:
+        if not 0 < self.undelivered.get(event.contact, 0) <= event.number:
+            raise Violation("messages", f"{event}, and it was not undelivered")
+        sent = self.sent.get(event.contact, ())
+        self._not_delivered_from(event.contact, next((one for one in sent if one > event.number), 0))
+
+    def _not_delivered_from(self, contact: int, first: int) -> None:
+        self.unkept.discard(contact)
+        if not first:
+            self.undelivered.pop(contact, None)
+            return
+        self.undelivered[contact] = first
+        page = self.pages.get(contact)
+        if first <= (self.over[contact] if page is None else page.messages) - self._kept:
+            self.unkept.add(contact)
 
     def lose_what_is_not_kept(self, kept: int) -> None:
         """A crash: of what was said, the last `kept` messages of a contact can be asked again
@@ -363,6 +444,8 @@ _WRITE: Final[dict[type, Callable[[Books, Any, int], None]]] = {
     ConnectionFailed: Books._failed,
     AgentLeft: Books._let_go,
     TransferStarted: Books._transfer_started,
+    CallbackRequested: Books._requested,
+    CallbackDue: Books._due,
     CallbackPostponed: Books._postponed,
     AgentJoined: Books._joined,
     ContactTransferred: Books._handed_over,
@@ -376,4 +459,10 @@ _WRITE: Final[dict[type, Callable[[Books, Any, int], None]]] = {
     MessagePosted: Books._message,
     ContactRated: Books._rated,
     ContactsErased: Books._erased,
+    DeliveryFailed: Books._delivery_failed,
+    DeliveryMade: Books._delivery_made,
+    AgentConnectionLost: Books._desk_lost,
+    AgentReturned: Books._desk_back,
+    AgentSignedIn: Books._desk_anew,
+    AgentSignedOut: Books._desk_anew,
 }

@@ -172,7 +172,7 @@ def _rings(chance: Random) -> tuple[Ring, ...]:
 
 
 def _queue(name: str, chance: Random, *, reserves: bool) -> Queue:
-    wrap_up_s = chance.choice((0, 0, 5, 12))
+    wrap_up_s = chance.choice((0, 5, 12))
     return Queue(
         skills={skill: chance.randint(1, 7) for skill in SKILLS if chance.random() < 0.4},
         priority=chance.choice((0, 0, 0, 2)),

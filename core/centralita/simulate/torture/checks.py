@@ -12,26 +12,24 @@ from typing import Final
 
 from centralita.config import ns
 from centralita.engine import Engine
-from centralita.kpi import Figures
 from centralita.lines import ANNOUNCE, ASK_AGAIN, DUE, GRACE, STAGE, WORK, ask_again_ns, earliest_work_ns
 from centralita.messages import (
+    AgentConnectionLost,
+    AgentReturned,
     AnyEvent,
+    CallbackPostponed,
     ContactOffered,
     ContactPicked,
-    ContactRated,
-    MessagePosted,
-    OfferAccepted,
-    OfferDeclined,
-    OfferExpired,
-    OfferWithdrawn,
     RingPassed,
-    TransferStarted,
     WrapUpEnded,
 )
 from centralita.simulate.torture.books import Books
+from centralita.simulate.torture.centre import reserving
 from centralita.simulate.torture.violation import Violation
 from centralita.state import Agent, Contact, State
 
+_HAVING: Final = frozenset(("connecting", "connected"))
+_ABOUT_AGENTS: Final = frozenset((WrapUpEnded, AgentConnectionLost, AgentReturned))
 WITH_LIMIT: Final = frozenset(("identifying", "classifying", "self_service", "connected", "on_hold"))
 """Phases in which the contact itself has a deadline (docs/states.md)."""
 
@@ -57,10 +55,12 @@ def after_step(engine: Engine, events: list[AnyEvent], books: Books) -> None:
         kind = type(event)
         if kind is ContactOffered:
             offered = True
-        elif kind is WrapUpEnded:
+        elif kind in _ABOUT_AGENTS:
             agent = state.agents.get(event.agent)  # type: ignore[union-attr]
             if agent is not None:
-                _check_agent(engine, agent)
+                _check_agent(engine, agent, books)
+        elif kind is CallbackPostponed:
+            _check_attempts(state, number, books)
     if offered:
         check_offers(engine, events)
 
@@ -128,6 +128,8 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
         fits = not works
     if not fits:
         raise Violation("one owner", f"contact {number} is {phase} with {works}")
+    if having and (contact.agent not in works or works[contact.agent].state not in _HAVING):
+        raise Violation("one owner", f"contact {number} is {contact.agent!r}'s and with {works}")
     if phase in WITH_LIMIT and contact.deadline_ns <= 0:
         raise Violation("deadlines", f"contact {number} is {phase} without a limit")
     _check_looks(engine, contact)
@@ -140,10 +142,26 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
             )
     if page.messages != contact.messages_n or page.consultation != contact.consultation:
         raise Violation("messages", f"contact {number}: {contact.messages_n}, by the books {page.messages}")
+    if contact.undelivered != books.undelivered.get(number, 0):
+        _check_undelivered(number, contact.undelivered, books)
     if contact.parent and contact.parent not in engine.state.contacts:
         raise Violation("conservation", f"contact {number}: whom it is about, {contact.parent}, is gone")
     if contact.consultation and contact.consultation not in engine.state.contacts:
         raise Violation("conservation", f"contact {number}: consultation {contact.consultation} is gone")
+
+
+def _check_attempts(state: State, number: int, books: Books) -> None:
+    """A callback is tried as often as its queue says, and no more."""
+    contact = state.contacts.get(number)
+    if contact is None:
+        return
+    tried = books.pages[number].attempts
+    most = state.rules(contact.queue).callback_attempts
+    if not contact.callback_attempts == tried < most:
+        raise Violation(
+            "deadlines",
+            f"callback {number} was tried {contact.callback_attempts} times, by the books {tried}; at most {most}",
+        )
 
 
 def check_offers(engine: Engine, events: list[AnyEvent]) -> None:
@@ -151,6 +169,7 @@ def check_offers(engine: Engine, events: list[AnyEvent]) -> None:
     first: what an agent held when an earlier one was made is what is left without the later ones."""
     state = engine.state
     picked = {event.contact for event in events if type(event) is ContactPicked}
+    reserves = reserving(state.config)
     taken: dict[str, list[int]] = {}
     per_contact: dict[int, int] = {}
     for event in reversed(events):
@@ -175,10 +194,33 @@ def check_offers(engine: Engine, events: list[AnyEvent]) -> None:
             )
         if work.deadline_ns <= engine.now_ns:
             raise Violation("deadlines", f"{event} is over at once")
+        if reserves:
+            _check_nobody_presses(engine, contact, agent)
     for number, offers in per_contact.items():
         most = 1 if number in picked else state.rules(state.contacts[number].queue).offer_to
         if offers > most:
             raise Violation("one owner", f"contact {number} was offered to {offers}; at most {most}")
+
+
+def _check_nobody_presses(engine: Engine, taken: Contact, agent: Agent) -> None:
+    """Nobody who has waited past `reserve_after_s`, stands before the one that was offered, and keeps nobody,
+    could have had the agent with empty hands: that agent would have been kept for them."""
+    state, now_ns, queue = engine.state, engine.now_ns, engine.lines.queue
+    kept_for = {queue.reserved_for(number) for number in engine.lines.agent_of}
+    place = _place(state, taken, now_ns)
+    for contact in state.contacts.values():
+        if contact.phase != "waiting" or contact.due_ns:
+            continue
+        after_s = state.rules(contact.queue).reserve_after_s
+        if after_s is None or now_ns - contact.queued_ns < ns(after_s) or contact.id in kept_for:
+            continue
+        if _place(state, contact, now_ns) < place and not barred(
+            state, contact, agent, without=list(agent.contacts), now_ns=now_ns
+        ):
+            raise Violation(
+                "order",
+                f"{agent.name} was offered contact {taken.id}; contact {contact.id} waits for room with {agent.name}",
+            )
 
 
 def barred(state: State, contact: Contact, agent: Agent, *, without: list[int], now_ns: int) -> str:
@@ -259,7 +301,8 @@ def recount(engine: Engine, books: Books, *, matched: bool = True) -> None:
         raise Violation("order", f"{engine.lines.queue.waiting_n()} stand in line; waiting are {in_line}")
     _check_order(engine)
     for agent in state.agents.values():
-        _check_agent(engine, agent)
+        _check_agent(engine, agent, books)
+    _check_owed(state, books)
     if matched:
         _check_nobody_is_left(engine)
 
@@ -267,21 +310,36 @@ def recount(engine: Engine, books: Books, *, matched: bool = True) -> None:
 def _check_order(engine: Engine) -> None:
     """Who waits stands in line by priority, then by urgency (Kleinrock 1964), then by number."""
     state, now_ns = engine.state, engine.now_ns
-
-    def place(contact: Contact) -> tuple[int, int, int]:
-        rings = state.rules(contact.queue).rings[: contact.rung]
-        priority = contact.priority + sum(ring.raise_priority for ring in rings)
-        urgency = contact.rate_thousandths * (now_ns - contact.queued_ns + contact.credit_ns)
-        return -priority, -urgency, contact.id
-
     waiting = [one for one in state.contacts.values() if one.phase == "waiting" and not one.due_ns]
-    ordered = [contact.id for contact in sorted(waiting, key=place)]
+    ordered = [contact.id for contact in sorted(waiting, key=lambda one: _place(state, one, now_ns))]
     found = engine.lines.queue.in_order(now_ns=now_ns, limit=len(ordered) + 1)
     if found != ordered:
         raise Violation("order", f"in line are {found}; by the formula {ordered}")
 
 
-def _check_agent(engine: Engine, agent: Agent) -> None:
+def _place(state: State, contact: Contact, now_ns: int) -> tuple[int, int, int]:
+    rings = state.rules(contact.queue).rings[: contact.rung]
+    priority = contact.priority + sum(ring.raise_priority for ring in rings)
+    urgency = contact.rate_thousandths * (now_ns - contact.queued_ns + contact.credit_ns)
+    return -priority, -urgency, contact.id
+
+
+def _check_owed(state: State, books: Books) -> None:
+    """Who is over is owed what the channels have reported, until they have reported otherwise."""
+    owed = {number: ended.undelivered for number, ended in state.ended.items() if ended.undelivered}
+    for number in owed.keys() | (books.undelivered.keys() - books.pages.keys()):
+        if owed.get(number, 0) != books.undelivered.get(number, 0):
+            _check_undelivered(number, owed.get(number, 0), books)
+
+
+def _check_undelivered(number: int, first: int, books: Books) -> None:
+    known = books.undelivered.get(number, 0)
+    if number in books.unkept and (not first or first > known):
+        return
+    raise Violation("messages", f"contact {number}: undelivered from {first} on, by the reports from {known}")
+
+
+def _check_agent(engine: Engine, agent: Agent, books: Books) -> None:
     state = engine.state
     for number in agent.contacts:
         contact = state.contacts.get(number)
@@ -289,6 +347,11 @@ def _check_agent(engine: Engine, agent: Agent) -> None:
             raise Violation("one owner", f"{agent.name} has contact {number}, which does not have the agent")
     if not agent.present and (agent.contacts or agent.grace_until_ns or agent.leaving):
         raise Violation("one owner", f"{agent.name} is gone with {list(agent.contacts)}")
+    if agent.grace_until_ns != books.lost.get(agent.name, 0):
+        raise Violation(
+            "deadlines",
+            f"{agent.name} has until {agent.grace_until_ns}, by the books {books.lost.get(agent.name, 0)}",
+        )
     if agent.leaving and not agent.contacts:
         raise Violation("deadlines", f"{agent.name} leaves when free, is free, and is there")
     offered = [
@@ -365,60 +428,3 @@ def _check_nobody_is_left(engine: Engine) -> None:
         for agent in free:
             if not barred(state, contact, agent, without=[], now_ns=engine.now_ns):
                 raise Violation("order", f"contact {contact.id} waits and {agent.name} could have it")
-
-
-def check_figures(state: State, books: Books, figures: Figures) -> None:
-    """The figures equal what the state shows now and what the books have counted."""
-    counts, consultations = figures.contacts(), figures.consultations()
-    consulting = sum(page.parent != 0 for page in books.pages.values())
-    live = (counts["live"], consultations["live"])
-    if live != (len(books.pages) - consulting, consulting):
-        raise Violation(
-            "figures", f"live are {live}; by the books {len(books.pages)}, {consulting} consulting"
-        )
-    for one in (counts, consultations):
-        if one["admitted"] != one["ended"] + one["live"]:
-            raise Violation("figures", f"{one}")
-    total: dict[str, int] = {}
-    for name, tally in figures.queues.items():
-        fates = tally.answered + tally.abandoned + tally.became_callbacks + tally.flowed_out + tally.removed
-        if tally.offered != fates + len(tally.waiting):
-            raise Violation(
-                "figures", f"queue {name!r}: {tally.offered} offered, {fates} gone, {len(tally.waiting)}"
-            )
-        for outcome, count in tally.outcomes.items():
-            total[outcome] = total.get(outcome, 0) + count
-    if {outcome: count for outcome, count in total.items() if count} != books.outcomes:
-        raise Violation("figures", f"outcomes are {total}, by the books {books.outcomes}")
-    for field, kind in _COUNTED:
-        counted = sum(getattr(tally, field) for tally in figures.queues.values())
-        if counted != books.counts.get(kind, 0):
-            raise Violation("figures", f"{field} are {counted}, by the books {books.counts.get(kind, 0)}")
-    said = sum(sum(tally.messages.values()) for tally in figures.queues.values())
-    if said != books.counts.get(MessagePosted, 0):
-        raise Violation("figures", f"messages are {said}, by the books {books.counts.get(MessagePosted, 0)}")
-    for name, agent in state.agents.items():
-        _check_agents_figures(state, name, agent, figures)
-
-
-def _check_agents_figures(state: State, name: str, agent: Agent, figures: Figures) -> None:
-    now = {"offered": 0, "connected": 0, "wrapping": 0}
-    for number in agent.contacts:
-        what = state.contacts[number].works[name].state
-        now["connected" if what == "connecting" else what] += 1
-    tally = figures.agents[name]
-    counted = {"offered": tally.offered, "connected": tally.connected, "wrapping": tally.wrapping}
-    if counted != now:
-        raise Violation("figures", f"{name} has {now} now, by the figures {counted}")
-
-
-_COUNTED: Final = (
-    ("offers_made", ContactOffered),
-    ("offers_accepted", OfferAccepted),
-    ("offers_declined", OfferDeclined),
-    ("offers_expired", OfferExpired),
-    ("offers_withdrawn", OfferWithdrawn),
-    ("transfers_blind", TransferStarted),
-    ("csat_count", ContactRated),
-)
-"""Figures over all queues and the events they count."""

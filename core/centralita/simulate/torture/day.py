@@ -20,8 +20,7 @@ from centralita.journal.codec import Encoder, pack_state_hash
 from centralita.journal.protocol import StateHash
 from centralita.journal.recover import recover
 from centralita.kpi import Figures
-from centralita.lines import GRACE, STAGE, WORK, Core
-from centralita.matching.protocol import TIME_LIMIT_NS
+from centralita.lines import Core
 from centralita.messages import (
     AdmitContact,
     AnyAsk,
@@ -36,11 +35,12 @@ from centralita.messages import (
 )
 from centralita.recovery import restore
 from centralita.simulate.torture.books import Books
-from centralita.simulate.torture.centre import centre, reserving, usable
-from centralita.simulate.torture.checks import WITH_LIMIT, after_step, recount
+from centralita.simulate.torture.centre import centre, changed, reserving, usable
+from centralita.simulate.torture.checks import after_step, recount
 from centralita.simulate.torture.disk import ModelDisk
 from centralita.simulate.torture.edge import Edge
 from centralita.simulate.torture.people import NS, People
+from centralita.simulate.torture.same import same_state
 from centralita.simulate.torture.violation import Violation
 from centralita.state import RECENT_NS
 
@@ -56,6 +56,18 @@ DISK_NS_MAX: Final = 5 * NS
 """So long, at most, is something decided and not told: a disk may be slow, but not for ever."""
 LANES_FEW: Final = 8
 """More contacts with asks on their way are seen to first."""
+PACES: Final = (0.01, 0.03, 0.1, 0.4, 2.0)
+"""Seconds that pass at most between two steps: so little that most offers are answered, or so much that few are."""
+PACE_CHANGES: Final = 0.551
+"""Below this roll, of those by which time passes (0.55 and above), the pace is another from now on."""
+SLEEPS: Final = 0.1
+"""The part of what happens to a clock in which hours pass at once; after a crash too."""
+HOURS_NS: Final = 30 * 3600 * NS
+"""The most that passes at once: over midnight, and over whatever is remembered for a day."""
+DIES_AGAIN: Final = 0.15
+"""The part of starts in which the process dies before it has settled."""
+OTHER_RULES: Final = 0.1
+"""The part of starts under a configuration that was changed meanwhile."""
 OUTAGE_PASSES: Final = 0.02
 OUTAGE_TELLS: Final = 0.97
 TICK: Final = Tick()
@@ -98,7 +110,8 @@ class Day:
         """Taken, and to be carried by the next batch."""
         self._captured: tuple[Capture, Books] | None = None
         self._twin_until = 0
-        self._pace = chance.choice((0.03, 0.1, 0.4, 2.0))
+        self._starting = False
+        self._pace = chance.choice(PACES)
         self.decide(ApplyConfiguration(config=centre(chance)))
 
     # Steps ---------------------------------------------------------------------------------------
@@ -173,14 +186,25 @@ class Day:
             if self.edge.down:
                 self._sit_out_an_outage()
             self.now_ns += int(self._random() * self._pace * NS)
+            if roll < PACE_CHANGES:
+                self._pace = self.chance.choice(PACES)
         elif roll < 0.8705:
-            # Somebody sets the clock; within a process time does not go back, whatever is handed in.
-            self.now_ns = max(START_NS, self.now_ns + int((self._random() - 0.7) * 40 * NS))
+            self._set_the_clock()
         else:
             due_ns = self.engine.next_deadline_ns()
             # While asks are on their way, which takes no time to speak of, no hour passes.
             if due_ns < self.now_ns + (2 if self.edge.busy else 3600) * NS:
                 self.now_ns = max(self.now_ns, due_ns)
+
+    def _set_the_clock(self) -> None:
+        """Somebody sets the clock; within a process time does not go back, whatever is handed in. Or the machine
+        slept for hours, when nothing was on its way: what is then is not recent any more when it wakes."""
+        if self._random() < SLEEPS:
+            self.settle()
+            if not self.edge.busy and not self.edge.reports:
+                self.now_ns += int(self._random() * HOURS_NS)
+        else:
+            self.now_ns = max(START_NS, self.now_ns + int((self._random() - 0.7) * 40 * NS))
 
     def decide(self, command: AnyCommand) -> None:
         """Hand a command to the engine, after a Tick when something is due, and look at what became of it."""
@@ -216,7 +240,7 @@ class Day:
         if self._captured is not None:
             self._go_on_capturing()
         if not self.commands_n % RECOUNT_EVERY:
-            recount(engine, self.books)
+            recount(engine, self.books, matched=not self._starting)
             if self.core == "both":
                 engine.lines.queue.state_hash()  # what no answer has shown yet is compared by this one
         if not self.commands_n % SNAPSHOT_EVERY and self._captured is None:
@@ -350,83 +374,52 @@ class Day:
         self.figures = Figures.restore(self._sink[1])
 
     def _restart(self) -> None:
-        """What a start does: the clock goes on, agents have lost their desks, asks are asked again, channels
-        reconcile, and whoever got no answer asks once more."""
+        """What a start does: the clock goes on, new rules come first, agents have lost their desks, asks are asked
+        again, channels reconcile, and whoever got no answer asks once more. It may die in the midst of that."""
         engine, edge = self.engine, self.edge
         self.books.lose_what_is_not_kept(self.kept_messages)
         recount(engine, self.books, matched=False)
         edge.new_life()
         # Time has passed meanwhile; or the wall clock was set back, and time goes on from the last record.
-        self.now_ns = max(engine.now_ns, self.now_ns + int((self._random() - 0.3) * 30 * NS))
+        down_ns = int((self._random() - 0.3) * 30 * NS)
+        if self._random() < SLEEPS:
+            down_ns = int(self._random() * HOURS_NS)
+        now_ns = max(engine.now_ns, self.now_ns + down_ns)
+        self.now_ns = engine.now_ns
         edge.dispatch(engine.open_asks())
-        state = engine.state
-        for agent in list(state.agents.values()):
-            if agent.present:
-                self.decide(LoseAgent(agent=agent.name, desk=agent.desk))
-        for component in list(state.components_down):
-            self.decide(MarkComponentUp(component=component))
-        for channel in list(state.config.channels):
-            self.decide(self.people.reconcile(engine, channel))
+        self._starting = True
+        for report in engine.open_reports(now_ns=now_ns):
+            self._decide(report)
+        self._starting = False
+        self.now_ns = now_ns
+        first = self._first_commands()
+        dies_at = int(self._random() * (len(first) + 1)) if self._random() < DIES_AGAIN else -1
+        for place, command in enumerate(first):
+            if place == dies_at:
+                break
+            self.decide(command)
+            if dies_at > place and self._random() < 0.3:
+                self.write()
+        if dies_at >= 0:
+            self.crash()
+            return
         edge.transit += self.people.unacked.values()
+
+    def _first_commands(self) -> list[AnyCommand]:
+        """What the process itself says when it starts (runner/service.py)."""
+        state = self.engine.state
+        first: list[AnyCommand] = []
+        channels = state.config.channels
+        if self._random() < OTHER_RULES and usable(config := changed(state.config, self.chance)):
+            first.append(ApplyConfiguration(config=config))
+            channels = config.channels
+        first += [LoseAgent(agent=one.name, desk=one.desk) for one in state.agents.values() if one.present]
+        first += [MarkComponentUp(component=component) for component in state.components_down]
+        first += [self.people.reconcile(self.engine, channel) for channel in channels]
+        return first
 
     def settle(self) -> None:
         """Everything decided is safe and told, and the figures have counted it."""
         self.write()
         self.disk.sync()
         self.tell()
-
-
-def same_state(one: Engine, other: Engine, rule: str) -> None:
-    """Two engines are in the same state, in the order of their tables too where decisions go by it."""
-    if one.seq != other.seq or one.state_hash() != other.state_hash() or one.state != other.state:
-        raise Violation(rule, difference(one, other))
-    same_queue = one.lines.queue.state_hash() == other.lines.queue.state_hash()
-    now_ns = max(one.now_ns, other.now_ns)
-    if missed := timers_after(one, now_ns) ^ timers_after(other, now_ns):
-        raise Violation("deadlines", f"only one of two engines in the same state looks at {sorted(missed)}")
-    if not same_queue and _comparable(one, now_ns) and _comparable(other, now_ns):
-        raise Violation(rule, "the matching queues differ")
-
-
-def timers_after(engine: Engine, now_ns: int) -> set[tuple[int, int, int]]:
-    """(when, kind, subject) of all that is looked at later than now and would then find something to do. The
-    end of silence is left out: it is put off without an event."""
-    timers, contacts = engine.lines.timers, engine.state.contacts
-    held = timers.pop_due(TIME_LIMIT_NS)
-    for at_ns, kind, subject in held:
-        timers.schedule(kind, subject, at_ns)
-
-    def acts(kind: int, subject: int) -> bool:
-        if kind == GRACE:
-            return True
-        contact = contacts.get(subject)
-        if contact is None or kind == WORK:
-            return contact is not None
-        phase = contact.phase
-        return phase == "waiting" or (kind == STAGE and phase in WITH_LIMIT and phase != "connected")
-
-    return {one for one in held if one[0] > now_ns and acts(one[1], one[2])}
-
-
-def _comparable(engine: Engine, now_ns: int) -> bool:
-    """Whether the matching queue holds nothing that is no event: the end of a preference, which a recovered
-    queue passes with its first Tick, and reservations, which it makes again when they are first needed."""
-    queue = engine.lines.queue
-    return queue.next_deadline_ns() > now_ns and all(
-        queue.reserved_for(number) == -1 for number in engine.lines.agent_of
-    )
-
-
-def difference(one: Engine, other: Engine) -> str:
-    """Where two states differ, in a few lines."""
-    found = [f"{one.seq} / {other.seq} records"] if one.seq != other.seq else []
-    for field in one.state.__struct_fields__:
-        left, right = getattr(one.state, field), getattr(other.state, field)
-        if isinstance(left, dict) and left != right:
-            keys = [key for key in (*left, *right) if left.get(key) != right.get(key)]
-            found += [f"{field}.{key}: {left.get(key)} / {right.get(key)}" for key in keys[:3]]
-        elif left != right:
-            found.append(f"{field}: {left} / {right}")
-        elif isinstance(left, dict) and list(left) != list(right):
-            found.append(f"{field}: the order is {list(left)[:20]} / {list(right)[:20]}")
-    return "\n".join(found)

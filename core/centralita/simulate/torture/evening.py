@@ -26,7 +26,8 @@ from centralita.messages import (
     SetStatus,
     SignIn,
 )
-from centralita.simulate.torture.checks import check_figures, recount
+from centralita.simulate.torture.checks import recount
+from centralita.simulate.torture.counted import check_figures
 from centralita.simulate.torture.day import TICK, Day
 from centralita.simulate.torture.people import NS
 from centralita.simulate.torture.violation import Violation

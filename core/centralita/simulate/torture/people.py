@@ -50,11 +50,11 @@ from centralita.messages import (
     SignOut,
     StartConsultation,
     Target,
-    Tick,
     TransferContact,
 )
 from centralita.simulate.torture.centre import AGENTS, QUEUES, changed
 from centralita.simulate.torture.edge import CUSTOMERS, Edge
+from centralita.simulate.torture.nonsense import NONSENSE
 from centralita.state import Contact, Work
 
 Chosen = TypeVar("Chosen")
@@ -64,6 +64,9 @@ EVERYBODY: Final = (*AGENTS, "gina")
 EVERY_QUEUE: Final = (*QUEUES, "passing")
 ANSWERING: Final = 4
 """So many agents look at their desks before nobody answers an offer; most offers would pass unanswered else."""
+FLOODS: Final = 0.02
+"""The part of what the house does that is a flood instead."""
+DESKS_DIE: Final = 0.03
 OUTSIDE: Final = Target(number="+34600111222")
 TARGETS: Final = (
     *(Target(agent=name) for name in EVERYBODY),
@@ -71,12 +74,6 @@ TARGETS: Final = (
     Target(skills={"en": 1}),
     Target(skills={"tech": 2}),
     OUTSIDE,
-)
-BAD_TARGETS: Final = (
-    Target(),
-    Target(queue="nowhere"),
-    Target(agent="nobody"),
-    Target(skills={"klingon": 1}),
 )
 
 
@@ -91,12 +88,19 @@ class People:
         self.unacked: dict[str, AnyCommand] = {}
         self.arrivals_n = 0
         self._messages_n = 0
+        self._flood_n = self._flooded = 0
+        """What is left of a flood, and the contact whose customer writes it; 0: of contacts."""
 
     def pick(self, choices: Sequence[Chosen]) -> Chosen:
         return choices[int(self._random() * len(choices))]
 
     def draw(self, engine: Engine, live: list[int]) -> AnyCommand | None:
         """What somebody does now; None: nobody does anything."""
+        if self._flood_n:
+            self._flood_n -= 1
+            flooded = self._floods(engine)
+            if flooded is not None:
+                return flooded
         roll = self._random()
         if roll < 0.22:
             if len(live) < self._live_n * (0.4 + 4 * roll):
@@ -163,6 +167,16 @@ class People:
                 self._edge.line(command.channel, command.provider_id).contact = contact
         elif command.author == "customer":  # type: ignore[union-attr]
             self.unacked.pop(command.message_id, None)  # type: ignore[union-attr]
+
+    def _floods(self, engine: Engine) -> AnyCommand | None:
+        """One more of very many at once: contacts, or one customer's words."""
+        if not self._flooded:
+            return self._arrival(engine)
+        contact = engine.state.contacts.get(self._flooded)
+        if contact is None:
+            self._flood_n = 0
+            return None
+        return self._says(contact)
 
     def _says(self, contact: Contact) -> AnyCommand | None:
         if self._edge.down:
@@ -295,6 +309,8 @@ class People:
                 return None
             then = ("transfer", "transfer", "join", "join", "cancel")[int(self._random() * 5)]
             return EndConsultation(contact=here, agent=agent, then=then)  # type: ignore[arg-type]
+        if len(contact.works) > 1 and self._random() < 0.2:
+            return LeaveContact(contact=here, agent=agent)  # the others go on
         roll = self._random()
         if roll < 0.2:
             return self._says(contact)
@@ -305,15 +321,23 @@ class People:
         if roll < 0.55:
             note = "see above" if roll < 0.5 else ""
             # Only a telephone can be handed on to a number outside.
-            target = OUTSIDE if contact.channel == "phone" and self._random() < 0.4 else self.pick(TARGETS)
+            target = OUTSIDE if contact.channel == "phone" and self._random() < 0.4 else self._whom(engine)
             return TransferContact(contact=here, agent=agent, target=target, note=note)
         if roll < 0.66:
-            return StartConsultation(contact=here, agent=agent, target=self.pick(TARGETS))
+            return StartConsultation(contact=here, agent=agent, target=self._whom(engine))
         if roll < 0.72:
             return LeaveContact(contact=here, agent=agent)
         if roll < 0.74:
             return NoteContact(contact=here, agent=agent, notes="so")
         return EndContact(contact=here, by=agent if roll < 0.95 else "")
+
+    def _whom(self, engine: Engine) -> Target:
+        """Whom somebody hands on to or asks: half of the time a colleague who is free, as people do."""
+        if self._random() < 0.5:
+            free = [agent.name for agent in engine.state.agents.values() if agent.receiving]
+            if free:
+                return Target(agent=self.pick(free))
+        return self.pick(TARGETS)
 
     def _about_agent(self, engine: Engine) -> AnyCommand | None:
         name = self.pick(EVERYBODY)
@@ -346,7 +370,13 @@ class People:
     def _administration(self, engine: Engine) -> AnyCommand:
         roll = self._random()
         queue = self.pick(QUEUES)
-        if roll < 0.15:
+        if roll < FLOODS:
+            self._flood_n = 20 + int(self._random() * 100)
+            live = list(engine.state.contacts)
+            self._flooded = self.pick(live) if live and self._random() < 0.5 else 0
+        elif roll < FLOODS + DESKS_DIE:
+            self._desks_die(engine, self.pick(DESKS))
+        elif roll < 0.15:
             return CloseQueue(queue=queue)
         if roll < 0.5:
             return OpenQueue(queue=queue)
@@ -361,6 +391,13 @@ class People:
             self._edge.down = False
             return MarkComponentUp(component="channels.web")
         return self.reconcile(engine, self.pick(("web", "mail", "phone", "sms")))
+
+    def _desks_die(self, engine: Engine, desk: str) -> None:
+        """A desk's server dies: all its agents are lost, one by one, in any order."""
+        for agent in engine.state.agents.values():
+            if agent.present and agent.desk == desk:
+                self._edge.offers.pop(agent.name, None)
+                self._edge.transit.append(LoseAgent(agent=agent.name, desk=desk))
 
     def _new_rules(self, config: EngineConfig) -> EngineConfig:
         return changed(config, self._chance)
@@ -381,7 +418,7 @@ class People:
         last_id = engine.state.last_id
         number = self.pick(live) if live and self._random() < 0.7 else 1 + int(self._random() * (last_id + 3))
         agent = self.pick((*EVERYBODY, "nobody"))
-        return _NONSENSE[int(self._random() * len(_NONSENSE))](number, agent)
+        return self.pick(NONSENSE)(number, agent)
 
     def _rating(self, engine: Engine) -> AnyCommand:
         number = engine.state.last_id - int(self._random() * 40)
@@ -408,39 +445,3 @@ _BY_WORK: Final[dict[str, Callable[[People, Engine, Contact, str, Work], AnyComm
     "connected": People._speaking,
     "wrapping": People._wrapping,
 }
-
-_NONSENSE: Final[tuple[Callable[[int, str], AnyCommand], ...]] = (
-    lambda contact, agent: AnswerOffer(contact=contact, agent=agent, offer=contact + 1, accept=True),
-    lambda contact, agent: ReportConnection(contact=contact, agent=agent, made=True),
-    lambda contact, agent: ReportConnection(contact=contact, agent=agent, made=False, customer_gone=True),
-    lambda contact, agent: FinishWrapUp(contact=contact, agent=agent, disposition="unheard of"),
-    lambda contact, agent: FinishWrapUp(contact=contact, agent=agent),
-    lambda contact, agent: EndContact(contact=contact, by=agent),
-    lambda contact, agent: CancelContact(contact=contact, by=agent),
-    lambda contact, agent: AbandonContact(contact=contact),
-    lambda contact, agent: AdmitContact(channel="nowhere", provider_id="1"),
-    lambda contact, agent: AdmitContact(channel="web", provider_id=""),
-    lambda contact, agent: AdmitContact(channel="web", provider_id=f"q{contact}"),
-    lambda contact, agent: PlaceContact(agent=agent, channel="mail", provider_id="x", handle="y"),
-    lambda contact, agent: TransferContact(contact=contact, agent=agent, target=BAD_TARGETS[contact % 4]),
-    lambda contact, agent: StartConsultation(contact=contact, agent=agent, target=BAD_TARGETS[contact % 4]),
-    lambda contact, agent: PostMessage(contact=contact, author="agent", author_id=agent, text="x"),
-    lambda contact, agent: PostMessage(contact=contact, author="customer", text=""),
-    lambda contact, agent: RateContact(contact=contact, score=contact % 7),
-    lambda contact, agent: RateContact(contact=contact, score=5),
-    lambda contact, agent: MoveContact(contact=contact, by=agent, skills={"klingon": 3}),
-    lambda contact, agent: MoveContact(contact=contact, by=agent, priority=1001),
-    lambda contact, agent: SetStatus(agent=agent, status="break", reason="surfing"),
-    lambda contact, agent: SignIn(agent=agent, status="offline"),
-    lambda contact, agent: LoseAgent(agent=agent, desk="d3"),
-    lambda contact, agent: HoldContact(contact=contact, agent=agent),
-    lambda contact, agent: ResumeContact(contact=contact, agent=agent),
-    lambda contact, agent: LeaveContact(contact=contact, agent=agent),
-    lambda contact, agent: EndConsultation(contact=contact, agent=agent, then="join"),
-    lambda contact, agent: ExtendWrapUp(contact=contact, agent=agent, seconds=3),
-    lambda contact, agent: PickContact(contact=contact, agent=agent, by="boss"),
-    lambda contact, agent: RequestCallback(contact=contact, handle="+1", due_ns=1),
-    lambda contact, agent: IdentifyContact(contact=contact, customer=CUSTOMERS[contact % 12]),
-    lambda contact, agent: OpenQueue(queue="nowhere"),
-    lambda contact, agent: Tick(),
-)
