@@ -118,6 +118,11 @@ def test_versions_of_package_wheel_and_queue_agree() -> None:
     assert centralita.__version__ == metadata.version("centralita") == _routing.version()
 
 
+def test_package_shows_its_public_names_before_they_are_used() -> None:
+    assert set(centralita.__all__) <= set(dir(centralita))
+    assert all(getattr(centralita, name) is not None for name in centralita.__all__)
+
+
 @pytest.mark.parametrize(
     "path", sorted(ROOT.glob("plugins/*/pyproject.toml")), ids=lambda path: path.parent.name
 )
