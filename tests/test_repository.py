@@ -41,6 +41,7 @@ PURE = [
     "tallies.py",
     "trend.py",
     "since.py",
+    "memory.py",
     "timers.py",
     "capture.py",
 ]

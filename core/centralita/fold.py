@@ -1,8 +1,8 @@
 """Which event moves which count: the fold that the figures are made of.
 
 It decides nothing and refuses nothing: what it reads has happened. What the counts mean stands in
-`tallies.py`, how they are read in `kpi.py`. A handler for each event that counts, found by its type; all
-other events cost one look-up.
+`tallies.py`, how they are read in `kpi.py`, what is kept between records in `memory.py`. A handler for each
+event that counts, found by its type; all other events cost one look-up.
 
 A fold that begins in the middle of a history (an old journal was cut) leaves out what it can't know:
 events of contacts whose admission it has not seen.
@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
-from centralita.config import NS_PER_S, ns
+from centralita.config import ns
+from centralita.memory import NO_QUEUE, Live, Memory, Work
 from centralita.messages import (
     AbandonContact,
     AgentConnectionLost,
@@ -56,76 +54,9 @@ from centralita.messages import (
     WrapUpEnded,
     WrapUpStarted,
 )
-from centralita.since import Day
-from centralita.structs import often_set
 from centralita.tallies import BREAK, IDLE, OFFLINE, AgentTally, QueueTally
-from centralita.trend import Series
-
-SNAPSHOT_VERSION: Final = 1
-"""Grows with every change of what is kept; older snapshots are refused and the holder recounts."""
-
-MINUTES_KEPT: Final = 120
-QUARTERS_KEPT: Final = 96
 
 _STATUS: Final = {"available": IDLE, "break": BREAK, "offline": OFFLINE}
-_NO_QUEUE: Final = ""
-"""Where a contact is counted that is in no queue: outbound, self-service, refused before any."""
-
-
-@often_set
-class Work(msgspec.Struct, gc=False):
-    """One agent's part in one contact. `talk_from_ns` and `wrap_from_ns` 0: not (yet) in that part."""
-
-    talk_from_ns: int = 0
-    wrap_from_ns: int = 0
-    held_from_ns: int = 0
-    held_ns: int = 0
-    accepted: bool = False
-
-
-@often_set
-class Live(msgspec.Struct, gc=False):
-    """What the fold must remember of a live contact. Its stay in `queue` runs while `staying`."""
-
-    consultation: bool
-    queue: str = _NO_QUEUE
-    entered: bool = False
-    staying: bool = False
-    callback: bool = False
-    wait_from_ns: int = 0
-    works: dict[str, Work] = {}
-    to_dial: bool = False
-    contact: int = 0
-    """Which contact it is; `rows.py` alone needs to know."""
-
-
-def _minutes() -> Series:
-    return Series(60 * NS_PER_S, MINUTES_KEPT)
-
-
-def _quarters() -> Series:
-    return Series(900 * NS_PER_S, QUARTERS_KEPT)
-
-
-@dataclass(slots=True)
-class Memory:
-    """All that a fold keeps, as it is put away."""
-
-    version: int = SNAPSHOT_VERSION
-    seq: int = 0
-    at_ns: int = 0
-    since_ns: int = 0
-    admitted: int = 0
-    ended: int = 0
-    consultations_admitted: int = 0
-    consultations_ended: int = 0
-    live: dict[int, Live] = field(default_factory=dict)
-    queues: dict[str, QueueTally] = field(default_factory=lambda: {_NO_QUEUE: QueueTally()})
-    agents: dict[str, AgentTally] = field(default_factory=dict)
-    components_down: dict[str, str] = field(default_factory=dict)
-    minutes: Series = field(default_factory=_minutes)
-    quarters: Series = field(default_factory=_quarters)
-    day: Day = field(default_factory=Day)
 
 
 class Fold:
@@ -206,7 +137,7 @@ class Fold:
         # A placed contact has its queue without ever standing in it; an inbound one may still be sent elsewhere.
         outbound = event.direction == "outbound"
         self._live[event.contact] = Live(
-            consultation, event.queue if outbound else _NO_QUEUE, to_dial=outbound
+            consultation, event.queue if outbound else NO_QUEUE, to_dial=outbound
         )
         if consultation:
             self._memory.consultations_admitted += 1

@@ -21,7 +21,8 @@ from typing import Any
 
 import msgspec
 
-from centralita.fold import SNAPSHOT_VERSION, Fold, Memory
+from centralita.fold import Fold
+from centralita.memory import SNAPSHOT_VERSION, Memory
 from centralita.messages import Record
 from centralita.since import begin
 from centralita.tallies import AgentTally, QueueTally, added

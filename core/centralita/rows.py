@@ -19,7 +19,8 @@ from collections import defaultdict
 from typing import Any, Final, Literal, NamedTuple
 
 from centralita.config import NS_PER_S
-from centralita.fold import Fold, Live, Work
+from centralita.fold import Fold
+from centralita.memory import Live, Work
 from centralita.messages import (
     CallbackRequested,
     ConfigurationApplied,
