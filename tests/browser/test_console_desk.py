@@ -667,6 +667,13 @@ def test_connection_is_muted_recorded_and_handed_on(house: House, pages: Open) -
         ("mute", ""), ("record", ""), ("record_pause", ""), ("keys", "42#")
     ]  # fmt: skip
     shot(page, "desk-controls")
+    page.locator(".head").get_by_role("button", name="Consult").click()
+    page.get_by_role("radio", name="Number").click()
+    page.get_by_label("A number outside").fill("600 111 222")
+    page.locator(".handover button[type=submit]").click()
+    strip.get_by_role("button", name="Let the number go").click()
+    expect(strip.get_by_role("button", name="Let the number go")).to_be_hidden()
+    assert line.controlled[-2:] == [("call_number", "600111222"), ("drop_number", "")]
     page.locator(".head").get_by_role("button", name="Transfer").click()
     page.get_by_role("radio", name="Number").click()
     page.get_by_label("A number outside").fill("+34 600 111 222")

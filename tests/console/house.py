@@ -118,7 +118,8 @@ class Line:
         self.controlled.append((word, value))
         states = {"record": "on", "record_pause": "paused", "record_resume": "on"}
         self.recording = states.get(word, self.recording)
-        return {"muted": word == "mute", "recording": self.recording}
+        outside = "ringing" if word == "call_number" else ""
+        return {"muted": word == "mute", "recording": self.recording, "outside": outside}
 
     async def hold(self, contact: int, provider_id: str, *, on: bool) -> None:
         self.held.append(on)
@@ -196,6 +197,8 @@ def configuration(folder: Path, *, port: int = 0) -> dict[str, Any]:
                     "record_pause",
                     "record_resume",
                     "record_stop",
+                    "call_number",
+                    "drop_number",
                 ],
             },
             "mail": {"type": "line", "kind": "email", "live": False, "queue": "sales"},

@@ -41,7 +41,7 @@ def cause_words(cause: int) -> str:
 class LegId(Frozen):
     """What a channel that we began is for."""
 
-    kind: Literal["agent", "customer", "line", "ear"]
+    kind: Literal["agent", "customer", "line", "ear", "outside"]
     contact: int
     offer: int
     number: int
@@ -57,7 +57,7 @@ def read_leg_id(app: str, text: str) -> LegId | None:
     if not text.startswith(f"{app}-"):
         return None
     parts = text[len(app) + 1 :].split("-", 4)
-    if len(parts) != 5 or parts[0] not in {"agent", "customer", "line", "ear"}:
+    if len(parts) != 5 or parts[0] not in {"agent", "customer", "line", "ear", "outside"}:
         return None
     kind, contact, offer, number, agent = parts
     if not (contact.isdigit() and offer.isdigit() and number.isdigit()):

@@ -33,6 +33,7 @@ from centralita.messages import (
     SelfServiceEnded,
     SelfServiceStarted,
     SelfServiceTurn,
+    TransferStarted,
 )
 from centralita.messages import AnyEvent as EngineEvent
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
@@ -48,6 +49,7 @@ from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.hearing import WORD, Hearing
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.mailbox import Mailbox
+from centralita_asterisk.outside import Outside
 from centralita_asterisk.phones import Phones
 from centralita_asterisk.reconcile import Reconciliation
 from centralita_asterisk.recordings import Recordings
@@ -83,6 +85,7 @@ class AsteriskChannel:
         self._phones = Phones(exchange)
         self._recordings = exchange.recordings = Recordings(exchange, context.data)
         self._mailbox = exchange.mailbox = Mailbox(exchange, context.data)
+        self._outside = exchange.outside = Outside(exchange)
         self._controls = Controls(exchange, self._recordings)
         self._waiting = Waiting(exchange, self._mailbox)
         self._hearing = exchange.hearing = Hearing(exchange)
@@ -240,7 +243,7 @@ class AsteriskChannel:
         self._arrange(contact)
 
     async def forward(self, contact: int, provider_id: str, *, number: str) -> None:
-        """Give the customer to the dialplan, which dials the number: no longer ours."""
+        """Leave the customer to whom the agent has asked, or to the dialplan, which dials the number: no longer ours."""
         exchange = self._exchange
         call = exchange.calls.by_provider.get(provider_id)
         if call is None or not call.up:
@@ -249,7 +252,9 @@ class AsteriskChannel:
         exchange.calls.forget(call)
         call.up = False
         call.gone.set()
-        exchange.start(self._forward, call, number)
+        if not await self._outside.hand_on(call, contact, number):
+            exchange.start(self._forward, call, number)
+        await self._outside.over(contact)
         await close_room(exchange, call.server, contact)
 
     async def _forward(self, call: Call, number: str) -> None:
@@ -320,6 +325,8 @@ class AsteriskChannel:
             case ConsultationEnded():
                 if (call := calls.by_contact.get(event.contact)) is not None:
                     arrange_soon(exchange, call)
+            case TransferStarted():
+                exchange.start(self._outside.over, event.contact)
             case ContactQueued() | ContactReturned() | OfferDeclined() | OfferExpired() | OfferWithdrawn():
                 if (call := calls.by_contact.get(event.contact)) is not None:
                     arrange_soon(exchange, call)
@@ -412,6 +419,7 @@ class AsteriskChannel:
     def _gone(self, server: Server, id: str, cause: int = 0) -> None:
         """A channel is over: whose was it?"""
         calls, start = self._exchange.calls, self._exchange.start
+        start(self._outside.left, server, id)
         if (leg := calls.leg_on(server, id)) is not None:
             start(self._phones.ended, leg, cause)
         elif (dialled := calls.dialled.get(id)) is not None:

@@ -21,9 +21,12 @@ from centralita_asterisk.recordings import Recordings
 from centralita_asterisk.rooms import room_of
 
 KEYS: Final = re.compile(r"[0-9*#A-D]{1,40}")
+NUMBER: Final = re.compile(r"\+?[0-9*#]{1,40}")
 EAR_S: Final = 30
 SNOOP_S: Final = 5.0
-AGENT_WORDS: Final = ("mute", "unmute", "keys", "record", "record_pause", "record_resume", "record_stop")
+AGENT_WORDS: Final = (
+    "mute", "unmute", "keys", "record", "record_pause", "record_resume", "record_stop", "call_number", "drop_number",
+)  # fmt: skip
 SUPERVISOR_WORDS: Final = ("listen", "whisper", "barge", "leave")
 
 
@@ -43,6 +46,8 @@ class Controls:
             "record_pause": self._record_pause,
             "record_resume": self._record_resume,
             "record_stop": self._record_stop,
+            "call_number": self._call_number,
+            "drop_number": self._drop_number,
         }
 
     async def do(self, view: ContactView, *, by: str, word: str, value: str) -> dict[str, Any]:
@@ -74,6 +79,7 @@ class Controls:
             "muted": leg.muted if leg is not None else False,
             "recording": self._recordings.state(contact),
             "listening": sorted(self._ears.get(contact, ())),
+            "outside": self._exchange.outside.standing(contact),
         }
 
     async def _mute(self, call: Call, leg: Leg, value: str) -> None:
@@ -104,6 +110,17 @@ class Controls:
         if self._exchange.settings.record == "always":
             raise ControlRefused("not_capable", "every call is recorded here (record = 'always'); pause it")
         await self._recordings.finish(call)
+
+    async def _call_number(self, call: Call, leg: Leg, value: str) -> None:
+        if not NUMBER.fullmatch(value):
+            raise ControlRefused("bad_value", f"value must be a number to call; allowed: {NUMBER.pattern}")
+        view = self._exchange.view(call.contact)
+        if view is None or view.consultation:
+            raise ControlRefused("wrong_phase", "a colleague is being asked already")
+        await self._exchange.outside.call(call, view, leg.agent, value)
+
+    async def _drop_number(self, call: Call, leg: Leg, value: str) -> None:
+        await self._exchange.outside.drop(call.contact)
 
     # Listening in
 
@@ -225,6 +242,7 @@ class Controls:
                     await self._let_go(leg)
 
     async def over(self, contact: int) -> None:
-        """The contact is over: nobody listens any more."""
+        """The contact is over: nobody listens any more, and nobody outside stays."""
+        await self._exchange.outside.over(contact)
         for leg in list(self._ears.get(contact, {}).values()):
             await self._let_go(leg)

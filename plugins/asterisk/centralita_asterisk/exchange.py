@@ -26,6 +26,7 @@ from centralita_asterisk.settings import DeskSettings, VoiceSettings
 if TYPE_CHECKING:
     from centralita_asterisk.hearing import Hearing
     from centralita_asterisk.mailbox import Mailbox
+    from centralita_asterisk.outside import Outside
     from centralita_asterisk.recordings import Recordings
 
 
@@ -44,6 +45,7 @@ class Exchange:
     clock: Clock
     recordings: Recordings
     mailbox: Mailbox
+    outside: Outside
     hearing: Hearing
     vanished: Callable[[Server, str], None]
     """Called for a channel that is no longer there though no event has said so."""

@@ -19,6 +19,8 @@ from centralita.messages import (
     LeaveContact,
     LoseAgent,
     SignOut,
+    Target,
+    TransferContact,
 )
 from centralita.views import ContactView
 from centralita_asterisk.ari import AriError, AriRefused, Request, without
@@ -268,6 +270,13 @@ class Phones:
         )
         if view is None or work is None or work.state not in TALKING:
             return
+        if number := exchange.outside.number(contact):
+            # As on any telephone: whoever puts down between two others leaves them to each other.
+            handed = await exchange.submit(
+                TransferContact(contact=contact, agent=leg.agent, target=Target(number=number))
+            )
+            if handed is not None and handed.refusal is None:
+                return
         others = [one for one in view.works if one.agent != leg.agent and one.state in TALKING]
         call = exchange.calls.by_contact.get(contact)
         if (

@@ -57,6 +57,7 @@ class Reconciliation:
         bridges = msgspec.json.decode(await server.ask("GET", "bridges"), type=list[_Bridge])
         channels = await server.channels()
         self._forget_all()
+        await exchange.outside.look(server, [(bridge.id, bridge.channels) for bridge in bridges])
         rooms = {member: bridge.id for bridge in bridges for member in bridge.channels}
         prefix = f"{server.app}-room-"
         server.rooms = {bridge.id for bridge in bridges if bridge.id.startswith(prefix)}
@@ -66,7 +67,8 @@ class Reconciliation:
             if bridge.id.startswith((f"{server.app}-ear-", f"{server.app}-{SPEECH}-"))
         ]
         await server.batch([Request("DELETE", f"bridges/{ear}", known=(404,)) for ear in ears])
-        ours = [channel for channel in channels if self._is_ours(channel)]
+        handed = exchange.outside.handed(server)
+        ours = [channel for channel in channels if channel.id not in handed and self._is_ours(channel)]
         strangers = self._adopt(ours, rooms, expected)
         await self._end_vanished(
             expected, _ns(info.status.startup_time), [call.provider_id for call, _, _ in strangers]
@@ -127,8 +129,12 @@ class Reconciliation:
         # A channel that came back to us stands under its id and a number.
         by_provider = {view.provider_id.partition("#")[0]: view for view in expected.values()}
         strangers: list[tuple[Call, Channel, list[str]]] = []
+        guests: list[tuple[Channel, LegId]] = []
         for channel in ours:
             id = read_leg_id(server.app, channel.id)
+            if id is not None and id.kind == "outside":
+                guests.append((channel, id))
+                continue
             if id is not None:
                 self._adopt_leg(channel, id, rooms, expected)
                 continue
@@ -152,6 +158,10 @@ class Reconciliation:
             if note is not None:
                 call.in_mailbox = True
                 exchange.start(exchange.mailbox.go_on, call, note)
+        for channel, id in guests:
+            if (view := expected.get(id.contact)) is not None:
+                room = rooms.get(channel.id, "")
+                exchange.outside.adopt(server, id, channel.id, view, up=channel.state == "Up", room=room)
         return strangers
 
     def _adopt_leg(

@@ -83,12 +83,15 @@ export async function report(contact, made) {
 export async function control(contact, word, value = "") {
   try {
     model.lines.set(contact.id, await link.control(word, { contact: contact.id, value }));
+    return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // The channel knows better than a code why.
     toast(error.message || refusalWords(error), "bad");
+    return false;
+  } finally {
+    changed();
   }
-  changed();
 }
 
 export const place = (fields) => give("PlaceContact", { provider_id: newId(), ...fields });

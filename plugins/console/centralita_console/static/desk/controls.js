@@ -7,7 +7,8 @@ import { control } from "./actions.js";
 import { model, stateOf } from "./model.js";
 
 const KEYS = "[0-9*#A-D]{1,40}";
-const NOTHING = { muted: false, recording: "" };
+const NOTHING = { muted: false, recording: "", outside: "" };
+const ASKED = ["ringing", "talking"];
 
 const wordsOf = (contact) =>
   contact.direction === "consultation" ? [] : (model.channels[contact.channel]?.controls ?? []);
@@ -29,6 +30,7 @@ export function makeControls() {
     record_pause: button("record_pause", "hold"),
     record_resume: button("record_resume", "resume"),
     record_stop: button("record_stop", "end"),
+    drop_number: button("drop_number", "end"),
   };
   const keys = h("input", {
     type: "text",
@@ -61,7 +63,9 @@ export function makeControls() {
     update(now) {
       contact = now;
       const words = wordsOf(contact);
-      const { muted, recording } = model.lines.get(contact.id) ?? NOTHING;
+      const { muted, recording, outside } = model.lines.get(contact.id) ?? NOTHING;
+      const state = stateOf(contact);
+      const asked = ASKED.includes(outside);
       const means = {
         mute: !muted,
         unmute: muted,
@@ -69,8 +73,9 @@ export function makeControls() {
         record_pause: recording === "on",
         record_resume: recording === "paused",
         record_stop: recording !== "",
+        drop_number: asked,
       };
-      show(el, words.length > 0 && stateOf(contact) === "connected");
+      show(el, words.length > 0 && (state === "connected" || (state === "held" && asked)));
       for (const [word, one] of Object.entries(buttons)) show(one, words.includes(word) && means[word]);
       show(press, words.includes("keys"));
       setText(says, recording ? t(`control.recording_${recording}`) : "");

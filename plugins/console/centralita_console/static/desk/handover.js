@@ -4,7 +4,7 @@ import { h, reconcile, set, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { openDialog } from "../shared/dialog.js";
 import { initials, t, word } from "../shared/words.js";
-import { consult, transfer } from "./actions.js";
+import { consult, control, transfer } from "./actions.js";
 import { can, model, nameOf, onChange } from "./model.js";
 
 const KINDS = ["agent", "queue", "skills", "number"];
@@ -45,7 +45,11 @@ function makeBody(contact, what, choice, close) {
     "aria-label": t("handover.note"),
   });
   const go = h("button", { type: "submit", class: "button primary" }, icon(what), t(`handover.do_${what}`));
-  const offered = KINDS.filter((kind) => kind !== "number" || (what === "transfer" && can(contact, "forward")));
+  const toNumber =
+    what === "transfer"
+      ? can(contact, "forward")
+      : (model.channels[contact.channel]?.controls ?? []).includes("call_number");
+  const offered = KINDS.filter((kind) => kind !== "number" || toNumber);
   const number = h("input", {
     type: "tel",
     class: "search",
@@ -92,6 +96,8 @@ function makeBody(contact, what, choice, close) {
     show(search, !bySkills && !byNumber);
     show(list, !bySkills && !byNumber);
     show(number, byNumber);
+    // Who is outside reads no notes; with a transfer it stays with the contact.
+    show(words, !byNumber || what === "transfer");
     show(skills, bySkills);
     if (bySkills) drawSkills();
     else if (!byNumber)
@@ -145,7 +151,10 @@ function makeBody(contact, what, choice, close) {
     if (go.disabled) return;
     const target = choice.kind === "skills" ? { skills: choice.skills } : { [choice.kind]: choice[choice.kind] };
     go.disabled = true;
-    const done = await (what === "transfer" ? transfer : consult)(contact, target, words.value.trim());
+    const done =
+      what === "consult" && target.number
+        ? await control(contact, "call_number", target.number)
+        : await (what === "transfer" ? transfer : consult)(contact, target, words.value.trim());
     if (done) close();
     else go.disabled = false;
   };

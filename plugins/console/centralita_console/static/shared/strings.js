@@ -169,6 +169,7 @@ export const STRINGS = {
   "control.record_pause": ["Pause recording", "Pausar grabación"],
   "control.record_resume": ["Go on recording", "Seguir grabando"],
   "control.record_stop": ["Stop recording", "Parar grabación"],
+  "control.drop_number": ["Let the number go", "Soltar el número"],
   "control.keys": ["Keys to press, then Enter", "Teclas que pulsar, y Entrar"],
   "control.recording_on": ["Recording", "Grabando"],
   "control.recording_paused": ["Recording is paused", "Grabación en pausa"],
