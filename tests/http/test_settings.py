@@ -37,7 +37,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     settings = HttpSettings(
         host="0.0.0.0",
         tls_cert="gone.pem",
-        origins=("intranet.example", "https://x.example/path"),
+        origins=("intranet.example", "https://x.example/path", "http://["),
         proxies=("proxy.example",),
         limits=DoorLimits(body_bytes=1 << 20, upload_bytes=1 << 10, connections=100, staff_connections=100),
     )
@@ -46,6 +46,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "front_doors.http",
         "front_doors.http.tls_cert",
         "front_doors.http.host",
+        "front_doors.http.origins",
         "front_doors.http.origins",
         "front_doors.http.origins",
         "front_doors.http.proxies",

@@ -207,11 +207,30 @@ async def test_upload_needs_the_sessions_secret_a_file_and_room(tmp_path: Path) 
         assert (await upload(house, page, "a.html", HTML)).json()["code"] == "bad_attachment"
         assert (await upload(house, page, "a.txt", b"x" * 1001)).json()["code"] == "bad_attachment"
         assert (await upload(house, page, "a.txt", b"x" * 200_000)).status_code == 413
-        foreign = await upload(house, page, "a.png", PNG, Origin="https://elsewhere.example")
-        assert (foreign.status_code, foreign.json()["code"]) == (403, "origin")
+        for origin in ("https://elsewhere.example", "http://[", "null", "http://", "https://[::1"):
+            foreign = await upload(house, page, "a.png", PNG, Origin=origin)
+            assert (foreign.status_code, foreign.json()["code"]) == (403, "origin")
+        await form_that_is_none_is_told_so(house)
         assert (await upload(house, page, "a.png", PNG)).status_code == 201
         assert (await upload(house, page, "b.png", PNG)).status_code == 201
         assert (await upload(house, page, "c.png", PNG)).status_code == 429
+
+
+async def form_that_is_none_is_told_so(house: House) -> None:
+    start = b'--x\r\nContent-Disposition: form-data; name="file"'
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for content, status in (
+            (start + b"\r\n\r\n\xff\r\n--x--\r\n", 400),
+            (start + b"\r\nContent-Type: text/plain; charset=punycode\r\n\r\n" + b"a" * 100_000, 413),
+            (start, 400),
+            (b"", 400),
+        ):
+            answer = await client.post(
+                f"http://{house.base}/attachments",
+                content=content,
+                headers={"content-type": "multipart/form-data; boundary=x"},
+            )
+            assert answer.status_code == status, answer.text
 
 
 async def test_file_of_another_session_or_sent_already_goes_with_no_message(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from centralita.errors import CentralitaError, ConfigurationError, EngineStopped
 from centralita.protocols import Context, Inbox
 from centralita_http import openapi, rest_contacts, rest_customers, rest_house, rest_tokens, streams
 from centralita_http.access import Gate, roles_missing
+from centralita_http.bodies import CheckedRequest
 from centralita_http.errors import (
-    CheckedRequest,
     Rejected,
     Unexpected,
     answer_http,

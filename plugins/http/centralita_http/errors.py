@@ -81,22 +81,6 @@ class Rejected(CentralitaError):
         self.headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
 
 
-class CheckedRequest(Request[Any, Any, Any]):
-    """A request whose undecodable body is the caller's fault, in whichever way it can't be decoded.
-
-    Litestar expects the decoder's own errors; text that isn't UTF-8 and nesting without end raise others.
-    """
-
-    async def json(self) -> Any:
-        """The body, decoded. Raises Rejected."""
-        try:
-            return await super().json()
-        except UnicodeDecodeError as error:
-            raise Rejected(400, "bad_request", f"body: not UTF-8: {error.reason}") from None
-        except RecursionError:
-            raise Rejected(400, "bad_request", "body: nested too deep") from None
-
-
 def refused(refusal: Refusal) -> Rejected:
     """The engine's refusal as an error."""
     return Rejected(STATUS_OF_CODE.get(refusal.code, 409), refusal.code, refusal.message)

@@ -122,6 +122,15 @@ def _is_file(path: Path) -> bool:
         return False  # a name that no file can have
 
 
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    known = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    return known and f"{parts.scheme}://{parts.netloc}" == text
+
+
 def check(settings: HttpSettings, *, path: str, folder: Path) -> None:
     """Raise ConfigurationError with everything that makes these settings unusable or unsafe.
 
@@ -141,12 +150,7 @@ def check(settings: HttpSettings, *, path: str, folder: Path) -> None:
             "or tls_cert and tls_key, or insecure = true when a proxy in front does TLS"
         )
     for origin in settings.origins:
-        parts = urlsplit(origin)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.netloc
-            or f"{parts.scheme}://{parts.netloc}" != origin
-        ):
+        if not _is_origin(origin):
             problems.append(f"{path}.origins: {origin!r}; allowed: scheme://host[:port] and no more")
     for proxy in settings.proxies:
         try:

@@ -382,4 +382,8 @@ def _origin_allowed(chat: WebChat, headers: Any) -> bool:
     origin = headers.get("origin", "")
     if not origin or "*" in chat.settings.origins or origin in chat.settings.origins:
         return True
-    return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc == headers.get("host", "")
+    try:
+        place = urlsplit(origin).netloc
+    except ValueError:
+        return False  # no browser sends such an address
+    return bool(place) and place == headers.get("host", "")
