@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas
+import pandas.testing
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -228,6 +230,36 @@ def test_files_are_read_back_as_they_were(tmp_path: Path, suffix: str, kind: str
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_pandas_reads_every_kind_from_each_form_alike(tmp_path: Path, kind: str) -> None:
+    made = frames.table(records_of(2), kind)
+    expected = made.to_pandas()
+    assert list(expected.columns) == made.schema.names
+    assert len(expected) == made.num_rows > 0
+    read = {".parquet": pandas.read_parquet, ".arrow": pandas.read_feather, ".csv": pandas.read_csv}
+    assert set(read) == set(frames.FORMATS)
+    for suffix, reader in read.items():
+        frames.write(tmp_path / f"made{suffix}", kind, records_of(2))
+        found = reader(tmp_path / f"made{suffix}")
+        if suffix == ".csv":  # which knows no types
+            assert list(found.columns) == list(expected.columns)
+            assert len(found) == len(expected)
+        else:
+            pandas.testing.assert_frame_equal(found, expected)
+    for name, kind_of in zip(made.schema.names, made.schema.types, strict=True):
+        if pa.types.is_timestamp(kind_of):
+            assert str(expected[name].dtype) == "datetime64[ns, UTC]", name
+
+
+def test_figures_of_a_pandas_frame_are_those_of_the_fold() -> None:
+    figures = recount(records_of(3)).as_dict()["total"]
+    stays = frames.table(records_of(3), "stays").to_pandas()
+    answered = stays[stays["fate"] == "answered"]
+    assert len(answered) == figures["answered"] > 0
+    assert int(answered["in_target"].sum()) == figures["answered_in_target"]
+    assert seconds(int(answered["wait_ns"].sum()) // len(answered)) == figures["asa_s"]
+
+
 def test_a_long_history_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = frames.table(records_of(4), "stays")
     monkeypatch.setattr(frames, "ROWS_AT_ONCE", 7)
@@ -304,7 +336,9 @@ def test_python_in_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     space: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "docs/tables.md", "exec"), space)
     assert space["stays"].num_rows > 100
+    assert len(space["waits"]) > 1
+    assert (space["waits"] >= 0).all()
