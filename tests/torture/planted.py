@@ -26,6 +26,7 @@ from centralita.messages import (
     ContactHeld,
     ContactOffered,
     ContactReturned,
+    ContactsErased,
     DeliveryFailed,
     DeliveryMade,
     LoseAgent,
@@ -396,6 +397,10 @@ def conference_that_is_nobodys(patch: pytest.MonkeyPatch) -> None:
     effects(patch, WrapUpStarted, apply=left)
 
 
+def erased_customer_remembered(patch: pytest.MonkeyPatch) -> None:
+    effects(patch, ContactsErased, apply=lambda _: nothing)
+
+
 BUGS = (
     Planted("a lost requeue", lost_requeue, 5_000),
     Planted("a double offer", double_offer, 5_000),
@@ -432,5 +437,6 @@ BUGS = (
     Planted("a callback tried for ever", callback_tried_for_ever, 20_000),
     Planted("a callback in line before its moment", callback_in_line_before_its_moment, 20_000),
     Planted("agents' rules not learnt anew", agents_rules_not_learnt_anew, 100_000),
+    Planted("an erased customer remembered", erased_customer_remembered, 100_000),
     Planted("a conference that is nobody's", conference_that_is_nobodys, 100_000),
 )

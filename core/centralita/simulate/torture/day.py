@@ -27,6 +27,7 @@ from centralita.messages import (
     AnyCommand,
     AnyEvent,
     ApplyConfiguration,
+    EraseContacts,
     LoseAgent,
     MarkComponentUp,
     PostMessage,
@@ -37,7 +38,7 @@ from centralita.recovery import restore
 from centralita.simulate.torture.books import Books
 from centralita.simulate.torture.centre import centre, changed, reserving, usable
 from centralita.simulate.torture.checks import after_step, recount
-from centralita.simulate.torture.disk import ModelDisk
+from centralita.simulate.torture.disk import Keys, ModelDisk
 from centralita.simulate.torture.edge import Edge
 from centralita.simulate.torture.people import NS, People
 from centralita.simulate.torture.same import same_state
@@ -79,14 +80,16 @@ _Told = tuple[int, list[tuple[AnyCommand, int]], list[AnyAsk]]
 class Day:
     """A centre from its first configuration to the last contact's end."""
 
-    def __init__(self, seed: str, *, core: Core = "native") -> None:
+    def __init__(self, seed: str, *, core: Core = "native", sealed: bool = False) -> None:
         self.chance = chance = Random(seed)
         self._random = chance.random
         self.core: Core = core
         self.engine = Engine(core=core)
         self.twin: Engine | None = None
         """After a crash, for a while: an engine that decided everything again, beside the recovered one."""
-        self.disk = ModelDisk()
+        self.keys = Keys() if sealed else None
+        """Of a sealed journal: what is a customer's stands under keys that are deleted when they are erased."""
+        self.disk = ModelDisk(self.keys)
         self.edge = Edge(chance)
         self.people = People(chance, self.edge, live_n=chance.choice((4, 12, 30)))
         self.books = Books()
@@ -98,7 +101,7 @@ class Day:
         self.now_ns = START_NS
         self.commands_n = self.steps_n = self.crashes_n = self.lost_n = 0
         self.kept_messages = 1000
-        self._encoder = Encoder()
+        self._encoder = Encoder(self.keys)
         self._gathered: list[Record] = []
         self._unwritten: tuple[list[tuple[AnyCommand, int]], list[AnyAsk]] = ([], [])
         self._untold: deque[_Told] = deque()
@@ -293,6 +296,8 @@ class Day:
         figures, records = self.figures, self.records
         for place in range(figures.seq, safe_seq):
             figures.fold(records[place])
+            if self.keys is not None and type(command := records[place].command) is EraseContacts:
+                self.keys.erased.update(command.contacts)
         if self._random() < 0.02:
             self._sink = (figures.seq, figures.snapshot())
 
@@ -327,13 +332,14 @@ class Day:
         snapshot, recovered = recover(self.disk)
         found = list(recovered)
         start = snapshot.seq if snapshot is not None else 0
-        if found != self.records[start:last_seq]:
+        decided = self.records[start:last_seq]
+        if found != (decided if self.keys is None else list(map(self.keys.seen_through, decided))):
             raise Violation("durability", f"records {start + 1} to {last_seq} came back changed")
         state = snapshot.state if snapshot is not None else None
         engine = restore(self.disk, kind=Engine, core=self.core)
         self.twin = None
         if not reserving(engine.state.config):
-            self._hold_against_decisions(engine, state, found)
+            self._hold_against_decisions(engine, state, decided)
         if last_seq == before_seq:
             same_state(before, engine, "recovery")
         self.lost_n += before_seq - last_seq
@@ -372,6 +378,9 @@ class Day:
         self._unwritten = ([], [])
         self._untold.clear()
         self.figures = Figures.restore(self._sink[1])
+        if self.keys is not None:
+            # The crash may have come between what was decided and the keys' deletion.
+            self.keys.erased |= self.books.erased
 
     def _restart(self) -> None:
         """What a start does: the clock goes on, new rules come first, agents have lost their desks, asks are asked

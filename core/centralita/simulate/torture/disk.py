@@ -19,11 +19,35 @@ from centralita.errors import Fenced, JournalError
 from centralita.journal.codec import Decoder, checksum
 from centralita.journal.protocol import Batch, Snapshot
 from centralita.messages import Record
+from centralita.personal import join, part
 
 _HEAD: Final = struct.Struct(">QQqIII")
 """First and last record, time, lengths of hash and payload, checksum."""
 
 SNAPSHOTS_KEPT: Final = 3
+
+
+class Keys:
+    """A seal that keeps nothing secret: what it knows is whose key is gone, which outlives every crash."""
+
+    def __init__(self) -> None:
+        self.erased: set[int] = set()
+
+    def close(self, seq: int, contact: int, words: bytes) -> bytes | None:
+        """The words as they are; None for who is erased."""
+        return None if contact in self.erased else words
+
+    def open(self, seq: int, contact: int, sealed: bytes) -> bytes | None:
+        """The words again; None for who is erased."""
+        return None if contact in self.erased else sealed
+
+    def seen_through(self, record: Record) -> Record:
+        """A record as a journal sealed with these keys gives it back."""
+        bare, parts = part(record)
+        for contact, words in parts.items():
+            if contact not in self.erased:
+                join(bare, words)
+        return bare
 
 
 class ModelDisk:
@@ -33,11 +57,11 @@ class ModelDisk:
     snapshot_every = 0
     state_hash_every = 1
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys | None = None) -> None:
         self._safe: list[Batch] = []
         self._written: list[Batch] = []
         self._snapshots: list[tuple[int, bytes, int]] = []
-        self._decoder = Decoder()
+        self._decoder = Decoder(keys)
 
     @property
     def last_seq(self) -> int:

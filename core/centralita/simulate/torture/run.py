@@ -120,9 +120,15 @@ def _collecting_by_day() -> Iterator[None]:
 
 def begin(seed: int, number: int, cores: Cores) -> Day:
     """Day `number` of a seed, not lived yet. On both queues in lockstep, it is the same day."""
-    return Day(f"{seed}/{number}", core=_COMPANY[number % 4] if cores == "both" else cores)
+    return Day(
+        f"{seed}/{number}",
+        core=_COMPANY[number % 4] if cores == "both" else cores,
+        sealed=number % 4 == SEALED,
+    )
 
 
+SEALED: Final = 2
+"""Which of four days has a sealed journal."""
 _COMPANY: Final[tuple[Core, ...]] = ("native", "both", "native", "native")
 
 
