@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from centralita import compatibility, hookspecs, protocols
+from centralita.config import ChannelRule
 from centralita.journal import Journal
 from centralita.runner import (
     asks,
@@ -151,6 +152,11 @@ def test_limits_told_to_embedders_are_those_of_the_code() -> None:
 def test_every_field_a_plugin_is_given_or_gives_is_named(struct: type) -> None:
     missing = [name for name in typing.get_type_hints(struct) if f"`{name}`" not in PLUGINS]
     assert missing == []
+
+
+def test_keys_that_the_engine_reads_of_a_channel_are_named() -> None:
+    keys = ", ".join(f"`{name}`" for name in ChannelRule.__struct_fields__)
+    assert f"the keys that the engine reads of a channel ({keys})" in PLUGINS
 
 
 def test_every_method_of_the_switchboard_is_described_to_embedders() -> None:
