@@ -17,6 +17,7 @@ from centralita.messages import (
     AgentSignedIn,
     AnswerOffer,
     ApplyConfiguration,
+    ConnectionFailed,
     ContactConnected,
     ContactOffered,
     OfferDeclined,
@@ -25,7 +26,8 @@ from centralita.messages import (
     SignIn,
 )
 from centralita_asterisk.exchange import exchange_of
-from tests.voice.house import CUSTOMER_HZ, HeldJournal, open_house, talk
+from centralita_asterisk.phones import Phones
+from tests.voice.house import CUSTOMER_HZ, HZ, HeldJournal, open_house, talk
 from tests.voice.phone import Phone
 
 ECHO = "echo"
@@ -256,6 +258,61 @@ async def test_agent_is_told_whose_call_it_is_before_the_caller_hears(asterisk: 
         assert records[0].at_ns > answered_ns + 1_000_000_000
         await calling.hears(900)
         await calling.hang_up()
+
+
+async def test_agent_who_puts_down_while_told_whose_call_it_is_leaves_the_caller_in_line(
+    asterisk: Asterisk,
+) -> None:
+    async with open_house(asterisk, phone={"whisper": {"*": ["sound:vm-intro"] * 3}}) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        calling = await customer.call("sales")
+        ringing = await ana.rings()
+        await ringing.answer()
+        await house.until(lambda: ringing.frames > 25)
+        await ringing.hang_up()
+        failed = await house.event(ConnectionFailed, agent="ana")
+        assert "hung up" in failed.reason
+        assert house.events(ContactConnected) == []
+        # She is asked again, and now stays.
+        again = await ana.rings(within_s=20)
+        await again.answer()
+        await house.event(ContactConnected)
+        await calling.hears(HZ["ana"])
+        await calling.hang_up()
+
+
+async def test_connection_to_a_phone_that_was_put_down_before_it_was_told_ends(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        calling, answering = await talk(house, customer, ana)
+        contact = house.only().id
+        exchange = exchange_of(house.switchboard, "phone")
+        phones = Phones(exchange)
+        await phones.connected(contact, "ana")
+        assert house.only().phase == "connected", "her phone is there"
+        (leg,) = exchange.calls.legs_of(contact)
+        # As if it had gone between being joined and the engine's hearing of that.
+        exchange.calls.forget_leg(leg)
+        await phones.connected(contact, "ana")
+        assert (await house.event(house.ended)).reason == "hung up"
+        with trio.fail_after(5):
+            await calling.ended.wait()
+        await answering.hang_up()
+
+
+async def test_number_stops_ringing_when_the_agent_puts_down(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        ana, carrier = await house.phone("ana"), await house.carrier()
+        await house.do(PlaceContact(agent="ana", channel="phone", provider_id="click-2", handle="600999888"))
+        ringing = await ana.rings()
+        await ringing.answer()
+        called = await carrier.rings()
+        await ringing.hang_up()
+        with trio.fail_after(5):
+            await called.ended.wait()
+        assert called.status == 487
+        ended = await house.event(house.ended)
+        assert (ended.outcome, ended.reason) == ("unreachable", "agent: hung up")
 
 
 async def test_click_to_call_rings_the_agent_then_the_number(asterisk: Asterisk) -> None:

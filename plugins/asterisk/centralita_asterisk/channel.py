@@ -306,8 +306,10 @@ class AsteriskChannel:
                 self._hearing.stop(event.contact)
             case ContactConnected():
                 call = calls.by_contact.get(event.contact)
-                if call is not None and exchange.settings.record == "always":
-                    exchange.start(self._record, call)
+                if call is not None:
+                    exchange.start(self._phones.connected, event.contact, event.agent)
+                    if exchange.settings.record == "always":
+                        exchange.start(self._record, call)
             case AgentSignedIn() | AgentReturned() | AgentOccupied() | AgentReleased():
                 exchange.start(check_private_call, exchange, event.agent)
             case ConfigurationApplied():

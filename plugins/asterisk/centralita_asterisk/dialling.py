@@ -66,6 +66,8 @@ class Dialling:
         else:
             whisper = exchange.settings.whisper
             await speak_to_agent(exchange, leg, whisper.get(view.queue) or whisper.get("*") or ())
+        if leg.state == "gone":
+            raise NotReached("hung up")
         await arrange(exchange, call, joining=leg)
         return not call.gone.is_set()
 
@@ -110,8 +112,12 @@ class Dialling:
         await call.server.ask(
             "POST", f"channels/{leg.id}/play/{ringback}", {"media": "tone:ring"}, known=(404,)
         )
-        await customer.settled.wait()
+        await _first_of(customer.settled, leg.ended)
         await call.server.ask("DELETE", f"playbacks/{ringback}", known=(404,))
+        if customer.state == "ringing":
+            # Nobody is rung for an agent who has put down: they would answer to silence.
+            await self._give_up(call)
+            raise NotReached("hung up")
         exchange.calls.dialled.pop(customer.id, None)
         if customer.state == "gone":
             exchange.calls.has_channel(call, "")
@@ -146,3 +152,15 @@ class Dialling:
         except AriRefused:
             leg.gone(3)
         return leg
+
+
+async def _first_of(*events: trio.Event) -> None:
+    """Wait for whichever comes first."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        for event in events:
+            nursery.start_soon(wait, event)

@@ -208,7 +208,7 @@ class Phones:
         """A leg is over: refused, or hung up."""
         exchange = self._exchange
         rang = leg.state == "ringing"
-        contact, room = leg.contact, leg.room
+        contact = leg.contact
         leg.gone(cause)
         exchange.calls.forget_leg(leg)
         if leg.kept:
@@ -219,7 +219,7 @@ class Phones:
         if rang:
             await self._not_answered(leg, cause)
         else:
-            await self._hung_up(leg, contact, room)
+            await self._hung_up(leg.agent, contact)
 
     async def _not_answered(self, leg: Leg, cause: int) -> None:
         exchange = self._exchange
@@ -262,38 +262,35 @@ class Phones:
         if agent is not None and agent.desk in self._exchange.desks and not talking:
             await self._exchange.submit(SignOut(agent=leg.agent, by="phone"))
 
-    async def _hung_up(self, leg: Leg, contact: int, room: str) -> None:
+    async def connected(self, contact: int, agent: str) -> None:
+        """The engine takes them for together: unless the phone was put down before it did, which told it nothing."""
+        if self._exchange.calls.leg(contact, agent) is None:
+            await self._hung_up(agent, contact)
+
+    async def _hung_up(self, agent: str, contact: int) -> None:
         exchange = self._exchange
         view = exchange.view(contact)
-        work = (
-            next((work for work in view.works if work.agent == leg.agent), None) if view is not None else None
-        )
+        work = next((work for work in view.works if work.agent == agent), None) if view is not None else None
         if view is None or work is None or work.state not in TALKING:
             return
         if number := exchange.outside.number(contact):
             # As on any telephone: whoever puts down between two others leaves them to each other.
             handed = await exchange.submit(
-                TransferContact(contact=contact, agent=leg.agent, target=Target(number=number))
+                TransferContact(contact=contact, agent=agent, target=Target(number=number))
             )
             if handed is not None and handed.refusal is None:
                 return
-        others = [one for one in view.works if one.agent != leg.agent and one.state in TALKING]
+        others = [one for one in view.works if one.agent != agent and one.state in TALKING]
         call = exchange.calls.by_contact.get(contact)
-        if (
-            call is not None
-            and view.consultation
-            and leg.agent == call.asker
-            and call.colleague
-            and not others
-        ):
+        if call is not None and view.consultation and agent == call.asker and call.colleague and not others:
             # As on any telephone: whoever puts down between two others leaves them to each other.
-            done = await exchange.submit(EndConsultation(contact=contact, agent=leg.agent, then="transfer"))
+            done = await exchange.submit(EndConsultation(contact=contact, agent=agent, then="transfer"))
             if done is not None and done.refusal is None:
                 return
         if others:
-            await exchange.submit(LeaveContact(contact=contact, agent=leg.agent))
+            await exchange.submit(LeaveContact(contact=contact, agent=agent))
         else:
-            await exchange.submit(EndContact(contact=contact, by=leg.agent, reason="hung up"))
+            await exchange.submit(EndContact(contact=contact, by=agent, reason="hung up"))
 
 
 def _plain(text: str) -> str:
