@@ -95,7 +95,7 @@ async def test_customer_is_given_back_when_the_number_leaves(asterisk: Asterisk,
     async with open_house(asterisk) as house:
         contact, calling, answering, outside = await asked(house)
         if by == "agent":
-            await control(house, contact, "drop_number")
+            assert (await control(house, contact, "drop_number"))["outside"] == ""
         else:
             await outside.hang_up()
         await over(outside)

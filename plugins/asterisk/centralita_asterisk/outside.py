@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import trio
+
 from centralita.errors import ControlRefused
 from centralita.messages import HoldContact, ResumeContact
 from centralita.views import ContactView
 from centralita_asterisk.ari import AriError, AriRefused, Request, without
 from centralita_asterisk.calls import Call, Leg, LegId, cause_words
-from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.exchange import END_S, Exchange
 from centralita_asterisk.rooms import room_of
 from centralita_asterisk.server import Server
 
@@ -36,6 +38,8 @@ class Guest:
         """Who asked."""
         self.number = number
         self.leg = leg
+        self.over = trio.Event()
+        """They have left, and the agent has been given the customer back."""
 
 
 class Outside:
@@ -100,6 +104,8 @@ class Outside:
         """Let them go; the customer is given back to the agent."""
         if (guest := self._guests.get(contact)) is not None:
             await self._exchange.end(guest.leg.server, [_hang_up(guest.leg.id)])
+            with trio.move_on_after(END_S):
+                await guest.over.wait()
 
     def adopt(
         self, server: Server, id: LegId, channel: str, view: ContactView, *, up: bool, room: str
@@ -143,6 +149,7 @@ class Outside:
         if self._guests.get(guest.contact) is guest:
             del self._guests[guest.contact]
             await self._give_back(guest)
+        guest.over.set()
 
     async def _give_back(self, guest: Guest) -> None:
         view = self._exchange.view(guest.contact)
