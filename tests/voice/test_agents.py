@@ -61,7 +61,18 @@ async def test_registered_phone_is_an_agent_who_is_here(asterisk: Asterisk) -> N
         assert (await house.event(AgentConnectionLost)).agent == "ana"
 
 
+async def unregistered(asterisk: Asterisk, name: str) -> None:
+    """Whoever an earlier test has registered under this name is not there any more."""
+    async with trio.open_nursery() as nursery:
+        phone = Phone(nursery, name)
+        await phone.open(asterisk.sip)
+        await phone.register()
+        await phone.register(expires=0)
+        nursery.cancel_scope.cancel()
+
+
 async def test_phone_that_goes_while_its_coming_is_told_is_noticed(asterisk: Asterisk) -> None:
+    await unregistered(asterisk, "ana")
     journal = HeldJournal()
     journal.token = trio.lowlevel.current_trio_token()
     async with open_house(asterisk, journal=journal, phones={"sign_in": "registered"}) as house:
