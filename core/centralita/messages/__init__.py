@@ -8,7 +8,8 @@ of the journal, held by `tests/journal`.
 Each class names `frozen` and `kw_only` itself: `structs.Frozen` would save the words, but a metaclass in
 Python costs the fast call of msgspec, half a microsecond an object, twenty times in a contact's life.
 
-This package knows no rule: what may follow what is in `state.py`, who decides it in `stages/`.
+One file for each; `words.py` has what they share, `results.py` what comes of a command, `plain.py` a message with its
+names for people. This package knows no rule: what may follow what is in `state.py`, who decides it in `stages/`.
 Times are int nanoseconds since the Unix epoch; a field ends in its unit.
 """
 
