@@ -8,6 +8,7 @@ the two answer differently: a state that went apart earlier is seen at the first
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 
 
@@ -39,6 +40,7 @@ class Lockstep:
         return length
 
 
+@cache
 def methods_of(protocol: type) -> tuple[str, ...]:
     """The names of a protocol's methods, without those that Python itself calls."""
     return tuple(name for name, of in vars(protocol).items() if callable(of) and not name.startswith("_"))
