@@ -171,7 +171,14 @@ def main() -> None:
     """Run both journals and print what they gave."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=30_000, help="in each run (default 30,000)")
-    contacts = parser.parse_args().contacts
+    parser.add_argument(
+        "--once", action="store_true", help="one run in memory and no more, to be counted by callgrind"
+    )
+    asked = parser.parse_args()
+    contacts = asked.contacts
+    if asked.once:
+        print(f"{trio.run(run, MemoryJournal(), contacts).a_second:,.0f} contacts a second, once, in memory")
+        return
     print(
         f"Python {platform.python_version()}, {platform.machine()}, {AGENTS} agents, {contacts:,} contacts a run"
     )
