@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from centralita.messages import Attachment
 from centralita.testing import ChannelDriver, Customer, House
 
 DOOR: Final = "kit_door"
-PATIENCE_S: Final = 10
+PATIENCE_S: Final = 30
+BUSY: Final = 503
+"""What a door answers that runs late; it says when to come again."""
 
 
 class WebchatDriver(ChannelDriver):
@@ -72,21 +75,30 @@ class Page(Customer):
 
     async def _live(self, house: House, scope: trio.CancelScope) -> None:
         with scope:
-            port = _port(house)
-            # The stream is ours: the library leaves it open when the server is the first to close.
-            async with (
-                await trio.open_tcp_stream("127.0.0.1", port) as stream,
-                trio.open_nursery() as nursery,
-            ):
-                path = f"/chat/{house.name}/ws"
+            while (wait_s := await self._connected(house)) is not None:
+                await trio.sleep(wait_s)
+
+    async def _connected(self, house: House) -> float | None:
+        """Live on one connection until it is closed; in how many seconds to try again when the door was busy."""
+        port = _port(house)
+        # The stream is ours: the library leaves it open when the server is the first to close.
+        async with (
+            await trio.open_tcp_stream("127.0.0.1", port) as stream,
+            trio.open_nursery() as nursery,
+        ):
+            path = f"/chat/{house.name}/ws"
+            try:
                 self._socket = socket = await wrap_client_stream(nursery, stream, f"127.0.0.1:{port}", path)
-                hello = {"session": self._session, "secret": self._secret, "last": self._last}
-                await self._put(type="hello", **hello)
-                try:
-                    while True:
-                        self._take(json.loads(await socket.get_message()))
-                except ConnectionClosed:
-                    return
+            except ConnectionRejected as rejected:
+                if rejected.status_code != BUSY:
+                    raise
+                return float(dict(rejected.headers).get(b"retry-after", 1))
+            hello = {"session": self._session, "secret": self._secret, "last": self._last}
+            await self._put(type="hello", **hello)
+            with suppress(ConnectionClosed):
+                while True:
+                    self._take(json.loads(await socket.get_message()))
+        return None
 
     def _take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
