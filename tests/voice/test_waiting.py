@@ -25,7 +25,7 @@ from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import sounds_of
 from centralita_asterisk.waiting import announced
-from tests.voice.house import open_house
+from tests.voice.house import HZ, WITHIN_S, HeldJournal, open_house
 
 NUMBER = "600111222"
 
@@ -256,6 +256,25 @@ async def test_call_is_answered_only_with_the_agent(asterisk: Asterisk, answer: 
         await ringing.answer()
         await calling.hears(900)
         assert calling.answered.is_set()
+        await calling.hang_up()
+
+
+async def test_caller_is_answered_while_it_is_decided_that_the_agent_has_them(asterisk: Asterisk) -> None:
+    journal = HeldJournal()
+    async with open_house(asterisk, journal=journal, phone={"answer": "with_agent"}) as house:
+        journal.token = trio.lowlevel.current_trio_token()
+        customer, ana = await house.customer(), await house.phone("ana")
+        calling = await customer.call("sales")
+        ringing = await ana.rings()
+        journal.gate = trio.Event()
+        try:
+            await ringing.answer()
+            with trio.fail_after(WITHIN_S):
+                await calling.answered.wait()
+            assert house.events(ContactConnected) == []
+        finally:
+            journal.gate.set()
+        await calling.hears(HZ["ana"])
         await calling.hang_up()
 
 
