@@ -140,5 +140,19 @@ async def test_handler_that_takes_a_form_gets_it_bounded(tmp_path: Path) -> None
         ):
             refused = await client.post("/form", content=content, headers=headers)
             assert (refused.status_code, set(refused.json())) == (status, {"code", "message"})
+        texts = {"content-type": "application/x-www-form-urlencoded"}
+        assert (await client.post("/form", content=b"a=%C3%B1&b=&a=2", headers=texts)).json() == [
+            "a",
+            "a",
+            "b",
+        ]
+        for content, status in (
+            (b"a=%ff", 400),
+            (b"a=\xc3\xb1", 400),
+            (b"a=b&" * (PARTS_MAX + 1), 400),
+            (b"a=" + b"x" * TEXT_BYTES_MAX, 413),
+        ):
+            refused = await client.post("/form", content=content, headers=texts)
+            assert (refused.status_code, set(refused.json())) == (status, {"code", "message"})
         for headers in ({"content-type": "application/json"}, {}):
             assert (await client.post("/form", content=b"a=b", headers=headers)).json() == []

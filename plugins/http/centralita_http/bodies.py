@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from litestar import Request
 from litestar.datastructures import FormMultiDict, UploadFile
@@ -26,9 +27,11 @@ from multipart import (  # type: ignore[import-untyped]
 from centralita_http.errors import Rejected
 
 MULTIPART: Final = "multipart/form-data"
+URL_ENCODED: Final = "application/x-www-form-urlencoded"
 PARTS_MAX: Final = 20
 TEXT_BYTES_MAX: Final = 65_536
 """Of all texts of a form together; its files are bounded by the body's own limit."""
+_TOO_LONG: Final = f"body: what is no file has at most {TEXT_BYTES_MAX} bytes"
 
 
 class CheckedRequest(Request[Any, Any, Any]):
@@ -44,13 +47,16 @@ class CheckedRequest(Request[Any, Any, Any]):
             raise Rejected(400, "bad_request", "body: nested too deep") from None
 
     async def form(self) -> FormMultiDict:
-        """The texts and files of a form with files, nothing of any other body. Raises Rejected."""
+        """The texts and files of a form, nothing of any other body. Raises Rejected."""
         kind, options = self.content_type
         if self._form is Empty:
             self._form = FormMultiDict()
             if kind == MULTIPART:
                 async with aclosing(self.stream()) as chunks:
                     self._form = await read_form(options.get("boundary", ""), chunks)
+            elif kind == URL_ENCODED:
+                async with aclosing(self.stream()) as chunks:
+                    self._form = await read_texts(chunks)
             # Litestar closes the files that stand here once the answer is sent.
             files = [value for _, value in self._form.multi_items() if isinstance(value, UploadFile)]
             self._connection_state.form = {str(number): file for number, file in enumerate(files)}
@@ -74,6 +80,23 @@ async def read_form(boundary: str, chunks: AsyncIterator[bytes]) -> FormMultiDic
         raise
 
 
+async def read_texts(chunks: AsyncIterator[bytes]) -> FormMultiDict:
+    """A form without files, as a link's query is written. Raises Rejected, and whatever `chunks` raises."""
+    text = bytearray()
+    async for chunk in chunks:
+        text += chunk
+        if len(text) > TEXT_BYTES_MAX:
+            raise Rejected(413, "too_large", _TOO_LONG)
+    try:
+        pairs = parse_qsl(
+            text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=PARTS_MAX
+        )
+    except ValueError:  # not ASCII, not UTF-8 in percents, or too many
+        message = f"body: not a form ({URL_ENCODED}) of at most {PARTS_MAX} fields in UTF-8"
+        raise Rejected(400, "bad_request", message) from None
+    return FormMultiDict(pairs)
+
+
 async def _read(
     parser: PushMultipartParser, chunks: AsyncIterator[bytes], files: list[UploadFile]
 ) -> list[tuple[str, UploadFile | str]]:
@@ -94,8 +117,7 @@ async def _read(
             elif piece:
                 texts_n += len(piece)
                 if texts_n > TEXT_BYTES_MAX:
-                    message = f"body: what is no file has at most {TEXT_BYTES_MAX} bytes"
-                    raise Rejected(413, "too_large", message)
+                    raise Rejected(413, "too_large", _TOO_LONG)
                 text += piece
             elif segment is not None:
                 if segment.filename:
