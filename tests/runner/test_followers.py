@@ -102,7 +102,7 @@ async def test_sink_with_an_impossible_position_is_down_and_says_why(
         await trio.testing.wait_all_tasks_blocked()
         (view,) = [one for one in switchboard.components() if one.kind == "kpi_sinks"]
         assert view.state == "down"
-        assert view.error.startswith(f"position was {position!r}")
+        assert view.error.startswith(f"FollowerLost: position was {position!r}")
 
 
 def records_of(journal: Journal) -> list[Record]:
