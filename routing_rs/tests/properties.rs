@@ -62,11 +62,12 @@ const SKILLS: [i64; 12] = [0, 1, 2, 3, 128, 129, 130, 131, 256, 512, 513, 640];
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// Requirements of up to five skills, lists beside shelves: the same pairs in the same order.
+    /// Requirements of up to five skills and of more units than there are cases for, lists beside shelves: the
+    /// same pairs in the same order.
     #[test]
     fn shelves_agree_with_lists(
-        needs in prop::collection::vec((prop::collection::btree_map(0_usize..12, 1_i64..4, 0..6), 1_i64..3), 1..40),
-        haves in prop::collection::vec(prop::collection::btree_map(0_usize..12, 1_i64..5, 1..12), 1..12),
+        needs in prop::collection::vec((prop::collection::btree_map(0_usize..12, 1_i64..8, 0..6), 1_i64..24), 1..40),
+        haves in prop::collection::vec(prop::collection::btree_map(0_usize..12, 1_i64..=10, 1..12), 1..12),
         steps in prop::collection::vec((any::<u8>(), any::<u16>()), 1..200)
     ) {
         let (mut listed, mut shelved) = (Queue::new(), Queue::new());
@@ -82,7 +83,7 @@ proptest! {
             queue.medium("voice");
             queue.order(&["longest_idle"], 1, 0, 0, NEVER_NS).expect("known");
             for (agent, have) in haves.iter().enumerate() {
-                let profile = queue.profile(&levels(have), 2, &[], &[]).expect("in range");
+                let profile = queue.profile(&levels(have), 24, &[], &[]).expect("in range");
                 queue.add_agent(agent as i64, i64::from(profile), 0, true, None, 0, 0).expect("new");
             }
             wants = needs

@@ -7,18 +7,17 @@ it is no HTTP or too large, is refused as everything else is: with the one form 
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import h11
 import msgspec
 from hypercorn.events import Closed
-from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
-from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
+from hypercorn.protocol.events import Body, EndBody, Response, StreamClosed
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 
 from centralita_http.errors import ErrorBody
 from centralita_http.limits import SECURITY_HEADERS
-from centralita_http.paced_websocket import PacedWebSocket
 
 NOT_HTTP: Final = "what came is not a request of HTTP/1.1"
 """Also said of a WebSocket's opening that is none."""
@@ -60,33 +59,7 @@ class Http11(H11Protocol):
         plain = h11.Request(
             method=request.method, target=request.target, headers=kept, http_version=request.http_version
         )
-        if not _opens_websocket(plain):
-            await super()._create_stream(plain)
-            return
-        self.stream = PacedWebSocket(
-            self.app,
-            self.config,
-            self.context,
-            self.task_group,
-            self.ssl,
-            self.client,
-            self.server,
-            self.stream_send,
-            STREAM_ID,
-        )
-        self.connection = H11WSConnection(cast(h11.Connection, self.connection))
-        await self.stream.handle(
-            Request(
-                stream_id=STREAM_ID,
-                headers=list(plain.headers),
-                http_version=plain.http_version.decode(),
-                method="GET",
-                raw_path=plain.target,
-                state=self.connection_state,
-            )
-        )
-        self.keep_alive_requests += 1
-        await self.context.mark_request()
+        await super()._create_stream(plain)
 
     async def _send_error_response(self, status_code: int) -> None:
         most = self.config.h11_max_incomplete_size
@@ -95,13 +68,6 @@ class Http11(H11Protocol):
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
         await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())
-
-
-def _opens_websocket(request: h11.Request) -> bool:
-    """As Hypercorn tells it, which makes its own WebSocket of such a request."""
-    said = {name: value.decode("latin1").strip().lower() for name, value in request.headers}
-    wishes = {word.strip() for word in said.get(b"connection", "").split(",")}
-    return request.method.upper() == b"GET" and "upgrade" in wishes and said.get(b"upgrade") == "websocket"
 
 
 def _has_our_headers(response: Response) -> bool:

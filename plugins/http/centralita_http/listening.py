@@ -35,7 +35,6 @@ from centralita_http.errors import traced
 from centralita_http.http11 import Http11
 from centralita_http.limits import Limited
 from centralita_http.lobby import SEAT, Lobby, Seat
-from centralita_http.paced_websocket import FramePace
 from centralita_http.patient_stream import PatientStream
 from centralita_http.settings import DoorLimits
 
@@ -326,15 +325,8 @@ class _StructuredLog(Logger):
         pass
 
 
-class DoorConfig(Config):
-    """Hypercorn's settings, and what our WebSockets need besides."""
-
-    frame_pace: FramePace
-
-
-def _hypercorn(limits: DoorLimits, log: structlog.stdlib.BoundLogger) -> DoorConfig:
-    config = DoorConfig()
-    config.frame_pace = FramePace(limits)
+def _hypercorn(limits: DoorLimits, log: structlog.stdlib.BoundLogger) -> Config:
+    config = Config()
     config.errorlog = None
     config.include_server_header = False
     config.h11_max_incomplete_size = limits.header_bytes

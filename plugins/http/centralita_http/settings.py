@@ -57,8 +57,6 @@ class DoorLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The largest WebSocket message."""
     messages_per_s: Rate = 50
     """Commands of one desk window."""
-    frames_per_s: Rate = 4000
-    """WebSocket frames of one address, pings and fragments too; those beyond it wait."""
     send_s: Duration = 15
     """How long one write may wait for a slow reader, who is dropped then."""
     send_queue: Count = 1000

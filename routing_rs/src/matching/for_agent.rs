@@ -4,17 +4,12 @@
 
 use std::collections::BinaryHeap;
 
-use smallvec::SmallVec;
-
 use super::InLane;
-use crate::catalogue::Requirement;
 use crate::crews::{Agent, Rooms};
 use crate::lanes::{NO_GLANCE, NOWHERE};
 use crate::order::Place;
 use crate::queue::{Contact, Queue};
-use crate::ranked::Ranked;
-use crate::shelves::Shelved;
-use crate::skills::{Skills, Spread};
+use crate::shelves::Held;
 
 impl Queue {
     /// The first contact in order that an agent is eligible for.
@@ -131,88 +126,20 @@ impl Queue {
     }
 
     fn first_shelved(&self, agent: &Agent, rooms: &Rooms, now_ns: i64) -> Option<u32> {
-        let skills = &self.catalogue.profile_at(agent.profile).skills;
-        let held = skills.spread();
-        if !self.lanes.one_rate() {
-            let mut best: Option<u32> = None;
-            for case in &self.shelves.cases {
-                let room = rooms.on(case.medium);
-                for slot in case.slots_for(skills) {
-                    let before = best.map(|best| self.head_place(best, now_ns));
-                    let sooner = |entry: &Shelved| {
-                        before.is_none_or(|before| self.head_place(entry.stall, now_ns) < before)
-                    };
-                    best = self
-                        .first_on(case.shelf(slot.shelf), skills, &held, room, sooner)
-                        .map(|entry| entry.stall)
-                        .or(best);
-                }
-            }
-            return best;
-        }
-        // First the firsts alone, of which the slots tell all: mostly one of them is the one.
-        let mut least = NO_GLANCE;
-        let mut found: Option<&Ranked<Shelved>> = None;
-        let mut deep: SmallVec<[(u64, i64, &Ranked<Shelved>); 96]> = SmallVec::new();
+        let held = Held::new(&self.catalogue.profile_at(agent.profile).skills);
+        let one_rate = self.lanes.one_rate();
+        let mut best: Option<u32> = None;
         for case in &self.shelves.cases {
+            let bound = best.filter(|_| one_rate);
+            let least = bound.map_or(NO_GLANCE, |best| self.lanes.glances.of(best));
             let room = rooms.on(case.medium);
-            for slot in case.slots_for(skills) {
-                if slot.glance > least {
-                    continue;
-                }
-                let roomy = slot.skills & !skills.mask == 0 && i64::from(slot.units) <= room;
-                let able = if roomy {
-                    held.meet(slot.levels)
-                } else {
-                    Some(false)
-                };
-                if able == Some(true) && slot.glance < least {
-                    (least, found) = (slot.glance, Some(case.shelf(slot.shelf)));
-                } else if slot.more || able != Some(false) {
-                    deep.push((slot.glance, room, case.shelf(slot.shelf)));
-                }
-            }
+            let first = case.first(&held, room, least, &self.lanes, &self.catalogue);
+            let before = best.map(|best| self.head_place(best, now_ns));
+            best = first
+                .filter(|first| before.is_none_or(|before| self.head_place(*first, now_ns) < before))
+                .or(best);
         }
-        // Then those behind a first that they can't serve, as far as they may still come sooner.
-        let mut best: Option<Shelved> = found.and_then(Ranked::first);
-        for (glance, room, shelf) in deep {
-            if glance > least {
-                continue;
-            }
-            let sooner = |entry: &Shelved| {
-                best.is_none_or(|best| (entry.standing, entry.contact) < (best.standing, best.contact))
-            };
-            if let Some(sooner) = self.first_on(shelf, skills, &held, room, sooner) {
-                least = self.lanes.glances.of(sooner.stall);
-                best = Some(sooner);
-            }
-        }
-        best.map(|best| best.stall)
-    }
-
-    /// The first stall of a shelf that these skills and this room serve, if it comes sooner than the best so far.
-    #[inline]
-    fn first_on(
-        &self,
-        shelf: &Ranked<Shelved>,
-        skills: &Skills,
-        held: &Spread,
-        room: i64,
-        sooner: impl Fn(&Shelved) -> bool,
-    ) -> Option<Shelved> {
-        for entry in shelf.iter() {
-            if !sooner(&entry) {
-                return None;
-            }
-            let meets = || {
-                let packed = held.meet(entry.levels);
-                packed.unwrap_or_else(|| skills.meet(&self.required_by(entry.stall).skills))
-            };
-            if entry.skills & !skills.mask == 0 && i64::from(entry.units) <= room && meets() {
-                return Some(entry);
-            }
-        }
-        None
+        best
     }
 
     /// As `first_reachable` when contacts exclude the agent: merges whole lanes instead of heads. It costs
@@ -247,12 +174,6 @@ impl Queue {
     fn head_place(&self, stall: u32, now_ns: i64) -> Place {
         let head = &self.lanes.heads[stall as usize];
         self.entry_place(head.lane, head.entry, now_ns)
-    }
-
-    #[inline]
-    fn required_by(&self, stall: u32) -> &Requirement {
-        self.catalogue
-            .requirement_at(self.lanes.stalls[stall as usize].requirement)
     }
 
     #[inline]
