@@ -55,6 +55,7 @@ default_queue = "first"
 name = "exchange"
 [limits]
 grace_s = 300
+identify_s = 120
 [queues.first]
 skills = {{ english = 1 }}
 {queue}

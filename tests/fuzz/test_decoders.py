@@ -117,6 +117,16 @@ def test_snapshot_is_read_or_corrupt(seal: KeySeal, data: st.DataObject) -> None
             pass
 
 
+@pytest.mark.parametrize(
+    "short", [b"", b"\x90", b"\x91\x00", b"\x94\x00\x00\x00\x00", b"\x94\x00\x00\x00\x90"]
+)
+def test_snapshot_without_its_places_is_corrupt(seal: KeySeal, short: bytes) -> None:
+    with pytest.raises(JournalCorrupt):
+        Engine.restore(bare_state(short), ())
+    with pytest.raises(JournalCorrupt):
+        Engine.restore(open_state(short, seal), ())
+
+
 @given(packed=NOISE)
 @QUIET
 def test_packed_hash_is_read_or_corrupt(packed: bytes) -> None:

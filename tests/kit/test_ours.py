@@ -16,6 +16,7 @@ import trio
 
 from centralita.plugins import HOOKS, load_plugins
 from centralita.testing import Limits, Subject, check_subject
+from centralita_http.lag import Lag
 
 PLUGINS = load_plugins()
 ELSEWHERE = dict.fromkeys(
@@ -46,3 +47,12 @@ def test_type_passes_every_check(kind: str, type_name: str) -> None:
     # What is skipped lacks a driver, or something that the driver needs.
     assert {one.number: one.message for one in report.of("skipped")} == {}
     assert report.deprecations == ()
+
+
+def test_pages_come_again_when_the_door_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([True])
+    monkeypatch.setattr(Lag, "busy", property(lambda _: next(answers, False)))
+    subject = Subject(PLUGINS, "channels", "webchat", limits=Limits(quiet_s=0.1))
+    report = trio.run(lambda: check_subject(subject, only=[201, 202, 203, 301, 306]))
+    assert not report.of("failed")
+    assert next(answers, None) is None

@@ -61,7 +61,7 @@ def bare_state(state: bytes) -> bytes:
     """A snapshot as if every key was erased; one that was never sealed, as it is. Raises JournalCorrupt."""
     try:
         snapshot, _ = _parts(state)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, LookupError, ValueError) as error:
         raise JournalCorrupt(f"a snapshot can't be read: {error}") from error
     return state if len(snapshot) <= _SEALED else _encode(snapshot[:_SEALED])
 

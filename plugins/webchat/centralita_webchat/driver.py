@@ -80,25 +80,27 @@ class Page(Customer):
 
     async def _connected(self, house: House) -> float | None:
         """Live on one connection until it is closed; in how many seconds to try again when the door was busy."""
+        again_s: float | None = None
         port = _port(house)
-        # The stream is ours: the library leaves it open when the server is the first to close.
-        async with (
-            await trio.open_tcp_stream("127.0.0.1", port) as stream,
-            trio.open_nursery() as nursery,
-        ):
-            path = f"/chat/{house.name}/ws"
-            try:
+        try:
+            # The stream is ours: the library leaves it open when the server is the first to close.
+            async with (
+                await trio.open_tcp_stream("127.0.0.1", port) as stream,
+                trio.open_nursery() as nursery,
+            ):
+                path = f"/chat/{house.name}/ws"
                 self._socket = socket = await wrap_client_stream(nursery, stream, f"127.0.0.1:{port}", path)
-            except ConnectionRejected as rejected:
-                if rejected.status_code != BUSY:
+                hello = {"session": self._session, "secret": self._secret, "last": self._last}
+                await self._put(type="hello", **hello)
+                with suppress(ConnectionClosed):
+                    while True:
+                        self._take(json.loads(await socket.get_message()))
+        except* ConnectionRejected as group:
+            for rejected in group.exceptions:
+                if not isinstance(rejected, ConnectionRejected) or rejected.status_code != BUSY:
                     raise
-                return float(dict(rejected.headers).get(b"retry-after", 1))
-            hello = {"session": self._session, "secret": self._secret, "last": self._last}
-            await self._put(type="hello", **hello)
-            with suppress(ConnectionClosed):
-                while True:
-                    self._take(json.loads(await socket.get_message()))
-        return None
+                again_s = float(dict(rejected.headers).get(b"retry-after", 1))
+        return again_s
 
     def _take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
