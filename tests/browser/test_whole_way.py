@@ -247,7 +247,7 @@ def test_customer_waits_talks_to_two_agents_and_rates(company: Company) -> None:
 
     expect(row(board, "Shop").locator(".c-waiting")).to_have_text("0")
     expect(row(board, "Shop").locator(".c-level .figure")).to_have_text("100 %")
-    expect(board.get_by_role("region", name="Answered", exact=True)).to_contain_text("of 2 offered")
+    expect(board.get_by_role("region", name="Answered today", exact=True)).to_contain_text("of 2 offered")
     expect(board.locator(".person", has_text="Carla Ruiz")).to_contain_text("Available")
     shot(board, "14-board-has-counted")
     marta.get_by_role("radio", name="5 of 5").check(force=True)
