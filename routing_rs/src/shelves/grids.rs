@@ -218,9 +218,17 @@ impl Grids {
         for (at, (high, high_level)) in held.iter().enumerate() {
             let row = pair_of(0, *high);
             let grids = self.grids.get(row..).unwrap_or_default();
+            // Where the line of the higher level begins, in a grid of either side.
+            let lines = [SIDE_MIN, SIDE].map(|side| side * ((*high_level as usize).min(side) - 1));
             told.thirds.extend(held[..=at].iter().map(|(low, low_level)| {
-                let grid = grids.get(*low as usize);
-                let cell = grid.map_or(Cell::EMPTY, |grid| grid.at((*low_level, *high_level)));
+                let cells = grids.get(*low as usize).map_or(&[][..], |grid| &grid.cells);
+                let column = *low_level as usize - 1;
+                let place = if cells.len() == SIDE * SIDE {
+                    lines[1] + column
+                } else {
+                    lines[0] + column.min(SIDE_MIN - 1)
+                };
+                let cell = cells.get(place).copied().unwrap_or(Cell::EMPTY);
                 next = next.min(cell.least.max(least));
                 found = if cell.least < least {
                     row + *low as usize
