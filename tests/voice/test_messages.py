@@ -14,8 +14,11 @@ from tools.asterisk_server import MUSIC_HZ, RATE, Asterisk, ulaw
 
 from centralita import MemoryJournal
 from centralita.messages import CancelContact, ContactAdmitted, ContactEnded, MessagePosted
+from centralita_asterisk import ari
+from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.recordings import seconds_of
+from centralita_asterisk.server import Server
 from tests.voice.house import HZ, House, config, open_house, talk
 from tests.voice.phone import FRAME, Phone, strength
 from tests.voice.test_load import events, start_daemon
@@ -188,6 +191,34 @@ async def test_recording_of_a_conversation_is_whole_across_our_restart(
             for hz in (FIRST_HZ, AWAY_HZ, LAST_HZ, HZ["ana"]):
                 assert seconds_with(path, hz) > 0.7, hz
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("room_stays", [False, True])
+async def test_recording_whose_end_nobody_tells_is_kept(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room_stays: bool
+) -> None:
+    telling = AsteriskChannel._event
+
+    def without_ends(channel: AsteriskChannel, server: Server, event: ari.AnyEvent) -> None:
+        if not isinstance(event, ari.RecordingFinished):
+            telling(channel, server, event)
+
+    monkeypatch.setattr(AsteriskChannel, "_event", without_ends)
+    async with open_house(asterisk, **around(tmp_path, record="always")) as house:
+        customer, ana = await house.customer(NUMBER), await house.phone("ana")
+        calling, answering = await talk(house, customer, ana)
+        contact = house.only().id
+        exchange = exchange_of(house.switchboard, "phone")
+        await house.until(lambda: exchange.recordings.state(contact) == "on")
+        await calling.say(FIRST_HZ, s=1)
+        if room_stays:
+            exchange.servers["main"].rooms.clear()
+        await answering.hang_up()
+        kept = tmp_path / "channels" / "phone"
+        await house.until(lambda: list(kept.glob(f"*-call-{contact}-*.wav")))
+        (path,) = kept.glob(f"*-call-{contact}-*.wav")
+        assert seconds_with(path, FIRST_HZ) > 0.7
+        assert exchange.recordings.state(contact) == ""
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from centralita_asterisk.rooms import room_of
 from centralita_asterisk.server import Server
 
 SWEEP_S: Final = 3600.0
+UNTOLD_S: Final = 2.0
+"""A server tells of a recording's end at once, unless the room it was made in went first."""
 NAME: Final = re.compile(r"[A-Za-z0-9_]+-(call|voicemail)-(\d+)-(\d+)")
 BYTES_A_SECOND: Final = {"wav": 16_000, "gsm": 1_650, "ulaw": 8_000}
 WAV_HEADER: Final = 44
@@ -92,6 +94,21 @@ class Recordings:
         name = self._live.get(call.contact)
         if name is not None:
             await call.server.ask("POST", f"recordings/live/{name}/stop", known=(404,))
+
+    async def over(self, server: Server, contact: int) -> None:
+        """The contact is over, and so is what is recorded of it: it is fetched although the server does not say so."""
+        name, life = self._live.get(contact), server.life
+        await trio.sleep(UNTOLD_S)
+        while name is not None and self._live.get(contact) == name and server.life == life:
+            live = f"recordings/live/{name}"
+            try:
+                await server.ask("POST", f"{live}/stop", known=(404,))
+                if not await server.has(live):
+                    await self.ended(server, Recording(name=name))
+                    return
+            except AriError as error:
+                self._exchange.log.warning("recording_not_fetched", name=name, error=str(error))
+            await trio.sleep(UNTOLD_S)
 
     # What the server tells
 

@@ -261,7 +261,7 @@ def released(exchange: Exchange, leg: Leg) -> None:
 
 
 async def close_room(exchange: Exchange, server: Server, contact: int) -> None:
-    """The contact is over: its bridge goes, and whoever is left of it."""
+    """The contact is over: its bridge goes, and whoever is left of it, and what is recorded of it is kept."""
     legs = exchange.calls.legs_of(contact)
     asked = [request for leg in legs for request in release_requests(leg)]
     room = room_of(exchange, contact)
@@ -271,6 +271,7 @@ async def close_room(exchange: Exchange, server: Server, contact: int) -> None:
     for leg in legs:
         released(exchange, leg)
     await exchange.end(server, asked)
+    exchange.start(exchange.recordings.over, server, contact)
 
 
 def _is_child(exchange: Exchange, contact: int, parent: int) -> bool:
