@@ -20,6 +20,7 @@ from centralita.messages import (
     CallbackPostponed,
     ContactOffered,
     ContactPicked,
+    ContactQueued,
     RingPassed,
     WrapUpEnded,
 )
@@ -60,7 +61,7 @@ def after_step(engine: Engine, events: list[AnyEvent], books: Books) -> None:
             if agent is not None:
                 _check_agent(engine, agent, books)
         elif kind is CallbackPostponed:
-            _check_attempts(state, number, books)
+            _check_attempts(state, number, events, books)
     if offered:
         check_offers(engine, events)
 
@@ -150,13 +151,15 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
         raise Violation("conservation", f"contact {number}: consultation {contact.consultation} is gone")
 
 
-def _check_attempts(state: State, number: int, books: Books) -> None:
-    """A callback is tried as often as its queue says, and no more."""
+def _check_attempts(state: State, number: int, events: list[AnyEvent], books: Books) -> None:
+    """A callback is tried as often as its queue says, and no more. One that then went on to another queue in the
+    same step, whose number may be smaller, is tried there once more."""
     contact = state.contacts.get(number)
     if contact is None:
         return
     tried = books.pages[number].attempts
-    most = state.rules(contact.queue).callback_attempts
+    went_on = any(type(event) is ContactQueued and event.contact == number for event in events)
+    most = tried + 1 if went_on else state.rules(contact.queue).callback_attempts
     if not contact.callback_attempts == tried < most:
         raise Violation(
             "deadlines",
