@@ -9,7 +9,9 @@ nothing about a loss of power, and nothing about files outside the component's o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from types import coroutine
 from typing import Any, Final
 
 import msgspec
@@ -119,14 +121,13 @@ async def cancelled_writes(bench: Bench) -> None:
     records = samples.plain_records()
     expected = await _undisturbed(bench, records)
     async with bench.house(data=bench.folder / "cancelled") as house:
-        # Where a cancellation falls depends on whom the loop runs first, so each place is tried more than once.
-        for turns in (*range(8), *range(8), *range(8)):
+        for place in (*range(8), *range(8)):
             async with house.life():
                 position = await _position(house)
                 batch = [record for record in records if record.seq > position][:BATCH]
                 if not batch:
                     break
-                await _cancelled_write(house, batch, turns)
+                await _cancelled_write(house, batch, place)
         async with house.life():
             await _feed(house, records)
             _compare(expected, await _holds(house), "some writes were cancelled")
@@ -190,18 +191,30 @@ async def _ask(house: House, method: str, *arguments: Any) -> Any:
         fail(f"{method} raised {said(error)}")
 
 
-async def _cancelled_write(house: House, batch: Sequence[Record], turns: int) -> None:
-    scope = trio.CancelScope()
+async def _cancelled_write(house: House, batch: Sequence[Record], place: int) -> None:
+    """A write that is cancelled where it waits for the so manieth time, counted from 0."""
+    with trio.move_on_after(house.bench.limits.write_s) as scope, _written(batch):
+        await _told_of_a_wait(house.component.write(batch), place, scope.cancel)
 
-    async def write() -> None:
-        with scope:
-            await _write(house, batch)
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(write)
-        for _ in range(turns):
-            await trio.lowlevel.checkpoint()
-        scope.cancel()
+@coroutine
+def _told_of_a_wait(
+    work: Coroutine[Any, Any, None], place: int, tell: Callable[[], None]
+) -> Generator[Any, Any, None]:
+    """Do something, and tell when it is about to wait for the so manieth time."""
+    answer, thrown = None, None
+    while True:
+        try:
+            wanted = work.send(answer) if thrown is None else work.throw(thrown)
+        except StopIteration:
+            return
+        if place == 0:
+            tell()
+        place -= 1
+        try:
+            answer, thrown = (yield wanted), None
+        except BaseException as error:  # noqa: BLE001  # whatever the loop throws is for the work
+            answer, thrown = None, error
 
 
 async def _undisturbed(bench: Bench, records: Sequence[Record]) -> object:
@@ -249,8 +262,14 @@ async def _position(house: House) -> Any:
 
 
 async def _write(house: House, batch: Sequence[Record]) -> None:
-    try:
+    with _written(batch):
         await house.call("write", batch, limit_s=house.bench.limits.write_s)
+
+
+@contextmanager
+def _written(batch: Sequence[Record]) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # noqa: BLE001 - what it raises is the finding
         named = ", ".join(sorted({type(event).__name__ for record in batch for event in record.events}))
         fail(f"write of records {batch[0].seq} to {batch[-1].seq} ({named}) raised {said(error)}")
