@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import weakref
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ PREPARED: Final = Path(
 USER: Final = "centralita"
 PASSWORD: Final = "for-tests-only"
 PORTS: Final = range(21_000, 21_500)
+CLAIMS: Final = "127.0.0.2"
 RTP_PORTS: Final = range(21_500, 23_000)
 """Shared by all instances: Asterisk takes another port when one is taken."""
 START_S: Final = 30.0
@@ -158,8 +160,10 @@ class Asterisk:
         self.agents = tuple(agents)
         self.extra = dict(extra or {})
         self.replaced = dict(replaced or {})
-        self.http, self.carrier = _free(socket.SOCK_STREAM), _free(socket.SOCK_DGRAM)
-        self.sip = _free(socket.SOCK_DGRAM, other_than=self.carrier)
+        claims: list[socket.socket] = []
+        weakref.finalize(self, _give_up, claims)
+        self.http = _claimed(socket.SOCK_STREAM, claims)
+        self.carrier, self.sip = (_claimed(socket.SOCK_DGRAM, claims) for _ in range(2))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -402,16 +406,26 @@ exten => _[+0-9]X.,1,Dial(PJSIP/${EXTEN}@trunk)
 """
 
 
-def _free(kind: int, *, other_than: int = 0) -> int:
+def _claimed(kind: int, claims: list[socket.socket]) -> int:
+    """A free port that nobody who asks here is given beside: servers run side by side, and the carrier's port is
+    bound only when a test has calls go out. The claim is that number at another address of the loopback."""
     for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind((CLAIMS, port))
+            with socket.socket(socket.AF_INET, kind) as probe:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port != other_than:
-            return port
+        except OSError:
+            claim.close()
+            continue
+        claims.append(claim)
+        return port
     raise Unavailable(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
+
+
+def _give_up(claims: list[socket.socket]) -> None:
+    for claim in claims:
+        claim.close()
 
 
 # Sound --------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
+from pathlib import Path
 
 import trio
 from tools.asterisk_server import PASSWORD, USER, Asterisk
@@ -106,3 +108,14 @@ async def test_one_pool_serves_two_servers_and_outlives_one_of_them(
         assert Counter(event.contact for event in house.events(ContactEnded)) == admitted
         assert Counter(event.contact for event in house.events(ContactConnected)) == admitted
         assert house.outcomes() == ["served"] * 5
+
+
+def test_no_two_servers_are_given_one_port(asterisk: Asterisk, tmp_path: Path) -> None:
+    del asterisk  # where it can't be unpacked there is nothing to ask
+    servers = [Asterisk(tmp_path) for _ in range(60)]
+    ports = [port for one in servers for port in (one.http, one.sip, one.carrier)]
+    assert len(set(ports)) == 180
+    del servers
+    gc.collect()
+    again = [Asterisk(tmp_path) for _ in range(120)]
+    assert len({one.carrier for one in again}) == 120
