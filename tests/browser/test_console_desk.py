@@ -114,6 +114,25 @@ def test_offer_is_answered_on_a_telephone(house: House, pages: Open) -> None:
     within(page, ".head-do", ".composer")
 
 
+@pytest.mark.parametrize("width", [1366, 1181, 1024, 901, 700])
+def test_offer_beside_a_conversation_says_who_it_is(house: House, pages: Open, width: int) -> None:
+    page = desk(pages, house, "ana", size={"width": width, "height": 700})
+    house.admit(text="Hi", customer_name="Tom Becker")
+    take(page)
+    house.admit(text="Hi, my lamp flickers since yesterday", customer_name="Marta Iglesias")
+    who = page.locator(".offer-who")
+    expect(who).to_have_text("Marta Iglesias")
+    assert who.evaluate("element => element.scrollWidth <= element.clientWidth")
+    within(page, ".offer", ".offer .button", ".offer-time")
+    composer, send = (
+        page.locator(one).bounding_box() for one in (".composer", ".composer-foot > :last-child")
+    )
+    assert composer is not None
+    assert send is not None
+    assert send["x"] + send["width"] <= composer["x"] + composer["width"]
+    shot(page, f"desk-offer-beside-{width}")
+
+
 def test_typing_is_seen_on_both_sides(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana")
     contact = house.admit(text="Hi", **MARTA)
