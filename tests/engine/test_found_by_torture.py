@@ -407,6 +407,8 @@ def test_delivery_is_reported_of_what_is_there_and_once() -> None:
     assert floor.refused(ReportDelivery(contact=99, number=1, made=False)) == "unknown_contact"
     floor.do(ReportDelivery(contact=number, number=1, made=False))
     assert floor.refused(ReportDelivery(contact=number, number=1, made=False)) == "already"
+    assert floor.refused(ReportDelivery(contact=number, number=9999, made=True)) == "bad_value"
+    assert goodbyes(recovered(floor).open_asks()) == [(number, "one moment")]
 
 
 @pytest.mark.parametrize("ended", [False, True])

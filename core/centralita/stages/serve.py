@@ -136,6 +136,8 @@ def report_delivery(engine: Engine, command: ReportDelivery) -> Refusal | None:
     if command.made:
         if not 0 < owed <= number:
             return Refusal(code="already", message=f"message {number} was not reported as undelivered")
+        if said and number > said[-1].number:
+            return Refusal(code="bad_value", message=f"number was {number}; the last is {said[-1].number}")
         engine.emit(DeliveryMade(contact=command.contact, number=number))
         return None
     kept = [one.number for one in said if one.author != "customer" and not one.internal]
