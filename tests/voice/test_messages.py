@@ -193,10 +193,8 @@ async def test_recording_of_a_conversation_is_whole_across_our_restart(
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("room_stays", [False, True])
-async def test_recording_whose_end_nobody_tells_is_kept(
-    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room_stays: bool
-) -> None:
+def tell_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server says of no recording that it is over."""
     telling = AsteriskChannel._event
 
     def without_ends(channel: AsteriskChannel, server: Server, event: ari.AnyEvent) -> None:
@@ -204,6 +202,13 @@ async def test_recording_whose_end_nobody_tells_is_kept(
             telling(channel, server, event)
 
     monkeypatch.setattr(AsteriskChannel, "_event", without_ends)
+
+
+@pytest.mark.parametrize("room_stays", [False, True])
+async def test_recording_whose_end_nobody_tells_is_kept(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room_stays: bool
+) -> None:
+    tell_no_end(monkeypatch)
     async with open_house(asterisk, **around(tmp_path, record="always")) as house:
         customer, ana = await house.customer(NUMBER), await house.phone("ana")
         calling, answering = await talk(house, customer, ana)
@@ -219,6 +224,31 @@ async def test_recording_whose_end_nobody_tells_is_kept(
         (path,) = kept.glob(f"*-call-{contact}-*.wav")
         assert seconds_with(path, FIRST_HZ) > 0.7
         assert exchange.recordings.state(contact) == ""
+
+
+async def test_recording_of_who_hung_up_while_we_were_away_is_kept(
+    asterisk: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell_no_end(monkeypatch)
+    same = around(tmp_path, record="always")
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            customer, ana = await house.customer(NUMBER), await house.phone("ana")
+            calling, answering = await talk(house, customer, ana)
+            contact = house.only().id
+            recordings = exchange_of(house.switchboard, "phone").recordings
+            await house.until(lambda: recordings.state(contact) == "on")
+            await calling.say(FIRST_HZ, s=1)
+        await answering.hang_up()
+        await calling.hang_up()
+        async with open_house(asterisk, **same) as house:
+            kept = tmp_path / "channels" / "phone"
+            await house.until(lambda: list(kept.glob(f"*-call-{contact}-*.wav")))
+            (path,) = kept.glob(f"*-call-{contact}-*.wav")
+            assert seconds_with(path, FIRST_HZ) > 0.7
+            assert exchange_of(house.switchboard, "phone").recordings.state(contact) == ""
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(

@@ -97,18 +97,24 @@ class Recordings:
 
     async def over(self, server: Server, contact: int) -> None:
         """The contact is over, and so is what is recorded of it: it is fetched although the server does not say so."""
-        name, life = self._live.get(contact), server.life
-        await trio.sleep(UNTOLD_S)
-        while name is not None and self._live.get(contact) == name and server.life == life:
-            live = f"recordings/live/{name}"
+        if (name := self._live.get(contact)) is not None:
+            await self._end(server, contact, name)
+
+    async def _end(self, server: Server, contact: int, name: str) -> None:
+        """Until the server tells of its end, or this connection is over, after which what is left is fetched."""
+        live, life = f"recordings/live/{name}", server.life
+        while True:
+            await trio.sleep(UNTOLD_S)
+            if self._live.get(contact) != name or server.life != life:
+                return
             try:
                 await server.ask("POST", f"{live}/stop", known=(404,))
                 if not await server.has(live):
-                    await self.ended(server, Recording(name=name))
+                    self._is_over(name)
+                    await self.keep(server, name, self._exchange.settings.recording_format)
                     return
             except AriError as error:
                 self._exchange.log.warning("recording_not_fetched", name=name, error=str(error))
-            await trio.sleep(UNTOLD_S)
 
     # What the server tells
 
@@ -120,11 +126,9 @@ class Recordings:
             return
         if (waiting := self._exchange.messages.get(name)) is not None:
             waiting.set()
-        contact = int(found[2])
-        if self._live.get(contact) == name:
-            del self._live[contact]
-            self._paused.discard(contact)
-        self._durations[name] = recording.duration
+        self._is_over(name)
+        if found[1] == "voicemail":
+            self._durations[name] = recording.duration
         await self.keep(server, name, recording.format or self._exchange.settings.recording_format)
 
     async def fetch_left(self, server: Server) -> None:
@@ -135,8 +139,10 @@ class Recordings:
         live = await server.those_there(list(paths))
         for path, one in paths.items():
             if path in live:
-                self._know_live(one.name)
-            elif one.name not in self._exchange.messages:
+                self._know_live(server, one.name)
+                continue
+            self._is_over(one.name)
+            if one.name not in self._exchange.messages:
                 await self.keep(server, one.name, one.format)
         here = {one.name for one in ours} | set(self._exchange.messages)
         for note in self._exchange.mailbox.notes(server.name).values():
@@ -144,11 +150,23 @@ class Recordings:
                 # Whoever was about to leave a message has left without.
                 self._exchange.mailbox.forget(note.name)
 
-    def _know_live(self, name: str) -> None:
-        """A conversation that another life of ours began to record; whether it paused, only that life knew."""
+    def _know_live(self, server: Server, name: str) -> None:
+        """A conversation that another life of ours began to record; whether it paused, only that life knew. When the
+        contact is over already, so is this."""
         found = NAME.fullmatch(name)
-        if found is not None and found[1] == "call":
-            self._live.setdefault(int(found[2]), name)
+        if found is None or found[1] != "call":
+            return
+        contact = int(found[2])
+        self._live.setdefault(contact, name)
+        view = self._exchange.view(contact)
+        if view is None or view.phase == "wrapping":
+            self._exchange.start(self._end, server, contact, name)
+
+    def _is_over(self, name: str) -> None:
+        found = NAME.fullmatch(name)
+        if found is not None and self._live.get(int(found[2])) == name:
+            del self._live[int(found[2])]
+            self._paused.discard(int(found[2]))
 
     async def keep(self, server: Server, name: str, form: str) -> None:
         """Fetch one that is over, have the engine know of it, and erase it over there. Raises AriError."""
