@@ -5,15 +5,14 @@ Nothing is installed: Debian's newest Asterisk and all it needs, down to the C l
 own configuration, ports and folders; the unpacked files are shared. Which mirror they come from is what `apt` is
 set up with at that moment.
 
-    python tools/asterisk_server.py prepare      unpack, if it has not been done
-    python tools/asterisk_server.py run FOLDER   start one instance there, say its ports, end it at Ctrl-C
+    python -m tools.asterisk_server prepare      unpack, if it has not been done
+    python -m tools.asterisk_server run FOLDER   start one instance there, say its ports, end it at Ctrl-C
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import random
 import re
@@ -29,6 +28,8 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+from tools.audio import music, ulaw
 
 SUITE: Final = "sid"
 PACKAGES: Final = ("asterisk", "asterisk-core-sounds-en-gsm")
@@ -285,9 +286,9 @@ class Asterisk:
         files.update(self.replaced)
         for file, text in files.items():
             (self.folder / "etc" / file).write_text(text)
-        music = self.folder / "moh" / "music.ulaw"
-        if not music.exists():
-            music.write_bytes(bytes(ulaw(sample) for sample in _music()))
+        tone = self.folder / "moh" / "music.ulaw"
+        if not tone.exists():
+            tone.write_bytes(bytes(ulaw(sample) for sample in music()))
 
     def _files(self) -> dict[str, str]:
         folder = self.folder
@@ -426,25 +427,6 @@ def _claimed(kind: int, claims: list[socket.socket]) -> int:
 def _give_up(claims: list[socket.socket]) -> None:
     for claim in claims:
         claim.close()
-
-
-# Sound --------------------------------------------------------------------------------------------
-
-RATE: Final = 8_000
-MUSIC_HZ: Final = 500
-
-
-def ulaw(sample: int) -> int:
-    """One 16-bit sample in G.711 µ-law (ITU-T G.711, table 2a)."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), 32_635) + 132
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | exponent << 4 | magnitude >> (exponent + 3) & 15) & 255
-
-
-def _music() -> list[int]:
-    """What who waits hears: a tone, so that a test can tell it from a voice."""
-    return [round(6000 * math.sin(2 * math.pi * MUSIC_HZ * index / RATE)) for index in range(10 * RATE)]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 import trio
-from tools.asterisk_server import RATE, ulaw
+from tools.audio import RATE, ulaw
 
 FRAME: Final = 160
 FRAME_S: Final = FRAME / RATE

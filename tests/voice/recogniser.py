@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final
 
 import trio
-from tools.asterisk_server import RATE
+from tools.audio import RATE
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
 from tests.voice.phone import _LINEAR, FRAME, strength

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tools.asterisk_server import MUSIC_HZ, Asterisk
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ
 
 import centralita_http
 import centralita_webchat

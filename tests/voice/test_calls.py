@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import trio
-from tools.asterisk_server import MUSIC_HZ, Asterisk
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ
 
 from centralita.messages import AnswerOffer, ContactEnded, EndContact
 from tests.voice.house import open_house, talk

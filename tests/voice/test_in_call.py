@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import trio
-from tools.asterisk_server import MUSIC_HZ, Asterisk
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ
 
 from centralita.messages import (
     ContactEnded,

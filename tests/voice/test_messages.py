@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import tomlkit
 import trio
-from tools.asterisk_server import MUSIC_HZ, RATE, Asterisk, ulaw
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ, RATE, ulaw
 
 from centralita import MemoryJournal
 from centralita.messages import CancelContact, ContactAdmitted, ContactEnded, MessagePosted

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import trio
-from tools.asterisk_server import MUSIC_HZ, Asterisk
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ
 
 from centralita import MemoryJournal
 from centralita.errors import ControlRefused

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import trio
-from tools.asterisk_server import MUSIC_HZ, Asterisk
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ
 
 from centralita import MemoryJournal
 from centralita.messages import ContactConnected, ContactEnded, ContactOffered

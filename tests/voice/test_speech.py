@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 import trio
-from tools.asterisk_server import MUSIC_HZ, Asterisk, ulaw
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ, ulaw
 
 import centralita_menu_bot
 from centralita import MemoryJournal

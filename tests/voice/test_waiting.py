@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from tools.asterisk_server import MUSIC_HZ, Asterisk
+from tools.asterisk_server import Asterisk
+from tools.audio import MUSIC_HZ
 
 import centralita
 from centralita.messages import (
