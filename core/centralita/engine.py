@@ -14,9 +14,9 @@ Deciding and applying are apart: `Engine.restore` applies journalled events and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
@@ -226,6 +226,3 @@ _EFFECTS: Final = {kind: (ASKS.get(kind), apply, FOLLOW.get(kind)) for kind, app
 """What an event does, by its type: the ask that follows, the state's change, the lines' move."""
 
 _DECODER: Final = msgspec.msgpack.Decoder(Snapshot)
-
-Decide = Callable[[Any, Any], Refusal | int | None]
-"""A stage's decision: None, the contact it is about, or why not."""
