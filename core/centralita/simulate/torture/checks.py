@@ -152,14 +152,15 @@ def check_contact(engine: Engine, contact: Contact, books: Books) -> None:
 
 
 def _check_attempts(state: State, number: int, events: list[AnyEvent], books: Books) -> None:
-    """A callback is tried as often as its queue says, and no more. One that then went on to another queue in the
-    same step, whose number may be smaller, is tried there once more."""
+    """A callback is tried as often as its queue says, and no more. One that went on to another queue in the same
+    step, whose number may be smaller, is tried there once more: then the largest number counts."""
     contact = state.contacts.get(number)
     if contact is None:
         return
     tried = books.pages[number].attempts
     went_on = any(type(event) is ContactQueued and event.contact == number for event in events)
-    most = tried + 1 if went_on else state.rules(contact.queue).callback_attempts
+    queues = state.config.queues.values() if went_on else (state.rules(contact.queue),)
+    most = max(rules.callback_attempts for rules in queues)
     if not contact.callback_attempts == tried < most:
         raise Violation(
             "deadlines",
