@@ -16,7 +16,7 @@ import structlog
 from centralita.config import decode
 from centralita.engine import Engine
 from centralita.errors import JournalCorrupt, JournalError
-from centralita.journal import Encoder, SqliteJournal, backup, export, recover, verify
+from centralita.journal import Encoder, SqliteJournal, backup, compact, export, recover, verify
 from centralita.messages import (
     AdmitContact,
     AnyCommand,
@@ -163,6 +163,43 @@ def test_erasing_reaches_records_snapshots_and_backups(house: House, tmp_path: P
         assert not [record for record in told if any(secret in str(record) for secret in SECRETS)]
         again.journal.close()
         assert verify(again.journal.path).problems == ()
+
+
+def test_erasing_reaches_the_archive(tmp_path: Path) -> None:
+    def about(journal: SqliteJournal, contact: int) -> str:
+        return str([record for record in read(journal) if getattr(record.command, "contact", 0) == contact])
+
+    def archived(*, until: int) -> None:
+        """Two snapshots more, and all before the older of them goes to the archive."""
+        house.snapshot()
+        house.do(CancelContact(contact=house.customer(f"later-{until}")))
+        house.snapshot()
+        house.journal.close()
+        compact(house.journal.path, tmp_path / "archive")
+        assert verify(house.journal.path).first_seq > until
+
+    house = House(tmp_path)
+    gone, kept = house.customer("ana"), house.customer("eva")
+    for contact in (gone, kept):
+        house.do(CancelContact(contact=contact))
+    archived(until=house.engine.seq)
+    house = House(tmp_path)
+    assert "4929" in about(house.journal, gone)
+    shutil.copy(tmp_path / "customer-keys", tmp_path / "older")
+    house.do(EraseContacts(contacts=(gone,), by="test"))
+    assert house.journal.erase([gone]) == 1
+    archived(until=house.engine.seq)
+    content = left_behind(tmp_path / "archive")
+    assert content
+    assert [secret for secret in SECRETS if secret.encode() in content] == []
+    assert all(verify(path).problems == () for path in (tmp_path / "archive").iterdir())
+    # What says who is to be forgotten has gone to the archive as well.
+    (tmp_path / "older").replace(tmp_path / "customer-keys")
+    assert erase_again(tmp_path, SealedJournalConfig()) == 1
+    house = House(tmp_path)
+    assert "4929" not in about(house.journal, gone)
+    assert "4929" in about(house.journal, kept)
+    house.journal.close()
 
 
 def test_hash_of_the_state_is_the_same_with_and_without_words(house: House, tmp_path: Path) -> None:
