@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from centralita.messages import Customer, IdentifyContact, RequestCallback, SetStatus
 from centralita.protocols import Signal
 from tests.console import browsing
-from tests.console.browsing import PHONE, Open, desk, shot, take, within, write
+from tests.console.browsing import PHONE, Open, comes_true, desk, shot, take, within, write
 from tests.console.house import House, Line, open_house
 
 pytestmark = pytest.mark.browser
@@ -569,7 +569,7 @@ def test_file_of_a_customer_is_shown_and_one_is_sent_back(house: House, pages: O
     take(page)
     picture = page.locator(".picture img")
     expect(picture).to_be_visible()
-    page.wait_for_function("document.querySelector('.picture img').naturalWidth > 0")
+    expect(picture).to_have_js_property("naturalWidth", 8)
     page.locator(".composer input[type=file]").set_input_files(
         {"name": "answer.txt", "mimeType": "text/plain", "buffer": b"All is well."}
     )
@@ -578,7 +578,7 @@ def test_file_of_a_customer_is_shown_and_one_is_sent_back(house: House, pages: O
     write(page, "See the file")
     expect(page.locator(".message.mine .file")).to_contain_text("answer.txt")
     expect(page.locator(".message.sending")).to_have_count(0)
-    customer.wait_for_function("window.heard.some((frame) => JSON.stringify(frame).includes('answer.txt'))")
+    comes_true(customer, "window.heard.some((frame) => JSON.stringify(frame).includes('answer.txt'))")
     shot(page, "desk-files")
 
 

@@ -36,7 +36,7 @@ from centralita.messages import (
 )
 from centralita.runner.thread import EngineThread
 from tests.console import browsing
-from tests.console.browsing import Open, board, desk, take
+from tests.console.browsing import Open, board, comes_true, desk, take
 from tests.console.house import House, LinePlugin, configuration
 
 pytestmark = pytest.mark.browser
@@ -96,13 +96,14 @@ def unhurt(page: Page) -> None:
 def shown(page: Page, *places: str) -> None:
     """Each place's payload stands on the page, as text."""
     for place in places:
-        page.wait_for_function(
+        comes_true(
+            page,
             """(text) => {
                 const all = (root) => root.textContent + [...root.querySelectorAll("*")]
                     .map((one) => (one.shadowRoot ? all(one.shadowRoot) : "") + (one.value ?? "")).join(" ");
                 return all(document.documentElement).includes(text);
             }""",
-            arg=f"{place}\"'><img src=x",
+            f"{place}\"'><img src=x",
         )
     unhurt(page)
 

@@ -30,7 +30,7 @@ from centralita.messages import (
 from centralita.protocols import Signal
 from centralita.runner.thread import EngineThread
 from tests.console import browsing
-from tests.console.browsing import Open
+from tests.console.browsing import Open, comes_true
 from tests.webchat.house import PATIENCE_S, configuration
 
 pytestmark = pytest.mark.browser
@@ -231,7 +231,7 @@ def test_unsent_message_outlives_a_reload(company: Company, pages: Open) -> None
     write(page, "first")
     expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
     # The page keeps its own outbox when it hears that "first" was received; what we put there comes after.
-    page.wait_for_function("() => JSON.parse(localStorage[Object.keys(localStorage)[0]]).outbox.length === 0")
+    comes_true(page, "() => JSON.parse(localStorage[Object.keys(localStorage)[0]]).outbox.length === 0")
     page.evaluate("""() => { const key = Object.keys(localStorage)[0]; const kept = JSON.parse(localStorage[key]);
         kept.outbox.push({type: "message", message_id: "kept", text: "second", attachments: [], chat: 1});
         localStorage[key] = JSON.stringify(kept); }""")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,18 @@ def board(pages: Open, house: House, **settings: Any) -> Page:
     page = pages(f"{house.address}/board/#token={house.token('supervisor')}", **settings)
     expect(page.locator(".wall")).to_be_visible()
     return page
+
+
+def comes_true(page: Page, expression: str, arg: object = None) -> None:
+    """Wait until a JavaScript expression, or a function of `arg`, is true in a page.
+
+    Not Playwright's own `wait_for_function`: all but its first look is an `eval` in the page, which the
+    pages' content policy forbids.
+    """
+    ends_at = time.monotonic() + PATIENCE_S
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < ends_at, f"never came true: {expression}"
+        page.wait_for_timeout(20)
 
 
 def within(page: Page, *selectors: str) -> None:

@@ -166,6 +166,8 @@ def test_erasing_reaches_records_snapshots_and_backups(house: House, tmp_path: P
 
 
 def test_erasing_reaches_the_archive(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
     def about(journal: SqliteJournal, contact: int) -> str:
         return str([record for record in read(journal) if getattr(record.command, "contact", 0) == contact])
 
@@ -178,7 +180,6 @@ def test_erasing_reaches_the_archive(tmp_path: Path) -> None:
         compact(house.journal.path, tmp_path / "archive")
         assert verify(house.journal.path).first_seq > until
 
-    house = House(tmp_path)
     gone, kept = house.customer("ana"), house.customer("eva")
     for contact in (gone, kept):
         house.do(CancelContact(contact=contact))

@@ -22,6 +22,8 @@ async def test_callers_keep_their_place_across_our_restart(asterisk: Asterisk) -
                 await phone.open(asterisk.sip)
                 customers.append(await phone.call("sales"))
                 await house.until(lambda: len(house.switchboard.contacts(phase="waiting")) == len(customers))
+            for calling in customers:
+                await calling.hears(MUSIC_HZ)
             before = [(view.handle, view.arrived_ns) for view in house.switchboard.contacts()]
         # Nobody is there now, and the music goes on.
         for calling in customers:
