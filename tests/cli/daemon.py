@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 CENTRALITA = [sys.executable, "-c", "from centralita_cli.main import main; main()"]
-START_S = 60.0
-STOP_S = 30.0
+START_S = 180.0
+STOP_S = 120.0
+"""Far beyond what it takes; only what would otherwise hang comes so far, however busy the machine is."""
+PORT_FILE = "data/front_doors/http/http.port"
 
 
 class Daemon:
@@ -32,7 +34,7 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        port = (self.folder / "data/front_doors/http/http.port").read_text().strip()
+        port = (self.folder / PORT_FILE).read_text().strip()
         return f"http://127.0.0.1:{port}"
 
     @property
@@ -45,14 +47,14 @@ class Daemon:
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=START_S) as answer:
             return json.load(answer)
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + START_S
         while True:
             try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=START_S):
                     return
             except (OSError, urllib.error.URLError):
                 if self.process.poll() is not None:
@@ -72,6 +74,8 @@ class Daemon:
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[Daemon]:
     """A daemon that is ready; killed in the end if it still runs."""
+    # The port of an earlier life may be somebody else's by now, who would answer in its place.
+    (folder / PORT_FILE).unlink(missing_ok=True)
     with (folder / "log.jsonl").open("w") as log:
         process = subprocess.Popen(
             [*CENTRALITA, "serve", "--port", "0", *arguments],

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.cli.conftest import COMPANY
 from tests.cli.daemon import CENTRALITA, STOP_S, environment, running
 
-SEEN_S = 30.0
+SEEN_S = 120.0
 
 
 class Terminal:

@@ -392,7 +392,7 @@ async def test_customer_is_found_while_a_batch_is_being_written(house: House) ->
     database = house.crm._database
     with database.transaction() as connection:
         connection.execute("UPDATE customers SET name = 'not yet'")
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             customer = await house.crm.find_customer(view)
     assert customer is not None
     assert customer.name == "Eva"

@@ -28,7 +28,7 @@ from tests.cli.daemon import run
 from tests.dialler.floor import COMPANY, Lists
 
 DOCS = (Path(__file__).parents[2] / "docs" / "dialler.md").read_text(encoding="utf-8")
-PATIENCE_S = 20
+PATIENCE_S = 60
 DOOR = '[front_doors.http]\ntype = "http"\nport = 0\n'
 
 

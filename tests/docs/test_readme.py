@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 from textwrap import indent
 
-from tests.cli.daemon import run, running
+from tests.cli.daemon import START_S, run, running
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -20,7 +20,12 @@ def test_engine_is_embedded_as_shown(tmp_path: Path) -> None:
     imports, _, body = shown.partition("\n\n")
     program = f"import trio\n{imports}\n\nasync def main():\n{indent(body, '    ')}\ntrio.run(main)\n"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "ContactExplanation(contact=1, phase='" in done.stdout
@@ -36,6 +41,6 @@ def test_commands_are_those_shown_and_init_names_pages_that_are_there(tmp_path: 
     with running(tmp_path) as daemon:
         assert run("status", cwd=tmp_path).returncode == 0
         for page in pages:
-            with urllib.request.urlopen(daemon.url + page, timeout=10) as answer:
+            with urllib.request.urlopen(daemon.url + page, timeout=START_S) as answer:
                 assert answer.read(15).lower() == b"<!doctype html>"
         assert daemon.stop() == 0

@@ -17,7 +17,7 @@ import pytest
 import trio
 
 from tests.cli.daemon import run
-from tests.end_to_end.exchange import Exchange, company, free_port
+from tests.end_to_end.exchange import PATIENCE_S, Exchange, company, free_port
 from tests.end_to_end.people import Agent, Customer, Floor, open_socket
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ async def live_through(exchange: Exchange) -> dict[str, str]:
     customer = Customer(exchange.port, EMAIL, [f"my {WORD} is broken", f"{WORD} again #bye"], score=3)
     floor = Floor()
     agent = Agent(exchange.port, "agent00", secrets["agent"], floor)
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(agent.run)
             await customer.run()

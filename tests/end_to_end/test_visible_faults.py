@@ -20,7 +20,7 @@ from centralita.runner.switchboard import LiveSwitchboard
 from tests.cli.daemon import run
 from tests.runner.house import ScriptedChannel
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 HOUSE = """
 default_queue = "help"
 [queues.help]

@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from tests.cli.daemon import Daemon, running
+from tests.cli.daemon import START_S, Daemon, running
 
 CASES: Final = max(4, settings().max_examples // 20)
 STREAMS: Final = {"/api/events", "/api/board"}
@@ -56,7 +56,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 def document(daemon: Daemon) -> Any:
-    found = httpx.get(f"{daemon.url}/schema/openapi.json", trust_env=False).json()
+    found = httpx.get(f"{daemon.url}/schema/openapi.json", trust_env=False, timeout=START_S).json()
     # Erasing and replacing everything is no use to the cases after it.
     for path in STREAMS:
         found["paths"].pop(path)
@@ -74,7 +74,7 @@ def test_no_case_of_the_document_leaves_a_500(daemon: Daemon) -> None:
     schema.config.update(base_url=daemon.url)
     refused: list[str] = []
     tried = 0
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with httpx.Client(trust_env=False, timeout=START_S) as client:
         for operation in operations(schema):
             for mode in schemathesis.GenerationMode:
                 cases = operation.as_strategy(generation_mode=mode)
@@ -110,7 +110,7 @@ def test_no_case_of_the_document_leaves_a_500(daemon: Daemon) -> None:
                     refused.append(f"{operation.label}: {error}")
     assert refused == []
     assert tried > 34 * CASES // 2
-    assert httpx.get(f"{daemon.url}/readyz", trust_env=False).status_code == 200
+    assert httpx.get(f"{daemon.url}/readyz", trust_env=False, timeout=START_S).status_code == 200
     said = [json.loads(line) for line in daemon.log.read_text().splitlines() if line.startswith("{")]
     assert [line for line in said if line.get("event") in {"request_failed", "component_down"}] == []
     assert "request_failed" not in daemon.log.read_text()

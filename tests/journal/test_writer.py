@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -279,14 +280,14 @@ async def test_another_writer_fences_this_one() -> None:
 
 
 async def test_memory_journal_needs_no_thread_and_is_told_later() -> None:
-    threads_n = threading.active_count()
+    before = set(threading.enumerate())
     writer = JournalWriter(MemoryJournal())
     told: list[int] = []
     async with trio.open_nursery() as nursery:
         await nursery.start(writer.run)
         writer.put(records(1, 1), lambda: told.append(1))
         assert told == []  # never from inside put: the caller is in the middle of something
-        assert threading.active_count() == threads_n
+        assert set(threading.enumerate()) <= before
         await writer.flush()
         assert told == [1]
         await writer.close()
@@ -324,16 +325,25 @@ async def test_snapshot_is_kept_once_its_record_is_durable(tmp_path: Path) -> No
     journal.close()
 
 
-async def test_a_gather_window_waits_for_company() -> None:
+async def test_a_gather_window_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = GatedJournal()
     journal.open_wide()
+    all_put = threading.Event()
+    waited_s: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited_s.append(seconds)
+        assert all_put.wait(LONG_S)
+
+    monkeypatch.setattr("centralita.runner.writer.time", SimpleNamespace(sleep=sleep))
     writer = JournalWriter(journal, gather_s=0.05)
     async with trio.open_nursery() as nursery:
         await nursery.start(writer.run)
         for seq in range(1, 20):
             writer.put(records(seq, seq), nothing)
+        all_put.set()
         await writer.close()
-    assert journal.groups == [19]
+    assert (journal.groups, waited_s) == ([19], [0.05])
     with pytest.raises(ValueError, match=r"gather_s was 2; must be from 0 to 0\.1"):
         JournalWriter(journal, gather_s=2)
 

@@ -1,13 +1,17 @@
 """A process that feeds one history to the sinks and the CRM, from each one's own position; a test kills it.
 
-python -m tests.kpi.feeding FOLDER
+python -m tests.kpi.feeding FOLDER [BATCHES]
+
+With BATCHES it does no more than so many and waits for its end.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,24 +47,27 @@ def kept(folder: Path) -> tuple[list[str], list[bytes]]:
         return list(file.iterdump()), (folder / "lines" / "events.jsonl").read_bytes().splitlines()
 
 
-async def feed(follower: Follower) -> None:
-    """As the runner does, in small batches; a letter on stdout for each that is said to be done."""
+async def feed(follower: Follower, batches: Iterator[int]) -> None:
+    """As the runner does, in small batches, while there are any; a letter on stdout for each that is said to be done."""
     position = await follower.position()
     for first in range(position, len(RECORDS), BATCH):
+        if next(batches, None) is None:
+            await trio.sleep_forever()
         await follower.write(RECORDS[first : first + BATCH])
         sys.stdout.write(".")
         sys.stdout.flush()
 
 
-async def main(folder: Path) -> None:
-    """Feed all three side by side, to the end."""
+async def main(folder: Path, batches_n: int | None = None) -> None:
+    """Feed all three side by side, to the end; `batches_n`: no more than so many batches."""
+    batches = count() if batches_n is None else iter(range(batches_n))
     async with trio.open_nursery() as alive:
         async with trio.open_nursery() as feeding:
             for follower in followers(folder):
                 await start(alive, follower)
-                feeding.start_soon(feed, follower)
+                feeding.start_soon(feed, follower, batches)
         alive.cancel_scope.cancel()
 
 
 if __name__ == "__main__":
-    trio.run(main, Path(sys.argv[1]))
+    trio.run(main, Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -21,7 +21,7 @@ from centralita.messages import AdmitContact, EndContact, PostMessage
 from centralita.runner.switchboard import LiveSwitchboard
 from tests.runner.house import CONFIG, House, sign_in
 
-TAKEN_IN_S = 20
+TAKEN_IN_S = 60
 PLUGINS = [centralita_crm_sqlite, centralita_kpi_jsonl, centralita_kpi_prometheus]
 SETTINGS = """
 [crms.people]

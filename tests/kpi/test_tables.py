@@ -307,7 +307,7 @@ def test_without_pyarrow_it_says_what_to_install() -> None:
         "except frames.TableError as error: print(error)\n"
     )
     told = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=180
     )
     assert told.stdout == "tables need pyarrow: pip install 'centralita[arrow]'\n"
 

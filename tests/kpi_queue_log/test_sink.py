@@ -268,10 +268,13 @@ async def test_company_s_day_goes_through_the_log_into_a_replay(tmp_path: Path) 
             admission = AdmitContact(channel="shop", provider_id=f"p{number}", handle="+34600111222")
             contact = (await switchboard.submit(admission)).contact
             await house["channels.shop"].wait_for("connect", number + 1)
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 while (view := switchboard.contact(contact)) is not None and view.phase != "connected":
                     await trio.sleep(0.005)
             await switchboard.submit(EndContact(contact=contact, by=view.agent if view else ""))
+        with trio.fail_after(60):
+            while switchboard.status()["figures_seq"] < switchboard.status()["journal_seq"]:
+                await trio.sleep(0.005)
         figures = switchboard.figures()["queues"]["help"]
     recording = read_queue_log(tmp_path / "queue_log")
     assert [one.outcome for one in recording.contacts] == ["served"] * 5 == ["served"] * figures["answered"]

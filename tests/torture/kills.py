@@ -24,7 +24,7 @@ AT_ONCE: Final = 8
 AGENTS: Final = 3
 RUN_S: Final = 1.5
 """The longest a life lasts once it is ready."""
-FINISH_S: Final = 240
+FINISH_S: Final = 600
 """Far beyond what the last customers take; only what would otherwise hang comes so far."""
 AGAIN: Final = {"offer_over", "already", "wrong_phase", "not_yours", "unknown_contact", "stopping"}
 """What an agent may hear who gives a command again because its reply was lost with the daemon."""
