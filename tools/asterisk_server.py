@@ -45,7 +45,8 @@ PORTS: Final = range(21_000, 21_500)
 CLAIMS: Final = "127.0.0.2"
 RTP_PORTS: Final = range(21_500, 23_000)
 """Shared by all instances: Asterisk takes another port when one is taken."""
-START_S: Final = 30.0
+START_S: Final = 60.0
+ANSWER_S: Final = 30.0
 STOP_S: Final = 10.0
 
 _MODULES: Final = re.compile(
@@ -163,8 +164,8 @@ class Asterisk:
         self.replaced = dict(replaced or {})
         claims: list[socket.socket] = []
         weakref.finalize(self, _give_up, claims)
-        self.http = _claimed(socket.SOCK_STREAM, claims)
-        self.carrier, self.sip = (_claimed(socket.SOCK_DGRAM, claims) for _ in range(2))
+        self.http = claimed_port(socket.SOCK_STREAM, claims)
+        self.carrier, self.sip = (claimed_port(socket.SOCK_DGRAM, claims) for _ in range(2))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -257,7 +258,7 @@ class Asterisk:
     def _http(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(f"{self.url}/{path}", method=method)
         request.add_header("Authorization", "Basic " + b64encode(f"{USER}:{PASSWORD}".encode()).decode())
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
             body: bytes = answer.read()
         return body
 
@@ -407,20 +408,24 @@ exten => _[+0-9]X.,1,Dial(PJSIP/${EXTEN}@trunk)
 """
 
 
-def _claimed(kind: int, claims: list[socket.socket]) -> int:
-    """A free port that nobody who asks here is given beside: servers run side by side, and the carrier's port is
-    bound only when a test has calls go out. The claim is that number at another address of the loopback."""
-    for port in random.sample(PORTS, len(PORTS)):
-        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def claimed_port(kind: int, claims: list[socket.socket], *, n: int = 1) -> int:
+    """The first of `n` free ports in a row that nobody who asks here is given beside, as long as the `claims` are open:
+    servers run side by side, and the carrier's port is bound only when a test has calls go out. The claim is that number
+    at another address of the loopback."""
+    for first in random.sample(PORTS, len(PORTS)):
+        found: list[socket.socket] = []
         try:
-            claim.bind((CLAIMS, port))
-            with socket.socket(socket.AF_INET, kind) as probe:
-                probe.bind(("127.0.0.1", port))
+            for port in range(first, first + n):
+                claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                found.append(claim)
+                claim.bind((CLAIMS, port))
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port))
         except OSError:
-            claim.close()
+            _give_up(found)
             continue
-        claims.append(claim)
-        return port
+        claims += found
+        return first
     raise Unavailable(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 

@@ -19,11 +19,8 @@ from centralita.journal import Batch, Journal
 from centralita.messages import AnyCommand, ContactEnded, Record, SetStatus, SignIn
 from centralita.runner.switchboard import LiveSwitchboard
 from centralita.views import ContactView
-from tests.voice.phone import Phone, Talk
+from tests.voice.phone import WITHIN_S, Phone, Talk
 
-WITHIN_S = 30.0
-"""How long what a test waits for may take. Every wait is for a condition, so this is only how late a failure is told:
-long enough for a machine whose two cores carry the whole suite, where a call has taken several seconds to begin."""
 CUSTOMER_HZ = 700
 HZ = {"ana": 900, "bea": 1100, "carl": 1300, "dora": 1700}
 
@@ -94,13 +91,20 @@ class House:
     ended = ContactEnded
 
     def __init__(
-        self, switchboard: LiveSwitchboard, asterisk: Asterisk, nursery: trio.Nursery, folder: Path
+        self,
+        switchboard: LiveSwitchboard,
+        asterisk: Asterisk,
+        nursery: trio.Nursery,
+        folder: Path,
+        *,
+        after_seq: int,
     ) -> None:
         self.folder = folder
         self.switchboard = switchboard
         self.asterisk = asterisk
         self.nursery = nursery
         self.records: list[Record] = []
+        self._seen_seq = after_seq
         self._news = trio.lowlevel.ParkingLot()
 
     async def phone(
@@ -177,16 +181,20 @@ class House:
 
     async def quiet(self, *, within_s: float = WITHIN_S, phones: Sequence[Phone] = ()) -> None:
         """Wait until no contact lives and the server has no channel; what is left fails."""
-        await self.until(lambda: not self.switchboard.contacts(), within_s=within_s)
+        await self.quiet_contacts(within_s=within_s)
         left: list[str] = []
         with trio.move_on_after(within_s):
             while left := await trio.to_thread.run_sync(self.asterisk.channels):
                 await trio.sleep(0.05)
         assert not left, left
 
-    async def quiet_contacts(self) -> None:
-        """Wait until no contact lives."""
-        await self.until(lambda: not self.switchboard.contacts())
+    async def quiet_contacts(self, *, within_s: float = WITHIN_S) -> None:
+        """Wait until no contact lives, and `records` say how each has ended."""
+        await self.until(lambda: not self.switchboard.contacts() and self._has_seen_all(), within_s=within_s)
+
+    def _has_seen_all(self) -> bool:
+        """Whether everything decided so far is among the records: they follow what the switchboard shows."""
+        return bool(self._seen_seq >= self.switchboard.status()["journal_seq"])
 
     def story(self) -> str:
         """What has happened, for a failure's message."""
@@ -198,10 +206,12 @@ class House:
         return f"contacts {contacts}; {events}; asterisk: {self.asterisk.log()[-500:]}"
 
     async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
-        async with self.switchboard.follow() as batches:
+        # From before it was opened: a call that was there has its events while we are not here yet.
+        async with self.switchboard.follow(after_seq=self._seen_seq) as batches:
             task_status.started()
             async for batch in batches:
                 self.records += batch
+                self._seen_seq = batch[-1].seq
                 self._news.unpark_all()
 
     def outcomes(self) -> list[str]:
@@ -226,15 +236,12 @@ async def open_house(
         raw = config(asterisk, {**changed, **(also or {})})
         folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         raw.setdefault("domain", {})["data"] = str(folder)
+        journal = journal or MemoryJournal()
+        after_seq = journal.last_seq
         switchboard = await stack.enter_async_context(
-            open_engine(
-                raw,
-                plugins=[centralita_asterisk, *plugins],
-                entry_points=False,
-                journal=journal or MemoryJournal(),
-            )
+            open_engine(raw, plugins=[centralita_asterisk, *plugins], entry_points=False, journal=journal)
         )
-        house = House(switchboard, asterisk, nursery, folder)
+        house = House(switchboard, asterisk, nursery, folder, after_seq=after_seq)
         await nursery.start(house._follow)
         yield house
         if tidy:
@@ -253,4 +260,4 @@ async def talk(house: House, customer: Phone, agent: Phone, *, to: str = "sales"
     return calling, ringing
 
 
-__all__ = ["CONFIG", "CUSTOMER_HZ", "HZ", "House", "config", "loads", "open_house", "talk"]
+__all__ = ["CONFIG", "CUSTOMER_HZ", "HZ", "WITHIN_S", "House", "config", "loads", "open_house", "talk"]

@@ -13,15 +13,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import trio
-from tools.asterisk_server import Asterisk
+from tools.asterisk_server import Asterisk, claimed_port
 
 from centralita.messages import AgentJoined, ContactConnected, ContactEnded, SignIn
 from tests.voice.house import House, open_house
-from tests.voice.phone import FRAME_S, Phone, Talk
+from tests.voice.phone import FRAME_S, WITHIN_S, Phone, Talk
 
 SCENARIO = Path(__file__).with_name("caller.xml")
 TALK_S = 0.2
@@ -57,13 +58,18 @@ class AnsweringPhone(Phone):
 
 async def sipp(asterisk: Asterisk, calls: int, rate: float) -> dict[str, int]:
     """Make so many calls, so many a second; returns how many came to a good end and how many did not."""
-    with tempfile.TemporaryDirectory() as folder:
+    claims: list[socket.socket] = []
+    # For the callers' audio sipp takes the first, and for pictures the third.
+    audio = claimed_port(socket.SOCK_DGRAM, claims, n=3)
+    with ExitStack() as claimed, tempfile.TemporaryDirectory() as folder:
+        for claim in claims:
+            claimed.enter_context(claim)
         statistics = Path(folder) / "sipp.csv"
         done = await trio.run_process(
             [
                 "sipp", f"127.0.0.1:{asterisk.sip}", "-sf", str(SCENARIO), "-i", "127.0.0.1", "-s", "sales",
                 "-m", str(calls), "-r", str(max(1, round(rate))), "-l", str(calls), "-nostdin",
-                "-rtp_echo", "-mp", str(free_port()),
+                "-rtp_echo", "-mp", str(audio),
                 "-timeout", "180", "-trace_stat", "-stf", str(statistics), "-trace_err", "-error_file", str(Path(folder) / "errors"), "-fd", "1",
             ],
             capture_stdout=True,
@@ -77,14 +83,6 @@ async def sipp(asterisk: Asterisk, calls: int, rate: float) -> dict[str, int]:
         if errors.exists() and errors.stat().st_size:
             print(errors.read_text(errors="replace")[:3000], file=sys.stderr)
         return {"good": int(last["SuccessfulCall(C)"]), "failed": int(last["FailedCall(C)"])}
-
-
-def free_port() -> int:
-    """A port for the callers' audio; the one above it is taken too."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port - port % 2
 
 
 def changed_for(names: list[str]) -> dict[str, dict[str, Any]]:
@@ -108,8 +106,8 @@ async def measure(asterisk: Asterisk, calls: int, rate: float, names: list[str])
         phones = await answer_all(house, names)
         began = time.perf_counter()
         made = await sipp(asterisk, calls, rate)
-        await house.until(lambda: len(house.events(ContactEnded)) >= calls, within_s=60)
-        await house.quiet(within_s=60)
+        await house.until(lambda: len(house.events(ContactEnded)) >= calls, within_s=2 * WITHIN_S)
+        await house.quiet(within_s=2 * WITHIN_S)
         connected = Counter(event.contact for event in house.events(ContactConnected))
         waits = sorted(event.waited_ns / 1e6 for event in house.events(ContactConnected))
         return {

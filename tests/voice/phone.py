@@ -23,6 +23,9 @@ FRAME: Final = 160
 FRAME_S: Final = FRAME / RATE
 KEYS: Final = "0123456789*#"
 RETRANSMIT_S: Final = 0.5
+WITHIN_S: Final = 60.0
+"""How long what a test waits for may take. Every wait is for a condition, so this is only how late a failure is told:
+long enough for a machine whose two cores carry the whole suite, where a call has taken several seconds to begin."""
 HEARD_FRAMES: Final = 4
 """So many frames in a row with a tone are somebody speaking."""
 SILENCE: Final = bytes([0xFF]) * FRAME
@@ -105,6 +108,7 @@ class Talk:
         self.frames = 0
         """Audio frames heard."""
         self.sent = 0
+        """Audio frames sent to where they are heard."""
         self.given_up = False
         self.keys = ""
         """Keys heard."""
@@ -116,7 +120,7 @@ class Talk:
         self._rtp: trio.socket.SocketType | None = None
         self._sender: socket.socket | None = None
         self._far: tuple[str, int] | None = None
-        self._recent: deque[bytes] = deque(maxlen=100)
+        self._recent: deque[bytes] = deque(maxlen=200)
         self._news = trio.lowlevel.ParkingLot()
         self._to_press = ""
         self._payload = tone(phone.hz) if phone.hz else SILENCE
@@ -155,24 +159,35 @@ class Talk:
             await self.refuse(603)
 
     async def press(self, keys: str) -> None:
-        """Press keys, as RFC 4733 events."""
+        """Press keys, as RFC 4733 events, once it is known where they are heard."""
+        while self._far is None and not self.ended.is_set():
+            await trio.sleep(FRAME_S)
         self._to_press += keys
         while self._to_press and not self.ended.is_set():
             await trio.sleep(FRAME_S)
 
     async def say(self, *hz: int, s: float = 0.5) -> None:
-        """Say a tone, or several at once, for a while, then what was said before."""
+        """Say a tone, or several at once, in so many seconds' frames, then what was said before.
+
+        Frames, not time: who was held up for half of it would have said half of it.
+        """
         before, self._payload = self._payload, chord(*hz)
-        await trio.sleep(s)
+        last = self.sent + round(s / FRAME_S)
+        while self.sent < last and not self.ended.is_set():
+            await trio.sleep(FRAME_S)
         self._payload = before
 
-    async def hears(self, hz: int, *, within_s: float = 8) -> None:
+    async def hears(self, hz: int, *, within_s: float = WITHIN_S) -> None:
         """Return once the tone is heard from now on; fails when it is not."""
         await self._listen(lambda frame: strength(frame, hz) > 1000, f"{hz} Hz", within_s)
 
-    async def hears_not(self, hz: int, *, within_s: float = 8) -> None:
+    async def hears_not(self, hz: int, *, within_s: float = WITHIN_S) -> None:
         """Return once the tone is not in what is heard from now on, or nothing is heard."""
         await self._listen(lambda frame: strength(frame, hz) < 300, f"no {hz} Hz", within_s, silence=True)
+
+    def frames_with(self, hz: int) -> int:
+        """In how many of the last 200 frames the tone was heard."""
+        return sum(strength(frame, hz) > 1000 for frame in self._recent)
 
     async def _listen(
         self, wanted: Callable[[bytes], bool], what: str, within_s: float, *, silence: bool = False
@@ -270,7 +285,7 @@ class Talk:
                     struct.pack(">BBHII", 0x80, 0, sequence & 0xFFFF, stamp & 0xFFFFFFFF, source)
                     + self._payload
                 )
-                self.sent += 1
+                self.sent += self._far is not None
                 sequence += 1
                 stamp += FRAME
                 due += (self.phone.every - 1) * FRAME_S
@@ -316,20 +331,11 @@ class Phone:
     async def register(self, *, expires: int = 3600) -> None:
         """Tell the server where we are; `expires` 0: no longer."""
         branch = f"z9hG4bK{_token()}"
-        address = f"<sip:{self.name}@127.0.0.1>"
-        lines = [
-            f"REGISTER sip:127.0.0.1:{self._server[1]} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch}",
-            f"From: {address};tag={_token()}",
-            f"To: {address}",
-            f"Call-ID: {_token()}",
-            f"CSeq: {random.randint(1, 1_000_000)} REGISTER",
-            f"Contact: <sip:{self.name}@127.0.0.1:{self.port}>",
-            "Max-Forwards: 70",
-            f"Expires: {expires}",
-            "Content-Length: 0",
-        ]
-        reply = await self._transact(branch, ("\r\n".join(lines) + "\r\n\r\n").encode())
+        contact = f"<sip:{self.name}@127.0.0.1:{self.port}>"
+        request = registration(
+            self.name, self.port, self._server[1], contact=contact, expires=expires, branch=branch
+        )
+        reply = await self._transact(branch, request)
         assert reply.status == 200, reply.first
 
     async def call(self, to: str, *, number: str = "", name: str = "") -> Talk:
@@ -343,7 +349,7 @@ class Phone:
         self.nursery.start_soon(self._invite, talk, body)
         return talk
 
-    async def rings(self, *, within_s: float = 10) -> Talk:
+    async def rings(self, *, within_s: float = WITHIN_S) -> Talk:
         """The next call that comes in."""
         with trio.fail_after(within_s):
             return await self._called_by.receive()
@@ -356,7 +362,9 @@ class Phone:
                 talk.ringing.set()
             return reply.status >= 200
 
-        reply = await self._transact(talk.branch, self._text("INVITE", talk, talk.branch, body), take, s=120)
+        reply = await self._transact(
+            talk.branch, self._text("INVITE", talk, talk.branch, body), take, s=2 * WITHIN_S
+        )
         talk.status = reply.status
         talk.remote = reply["to"]
         if contact := re.search(r"<([^>]+)>", reply["contact"]):
@@ -374,7 +382,7 @@ class Phone:
         """Give up calling."""
         talk.given_up = True
         await self._send(self._text("CANCEL", talk, talk.branch))
-        with trio.move_on_after(5):
+        with trio.move_on_after(WITHIN_S):
             await talk.ended.wait()
 
     async def request(self, method: str, talk: Talk) -> None:
@@ -406,7 +414,7 @@ class Phone:
         text: bytes,
         take: Callable[[Message], bool] = lambda reply: reply.status >= 200,
         *,
-        s: float = 10,
+        s: float = WITHIN_S,
     ) -> Message:
         """Send, again and again until there is an answer; `take` is given each and says which is the last."""
         send, receive = trio.open_memory_channel[Message](100)
@@ -498,6 +506,26 @@ class Phone:
             result = self.then(talk)
             if hasattr(result, "__await__"):
                 await result
+
+
+def registration(
+    name: str, port: int, server_port: int, *, contact: str, expires: int, branch: str = ""
+) -> bytes:
+    """A request to be registered there; of `contact` "*", to have nobody registered under the name."""
+    address = f"<sip:{name}@127.0.0.1>"
+    lines = [
+        f"REGISTER sip:127.0.0.1:{server_port} SIP/2.0",
+        f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch={branch or f'z9hG4bK{_token()}'}",
+        f"From: {address};tag={_token()}",
+        f"To: {address}",
+        f"Call-ID: {_token()}",
+        f"CSeq: {random.randint(1, 1_000_000)} REGISTER",
+        f"Contact: {contact}",
+        "Max-Forwards: 70",
+        f"Expires: {expires}",
+        "Content-Length: 0",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def _token() -> str:

@@ -27,8 +27,8 @@ from tests.voice.phone import _LINEAR, FRAME, strength
 
 LOUD: Final = 500
 """The amplitude from which a frame is somebody speaking."""
-END_FRAMES: Final = 15
-"""So many quiet frames end an utterance."""
+END_FRAMES: Final = 50
+"""So many quiet frames end an utterance: more than when people talk, for a caller whose process is held up in a word."""
 UTTERANCE_FRAMES_MIN: Final = 5
 
 

@@ -27,7 +27,7 @@ from centralita.messages import (
 )
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.phones import Phones
-from tests.voice.house import CUSTOMER_HZ, HZ, HeldJournal, open_house, talk
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, HeldJournal, open_house, talk
 from tests.voice.phone import Phone
 
 ECHO = "echo"
@@ -61,18 +61,7 @@ async def test_registered_phone_is_an_agent_who_is_here(asterisk: Asterisk) -> N
         assert (await house.event(AgentConnectionLost)).agent == "ana"
 
 
-async def unregistered(asterisk: Asterisk, name: str) -> None:
-    """Whoever an earlier test has registered under this name is not there any more."""
-    async with trio.open_nursery() as nursery:
-        phone = Phone(nursery, name)
-        await phone.open(asterisk.sip)
-        await phone.register()
-        await phone.register(expires=0)
-        nursery.cancel_scope.cancel()
-
-
 async def test_phone_that_goes_while_its_coming_is_told_is_noticed(asterisk: Asterisk) -> None:
-    await unregistered(asterisk, "ana")
     journal = HeldJournal()
     journal.token = trio.lowlevel.current_trio_token()
     async with open_house(asterisk, journal=journal, phones={"sign_in": "registered"}) as house:
@@ -126,7 +115,7 @@ async def test_agents_come_and_go_by_codes(asterisk: Asterisk) -> None:
 
         async def dial(code: str) -> str:
             dialled = await ana.call(code)
-            with trio.fail_after(10):
+            with trio.fail_after(WITHIN_S):
                 await dialled.ended.wait()
             view = house.switchboard.agent("ana")
             assert view is not None
@@ -231,7 +220,7 @@ async def test_accepting_elsewhere_then_rings_the_phone_which_answers_itself(ast
 
 
 async def test_phone_that_does_not_answer_after_accepting_gives_the_caller_back(asterisk: Asterisk) -> None:
-    async with open_house(asterisk, phone={"ring": "accept"}) as house:
+    async with open_house(asterisk, phone={"ring": "accept"}, sales={"ask_again_s": 60}) as house:
         ana, customer = await house.phone("ana", sign_in=False), await house.customer()
         await house.do(SignIn(agent="ana"))
         calling = await customer.call("sales")
@@ -251,7 +240,7 @@ async def test_declining_elsewhere_stops_the_ringing(asterisk: Asterisk) -> None
         offered = await house.event(ContactOffered)
         await house.do(AnswerOffer(contact=offered.contact, agent="ana", offer=offered.offer, accept=False))
         await house.event(OfferDeclined)
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await ringing.ended.wait()
         await calling.hang_up()
 
@@ -285,7 +274,7 @@ async def test_agent_who_puts_down_while_told_whose_call_it_is_leaves_the_caller
         assert "hung up" in failed.reason
         assert house.events(ContactConnected) == []
         # She is asked again, and now stays.
-        again = await ana.rings(within_s=20)
+        again = await ana.rings()
         await again.answer()
         await house.event(ContactConnected)
         await calling.hears(HZ["ana"])
@@ -306,7 +295,7 @@ async def test_connection_to_a_phone_that_was_put_down_before_it_was_told_ends(a
         exchange.calls.forget_leg(leg)
         await phones.connected(contact, "ana")
         assert (await house.event(house.ended)).reason == "hung up"
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await calling.ended.wait()
         await answering.hang_up()
 
@@ -319,7 +308,7 @@ async def test_number_stops_ringing_when_the_agent_puts_down(asterisk: Asterisk)
         await ringing.answer()
         called = await carrier.rings()
         await ringing.hang_up()
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await called.ended.wait()
         assert called.status == 487
         ended = await house.event(house.ended)
@@ -340,7 +329,7 @@ async def test_click_to_call_rings_the_agent_then_the_number(asterisk: Asterisk)
         await called.hears(900)
         await ringing.hears(CUSTOMER_HZ)
         await ringing.hang_up()
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await called.ended.wait()
 
 

@@ -66,6 +66,7 @@ async def test_call_interrupts_a_chat_and_no_chat_a_call(asterisk: Asterisk, tmp
             await house.do(PostMessage(contact=chat, author="agent", author_id="ana", text="one moment"))
             await first.wait_until(lambda: "one moment" in first.texts)
             await second.send("b", "anybody?")
+            await house.until(lambda: phase(house, "shop", 1) in ("waiting", "offered"))
             waiting = await customer.call("sales")
             await waiting.hears(MUSIC_HZ)
             assert (phase(house, "shop", 1), phase(house, "phone", 1)) == ("waiting", "waiting")

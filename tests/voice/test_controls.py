@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from typing import Any
 
 import pytest
@@ -12,8 +11,9 @@ from tools.asterisk_server import Asterisk
 from centralita.errors import ControlRefused
 from centralita.messages import ContactEnded, MessagePosted, Refusal, Target, TransferContact
 from centralita_asterisk.recordings import Recordings
-from tests.voice.house import CUSTOMER_HZ, HZ, House, open_house, talk
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone, Talk
+from tests.voice.recorded import recording, say_through, seconds_with
 
 
 async def talking(house: House) -> tuple[int, Phone, Talk, Talk]:
@@ -54,19 +54,21 @@ async def test_recording_leaves_out_what_is_said_while_paused(asterisk: Asterisk
             return (await house.switchboard.control(contact, by="ana", word=word))["recording"]
 
         assert await control("record") == "on"
-        await trio.sleep(1.0)
+        await recording(asterisk, f"call-{contact}")
+        await say_through(calling, answering, 1100)
         assert await control("record_pause") == "paused"
-        await trio.sleep(1.5)
+        await say_through(calling, answering, 1300)
         assert await control("record_resume") == "on"
-        await trio.sleep(0.5)
+        await recording(asterisk, f"call-{contact}")
+        await say_through(calling, answering, 1500)
         await control("record_stop")
         message = await house.event(MessagePosted, author="system")
         assert message.internal
         (attachment,) = message.attachments
         path = house.folder / "channels" / "phone" / attachment.id
-        with wave.open(str(path)) as recorded:
-            seconds = recorded.getnframes() / recorded.getframerate()
-        assert 1.0 < seconds < 2.6
+        assert seconds_with(path, 1100) > 0.7
+        assert seconds_with(path, 1300) < 0.1
+        assert seconds_with(path, 1500) > 0.7
         await calling.hears(900)
         await answering.hears(CUSTOMER_HZ)
         await calling.hang_up()
@@ -75,7 +77,7 @@ async def test_recording_leaves_out_what_is_said_while_paused(asterisk: Asterisk
 async def test_every_call_is_recorded_where_the_rule_says_so(asterisk: Asterisk) -> None:
     async with open_house(asterisk, phone={"record": "always"}) as house:
         contact, _, calling, _ = await talking(house)
-        await trio.sleep(0.5)
+        await recording(asterisk, f"call-{contact}")
         with pytest.raises(ControlRefused, match="pause"):
             await house.switchboard.control(contact, by="ana", word="record_stop")
         await calling.hang_up()
@@ -122,7 +124,7 @@ async def test_supervisor_listens_whispers_and_barges_in(asterisk: Asterisk) -> 
         await calling.hears(HZ["dora"])
         await answering.hears(HZ["dora"])
         await house.switchboard.control(contact, by="boss", word="leave", value="dora")
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await listening.ended.wait()
         await calling.hears_not(HZ["dora"])
         await calling.hang_up()
@@ -137,7 +139,7 @@ async def test_listener_goes_with_the_call(asterisk: Asterisk) -> None:
         await listening.answer()
         await listening.hears(900)
         await calling.hang_up()
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await listening.ended.wait()
 
 
@@ -167,7 +169,7 @@ async def test_customer_is_handed_on_to_a_number(asterisk: Asterisk) -> None:
                 contact=contact, agent="ana", target=Target(number="600777666"), note="to billing"
             )
         )
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await answering.ended.wait()
         outside = await carrier.rings()
         assert "600777666" in outside.header("To")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +33,7 @@ from centralita.messages import (
 from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.phones import AWAY
 from centralita_asterisk.server import Server
-from tests.voice.house import House, open_house, talk
+from tests.voice.house import WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone
 
 
@@ -66,15 +67,15 @@ async def test_everything_comes_right_after_a_server_that_stood_still(own_asteri
             declined = await house.event(OfferDeclined)
             assert declined.reason == AWAY
         for ended in (talking, answered):
-            with trio.fail_after(20):
+            with trio.fail_after(WITHIN_S):
                 await ended.ended.wait()
         await house.back("bea")
         phones = {"ana": ana, "bea": bea}
         async with trio.open_nursery() as nursery:
             for phone in phones.values():
                 nursery.start_soon(_answer_when_it_rings, phone)
-            await waiting.hears_not(MUSIC_HZ, within_s=20)
-            await calling.hears_not(MUSIC_HZ, within_s=20)
+            await waiting.hears_not(MUSIC_HZ)
+            await calling.hears_not(MUSIC_HZ)
             await house.until(lambda: len(house.switchboard.contacts(phase="connected")) == 2)
             agents = {view.handle: view.agent for view in house.switchboard.contacts(phase="connected")}
             await waiting.hears(phones[agents["600000002"]].hz)
@@ -89,7 +90,7 @@ async def test_everything_comes_right_after_a_server_that_stood_still(own_asteri
 
 async def _answer_when_it_rings(phone: Phone) -> None:
     while True:
-        ringing = await phone.rings(within_s=60)
+        ringing = await phone.rings(within_s=math.inf)
         if not ringing.ended.is_set():
             await ringing.answer()
 
@@ -196,7 +197,7 @@ async def test_caller_given_up_while_the_server_was_away_begins_anew(
         assert anew.id != lost.id
         # Known by its channel still: neither forgotten nor admitted a third time.
         await wire.cut(mended=True)
-        await house.until(lambda: wire.connections_n == 3)
+        await house.until(lambda: wire.connections_n >= 3)
         await (await (await house.phone("ana")).rings()).answer()
         await calling.hears(900)
         assert len(house.events(ContactAdmitted)) == 2
@@ -214,7 +215,7 @@ async def test_customer_whose_contact_ended_while_the_server_was_away_is_let_go_
         assert not calling.ended.is_set()
         wire.mend()
         for ended in (calling, answered):
-            with trio.fail_after(20):
+            with trio.fail_after(WITHIN_S):
                 await ended.ended.wait()
         await house.quiet()
         assert len(house.events(ContactAdmitted)) == 1
@@ -281,6 +282,6 @@ async def open_wire(asterisk: Asterisk) -> AsyncIterator[Wire]:
 
 
 async def _no_channels(house: House) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(WITHIN_S):
         while await trio.to_thread.run_sync(house.asterisk.channels):
             await trio.sleep(0.05)

@@ -19,7 +19,7 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
-from tests.voice.house import HZ, House, open_house, talk
+from tests.voice.house import HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone, Talk
 
 
@@ -46,7 +46,7 @@ async def test_blind_transfer(asterisk: Asterisk, target: Target) -> None:
         calling, answering = await talk(house, customer, ana)
         bea = await house.phone("bea")
         await house.do(TransferContact(contact=house.only().id, agent="ana", target=target))
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await answering.ended.wait()
         second = await bea.rings()
         await calling.hears(MUSIC_HZ)
@@ -78,12 +78,12 @@ async def test_consultation_ends_in_a_transfer(asterisk: Asterisk) -> None:
     async with open_house(asterisk) as house:
         contact, _, calling, first, second = await consultation(house)
         await house.do(EndConsultation(contact=contact, agent="ana", then="transfer"))
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await first.ended.wait()
         await calling.hears(1100)
         await second.hears(700)
         await second.hang_up()
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await calling.ended.wait()
         assert (await house.event(ContactEnded, outcome="served")).agent == "bea"
 
@@ -102,7 +102,7 @@ async def test_consultation_that_is_cancelled_gives_the_customer_back(asterisk: 
     async with open_house(asterisk) as house:
         contact, _, calling, first, second = await consultation(house)
         await house.do(EndConsultation(contact=contact, agent="ana", then="cancel"))
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await second.ended.wait()
         await calling.hears(900)
         await first.hears(700)
@@ -129,12 +129,12 @@ async def test_conference_of_three_and_its_end(asterisk: Asterisk) -> None:
         for hz in (700, HZ["ana"]):
             await second.hears(hz)
         await house.do(LeaveContact(contact=contact, agent="ana"))
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await first.ended.wait()
         await calling.hears_not(HZ["ana"])
         await calling.hears(HZ["bea"])
         await calling.hang_up()
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await second.ended.wait()
 
 
@@ -174,5 +174,5 @@ async def test_nobody_is_left_whoever_hangs_up_when(asterisk: Asterisk, who: str
         await house.quiet()
         for talk_ in (calling, first, second):
             if talk_ is not None:
-                with trio.fail_after(5):
+                with trio.fail_after(WITHIN_S):
                     await talk_.ended.wait()

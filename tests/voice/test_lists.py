@@ -14,7 +14,7 @@ from centralita.protocols import Context, Register
 from centralita_dialler import Settings
 from centralita_dialler.dialler import Dialler
 from centralita_dialler.store import Entry
-from tests.voice.house import CUSTOMER_HZ, HZ, House, open_house
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, House, open_house
 
 NUMBER = "+34911234567"
 LISTS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ async def called(house: House, plugin: Plugin) -> None:
 
 async def result(house: House, plugin: Plugin) -> dict[str, int]:
     await house.event(ContactEnded)
-    with trio.fail_after(10):
+    with trio.fail_after(WITHIN_S):
         while not (standing := await plugin.dialler.standing("renewals"))["records"]["done"]:
             await trio.sleep(0.02)
     found: dict[str, int] = standing["results"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import tomlkit
 import trio
 from tools.asterisk_server import Asterisk
-from tools.audio import MUSIC_HZ, RATE, ulaw
+from tools.audio import MUSIC_HZ
 
 from centralita import MemoryJournal
 from centralita.messages import CancelContact, ContactAdmitted, ContactEnded, MessagePosted
@@ -20,8 +19,9 @@ from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.recordings import seconds_of
 from centralita_asterisk.server import Server
-from tests.voice.house import HZ, House, config, open_house, talk
-from tests.voice.phone import FRAME, Phone, strength
+from tests.voice.house import HZ, WITHIN_S, House, config, open_house, talk
+from tests.voice.phone import Phone, Talk
+from tests.voice.recorded import recording, say_through, seconds_with
 from tests.voice.test_load import events, start_daemon
 from tests.voice.test_waiting import MAILBOX, NUMBER
 
@@ -29,30 +29,11 @@ SETTINGS: dict[str, Any] = {"voicemail_key": "2", "voicemail": "mailbox", "phras
 FIRST_HZ, AWAY_HZ, LAST_HZ = 650, 950, 1250
 
 
-def seconds_with(path: Path, hz: int) -> float:
-    """For how long a tone is in a recording."""
-    with wave.open(str(path)) as recorded:
-        samples = memoryview(recorded.readframes(recorded.getnframes())).cast("h")
-    frames = (
-        bytes(ulaw(sample) for sample in samples[start : start + FRAME])
-        for start in range(0, len(samples) - FRAME, FRAME)
-    )
-    return sum(strength(frame, hz) > 1000 for frame in frames) * FRAME / RATE
-
-
-async def leave(calling: Any, recording: Any) -> None:
+async def leave(asterisk: Asterisk, calling: Talk) -> None:
     """Ask to leave a message, and wait until it is being recorded."""
     await calling.hears(MUSIC_HZ)
     await calling.press("2")
-    with trio.fail_after(15):
-        while not await trio.to_thread.run_sync(recording):
-            await trio.sleep(0.02)
-
-
-def live(asterisk: Asterisk) -> bool:
-    """Whether the server records a message now."""
-    spool = asterisk.folder / "spool" / "recording"
-    return any(path.stat().st_size > 4_000 for path in spool.glob("*-voicemail-*"))
+    await recording(asterisk, "voicemail")
 
 
 async def test_message_goes_on_across_our_restart_and_is_whole(asterisk: Asterisk, tmp_path: Path) -> None:
@@ -61,14 +42,14 @@ async def test_message_goes_on_across_our_restart_and_is_whole(asterisk: Asteris
         async with open_house(asterisk, tidy=False, **same) as house:
             house.nursery = nursery
             calling = await (await house.customer(NUMBER)).call("sales", name="Luis")
-            await leave(calling, lambda: live(asterisk))
+            await leave(asterisk, calling)
             await calling.say(FIRST_HZ, s=1)
         await calling.say(AWAY_HZ, s=1)
         async with open_house(asterisk, **same) as house:
             await calling.say(LAST_HZ, s=1)
             assert not calling.ended.is_set()
             await calling.press("#")
-            with trio.fail_after(15):
+            with trio.fail_after(WITHIN_S):
                 await calling.ended.wait()
             await message_of(house, tmp_path, tones=(FIRST_HZ, AWAY_HZ, LAST_HZ))
         nursery.cancel_scope.cancel()
@@ -83,15 +64,17 @@ async def test_message_that_ends_while_we_are_away_is_kept(
         async with open_house(asterisk, tidy=False, **same) as house:
             house.nursery = nursery
             calling = await (await house.customer(NUMBER)).call("sales", name="Luis")
-            await leave(calling, lambda: live(asterisk))
+            await leave(asterisk, calling)
             await calling.say(FIRST_HZ, s=1)
         await calling.say(AWAY_HZ, s=1)
         if ends_by == "key":
             await calling.press("#")
         else:
+            # Who hangs up takes along what was said and has not come as far as the recording.
+            await recording(asterisk, "voicemail", s=1)
             await calling.hang_up()
         async with open_house(asterisk, **same) as house:
-            with trio.fail_after(15):
+            with trio.fail_after(WITHIN_S):
                 await calling.ended.wait()
             await message_of(house, tmp_path, tones=(FIRST_HZ, AWAY_HZ))
         nursery.cancel_scope.cancel()
@@ -109,13 +92,11 @@ async def test_caller_who_is_told_to_speak_when_we_go_is_told_again(
             await calling.press("2")
             await house.event(ContactEnded)
         async with open_house(asterisk, **around(tmp_path, journal=same["journal"])) as house:
-            with trio.fail_after(15):
-                while not live(asterisk):
-                    await trio.sleep(0.02)
+            await recording(asterisk, "voicemail")
             await calling.say(LAST_HZ, s=3)
             await calling.press("#")
             await message_of(house, tmp_path, tones=(LAST_HZ,))
-            with trio.fail_after(15):
+            with trio.fail_after(WITHIN_S):
                 await calling.ended.wait()
         nursery.cancel_scope.cancel()
 
@@ -130,7 +111,7 @@ async def test_killed_daemon_cuts_no_message(asterisk: Asterisk, tmp_path: Path)
         daemon = start_daemon(tmp_path)
         try:
             calling = await phone.call("sales", name="Luis")
-            await leave(calling, lambda: live(asterisk))
+            await leave(asterisk, calling)
             await calling.say(FIRST_HZ, s=1)
             daemon.kill()
             await trio.to_thread.run_sync(daemon.wait)
@@ -139,7 +120,7 @@ async def test_killed_daemon_cuts_no_message(asterisk: Asterisk, tmp_path: Path)
             await until_connected(tmp_path, times=2)
             await calling.say(LAST_HZ, s=1)
             await calling.press("#")
-            with trio.fail_after(30):
+            with trio.fail_after(WITHIN_S):
                 await calling.ended.wait()
                 while list(folder.glob("*.json")) or not list(folder.glob("*.wav")):
                     await trio.sleep(0.05)
@@ -161,7 +142,7 @@ async def test_killed_daemon_cuts_no_message(asterisk: Asterisk, tmp_path: Path)
 
 
 async def until_connected(folder: Path, *, times: int) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(WITHIN_S):
         while (folder / "log").read_text().count("asterisk_connected") < times:
             await trio.sleep(0.05)
 
@@ -176,15 +157,13 @@ async def test_recording_of_a_conversation_is_whole_across_our_restart(
             customer, ana = await house.customer(NUMBER), await house.phone("ana")
             calling, answering = await talk(house, customer, ana)
             contact = house.only().id
-            with trio.fail_after(15):
-                while not list((asterisk.folder / "spool" / "recording").glob(f"*-call-{contact}-*")):
-                    await trio.sleep(0.02)
-            await calling.say(FIRST_HZ, s=1)
-        await calling.say(AWAY_HZ, s=1)
+            await recording(asterisk, f"call-{contact}")
+            await say_through(calling, answering, FIRST_HZ)
+        await say_through(calling, answering, AWAY_HZ)
         async with open_house(asterisk, **same) as house:
             recordings = exchange_of(house.switchboard, "phone").recordings
             await house.until(lambda: recordings.state(contact) == "on")
-            await calling.say(LAST_HZ, s=1)
+            await say_through(calling, answering, LAST_HZ)
             await answering.hang_up()
             kept = tmp_path / "channels" / "phone"
             await house.until(lambda: list(kept.glob(f"*-call-{contact}-*.wav")))
@@ -216,7 +195,8 @@ async def test_recording_whose_end_nobody_tells_is_kept(
         contact = house.only().id
         exchange = exchange_of(house.switchboard, "phone")
         await house.until(lambda: exchange.recordings.state(contact) == "on")
-        await calling.say(FIRST_HZ, s=1)
+        await recording(asterisk, f"call-{contact}")
+        await say_through(calling, answering, FIRST_HZ)
         if room_stays:
             exchange.servers["main"].rooms.clear()
         await answering.hang_up()
@@ -240,7 +220,8 @@ async def test_recording_of_who_hung_up_while_we_were_away_is_kept(
             contact = house.only().id
             recordings = exchange_of(house.switchboard, "phone").recordings
             await house.until(lambda: recordings.state(contact) == "on")
-            await calling.say(FIRST_HZ, s=1)
+            await recording(asterisk, f"call-{contact}")
+            await say_through(calling, answering, FIRST_HZ)
         await answering.hang_up()
         await calling.hang_up()
         async with open_house(asterisk, **same) as house:
@@ -281,5 +262,6 @@ async def message_of(house: House, folder: Path, *, tones: tuple[int, ...]) -> N
     for hz in tones:
         assert seconds_with(path, hz) > 0.7, hz
     await house.do(CancelContact(contact=view.id))
-    assert list(path.parent.glob("*.json")) == []
+    # The note is put away after what it is for.
+    await house.until(lambda: not list(path.parent.glob("*.json")))
     assert len(house.events(ContactAdmitted, channel="mailbox")) == 1

@@ -20,7 +20,7 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
-from tests.voice.house import CUSTOMER_HZ, HZ, House, open_house, talk
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Talk
 
 NUMBER = "+34911222333"
@@ -55,7 +55,7 @@ async def asked(house: House) -> tuple[int, Talk, Talk, Talk]:
 
 
 async def over(*talks: Talk) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(WITHIN_S):
         for one in talks:
             await one.ended.wait()
 

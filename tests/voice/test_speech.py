@@ -17,14 +17,15 @@ from typing import Any
 
 import pytest
 import trio
-from tools.asterisk_server import Asterisk
+from tools.asterisk_server import Asterisk, claimed_port
 from tools.audio import MUSIC_HZ, ulaw
 
 import centralita_menu_bot
 from centralita import MemoryJournal
 from centralita.messages import ContactEnded, MessagePosted
+from centralita_asterisk import hearing
 from centralita_asterisk.exchange import exchange_of
-from centralita_asterisk.hearing import LIVED_S
+from centralita_asterisk.hearing import LIVED_S, Ear
 from centralita_asterisk.routes import speech_counts
 from centralita_asterisk.talking import BEGIN_FRAMES, END_FRAMES, Talking, payload
 from tests.voice.house import HZ, WITHIN_S, House, open_house
@@ -42,10 +43,14 @@ class Recogniser:
     """The process; it may be away."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self._claims: list[socket.socket] = []
+        self.port = claimed_port(socket.SOCK_STREAM, self._claims)
         self._process: subprocess.Popen[str] | None = None
+
+    def leave_port(self) -> None:
+        """Others may have it."""
+        for claim in self._claims:
+            claim.close()
 
     def start(self, *words: str) -> None:
         texts = json.dumps(WORDS)
@@ -71,6 +76,13 @@ def recogniser() -> Iterator[Recogniser]:
     one = Recogniser()
     yield one
     one.kill()
+    one.leave_port()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine makes the recogniser slow to open, and that is not what is tested."""
+    monkeypatch.setattr(hearing, "OPEN_S", WITHIN_S)
 
 
 @pytest.fixture
@@ -84,9 +96,9 @@ def heard(recogniser: Recogniser) -> Iterator[Recogniser]:
 def settings(recogniser: Recogniser, **speech: Any) -> dict[str, Any]:
     return {
         "bot": "reception",
-        "digits_pause_s": 1.0,
+        "digits_pause_s": 20.0,
         "phrases": {"not_understood": ["sound:beep"]},
-        "speech": {"url": f"ws://127.0.0.1:{recogniser.port}", "answer_s": 1.5, **speech},
+        "speech": {"url": f"ws://127.0.0.1:{recogniser.port}", "answer_s": 30.0, **speech},
     }
 
 
@@ -116,14 +128,17 @@ def said(house: House) -> list[str]:
     return [one.text for one in messages(house) if one.author == "customer"]
 
 
+def ear(house: House) -> Ear | None:
+    """Whoever listens to the one caller."""
+    opened = [one for one in exchange_of(house.switchboard, "phone").hearing._of_call.values() if one.since]
+    return opened[0] if opened else None
+
+
 async def say_until(house: House, calling: Talk, hz: Sequence[int], done: Callable[[], object]) -> None:
-    """Say a word until it has had its effect: nobody may be listening yet."""
-    with trio.fail_after(WITHIN_S):
-        while not done():
-            await calling.say(*hz)
-            with trio.move_on_after(2.5):
-                while not done():
-                    await trio.sleep(0.05)
+    """Say a word, once somebody listens, and wait until it has had its effect."""
+    await house.until(lambda: ear(house))
+    await calling.say(*hz)
+    await house.until(done)
 
 
 async def press_until_resolved(house: House, calling: Talk) -> None:
@@ -139,12 +154,13 @@ async def test_caller_who_says_what_they_want_is_led_to_an_agent_who_knows_it(
         await say_until(house, calling, [INVOICE_HZ], lambda: "an invoice" in said(house))
         await house.until(lambda: any("account number" in one.text for one in messages(house)))
         await calling.say(ACCOUNT_HZ)
-        ringing = await ana.rings(within_s=20)
+        ringing = await ana.rings()
         await ringing.answer()
         view = await house.phase("connected")
         assert (view.queue, view.attributes["account"]) == ("support", "123456")
         assert view.summary == "an invoice; account: 123456"
         await calling.hears(HZ["ana"])
+        assert said(house) == ["an invoice", "123456"]
         assert counts(house) == {"heard": 2}
 
 
@@ -169,19 +185,19 @@ async def test_word_cuts_the_prompt_off(asterisk: Asterisk, heard: Recogniser) -
         with trio.fail_after(PROMPT_S):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(partial(calling.say, INVOICE_HZ, s=60))
-                await hears_nobody(calling)
+                await hears_nobody(house, calling)
                 nursery.cancel_scope.cancel()
         assert counts(house) == {}, "it was the talking that cut it off, no answer"
 
 
 async def test_prompt_is_heard_out_where_nobody_may_cut_it_off(asterisk: Asterisk, heard: Recogniser) -> None:
-    async with menu(asterisk, heard, spoken=LONG_PROMPT, barge_in=False) as (_, calling):
+    async with menu(asterisk, heard, spoken=LONG_PROMPT, barge_in=False) as (house, calling):
         await heard_speaking(calling)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(calling.say, INVOICE_HZ, s=60))
-            with trio.move_on_after(2):
-                await hears_nobody(calling)
-                raise AssertionError("it was cut off")
+            await house.until(lambda: (listening := ear(house)) and listening.talks)
+            heard_n = calling.frames
+            await house.until(lambda: calling.frames > heard_n + 100)
             nursery.cancel_scope.cancel()
 
 
@@ -192,11 +208,13 @@ async def heard_speaking(calling: Talk) -> None:
             await trio.sleep(0.02)
 
 
-async def hears_nobody(calling: Talk) -> None:
-    """Return once nothing has been played for a third of a second."""
-    heard = -1
-    while heard != calling.frames:
-        heard = calling.frames
+async def hears_nobody(house: House, calling: Talk) -> None:
+    """Return once nothing is being played, and for a third of a second nothing has been heard."""
+    heard_n = -1
+    while heard_n != calling.frames or any(
+        call.playing for call in exchange_of(house.switchboard, "phone").calls
+    ):
+        heard_n = calling.frames
         await trio.sleep(0.35)
 
 
@@ -205,10 +223,10 @@ async def test_unsure_words_are_asked_again_and_then_only_keys_count(
 ) -> None:
     async with menu(asterisk, heard, score_min=700, misses_max=2) as (house, calling):
         await heard_speaking(calling)
-        await hears_nobody(calling)
+        await hears_nobody(house, calling)
         prompt = calling.frames
         await say_until(house, calling, [INVOICE_HZ, HOURS_HZ], lambda: counts(house).get("unsure"))
-        await hears_nobody(calling)
+        await hears_nobody(house, calling)
         assert calling.frames > 1.5 * prompt, "it is asked again"
         await say_until(house, calling, [INVOICE_HZ, HOURS_HZ], lambda: counts(house).get("unsure", 0) == 2)
         assert said(house) == []
@@ -217,7 +235,10 @@ async def test_unsure_words_are_asked_again_and_then_only_keys_count(
         assert counts(house) == {"unsure": 2}
 
 
-async def test_without_a_recogniser_keys_work(asterisk: Asterisk, recogniser: Recogniser) -> None:
+async def test_without_a_recogniser_keys_work(
+    asterisk: Asterisk, recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "AGAIN_S", 600)
     async with menu(asterisk, recogniser) as (house, calling):
         await house.until(lambda: counts(house) == {"failed": 1})
         await press_until_resolved(house, calling)
@@ -255,7 +276,7 @@ async def test_recogniser_that_dies_in_the_middle_leaves_keys(asterisk: Asterisk
         await house.until(lambda: counts(house).get("gone"))
         for key in "123456#":
             await calling.press(key)
-        await (await ana.rings(within_s=20)).answer()
+        await (await ana.rings()).answer()
         assert (await house.phase("connected")).attributes["account"] == "123456"
 
 
@@ -266,11 +287,12 @@ async def test_recogniser_that_is_back_hears_the_same_caller(
     try:
         async with menu(asterisk, recogniser, answer_s=0.5) as (house, calling):
             await say_until(house, calling, [INVOICE_HZ], lambda: counts(house).get("unanswered"))
-            await house.until(lambda: ears(asterisk))
+            # The one that listens now, since the other was given up.
+            await house.until(lambda: (it := ear(house)) and trio.current_time() > it.since + LIVED_S)
             assert said(house) == []
-            await trio.sleep(LIVED_S)
             recogniser.kill()
             recogniser.start()
+            await house.until(lambda: counts(house).get("gone"))
             await say_until(house, calling, [INVOICE_HZ], lambda: "an invoice" in said(house))
     finally:
         recogniser.kill()

@@ -10,7 +10,7 @@ import trio
 from tools.asterisk_server import PASSWORD, USER, Asterisk
 
 from centralita.messages import ContactAdmitted, ContactConnected, ContactEnded, OfferDeclined
-from tests.voice.house import HZ, House, open_house
+from tests.voice.house import HZ, WITHIN_S, House, open_house
 from tests.voice.phone import Phone, Talk
 
 
@@ -101,7 +101,7 @@ async def test_one_pool_serves_two_servers_and_outlives_one_of_them(
         for talk in (at_main, again, last):
             await talk.hang_up()
         await house.quiet()
-        with trio.fail_after(20):
+        with trio.fail_after(WITHIN_S):
             while await trio.to_thread.run_sync(own_asterisk.channels):
                 await trio.sleep(0.05)
         admitted = Counter(event.contact for event in house.events(ContactAdmitted))

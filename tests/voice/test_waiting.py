@@ -27,6 +27,7 @@ from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import sounds_of
 from centralita_asterisk.waiting import announced
 from tests.voice.house import HZ, WITHIN_S, HeldJournal, open_house
+from tests.voice.recorded import recording
 
 NUMBER = "600111222"
 
@@ -66,7 +67,7 @@ async def test_place_in_line_is_said_and_the_music_comes_back(asterisk: Asterisk
         await calling.hears(MUSIC_HZ)
         await house.event(WaitAnnounced)
         await calling.hears_not(MUSIC_HZ)
-        await calling.hears(MUSIC_HZ, within_s=15)
+        await calling.hears(MUSIC_HZ)
         await calling.hang_up()
 
 
@@ -80,7 +81,7 @@ async def test_key_asks_for_a_callback_that_keeps_the_place(asterisk: Asterisk) 
         await house.until(lambda: len(house.switchboard.contacts(phase="waiting")) == 2)
         await calling.press("1")
         assert (await house.event(CallbackRequested)).handle == NUMBER
-        with trio.fail_after(15):
+        with trio.fail_after(WITHIN_S):
             await calling.ended.wait()
         first = house.switchboard.contacts()[0]
         assert (first.callback_handle, first.arrived_ns) == (NUMBER, arrived_ns)
@@ -155,7 +156,7 @@ async def test_keys_answer_a_bot_that_hands_over(asterisk: Asterisk) -> None:
         customer = await house.customer()
         calling = await customer.call("sales")
         await house.event(SelfServiceStarted)
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await calling.answered.wait()
         frames = calling.frames
         await house.until(lambda: calling.frames > frames + 10)
@@ -169,17 +170,18 @@ async def test_keys_answer_a_bot_that_hands_over(asterisk: Asterisk) -> None:
 
 
 async def test_digits_are_gathered_until_a_pause(asterisk: Asterisk) -> None:
-    settings = {"bot": "menu", "digits_pause_s": 1.0}
+    settings = {"bot": "menu", "digits_pause_s": 4.0}
     async with open_house(
         asterisk, plugins=[MenuPlugin()], phone=settings, also={"bots.menu": {"type": "menu_for_test"}}
     ) as house:
         customer = await house.customer()
         calling = await customer.call("sales")
         await house.event(SelfServiceStarted)
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await calling.answered.wait()
         await calling.press("42")
         await house.phase("waiting")
+        await house.event(MessagePosted, author="customer")
         assert [event.text for event in house.events(MessagePosted, author="customer")] == ["42"]
         await calling.hang_up()
 
@@ -196,9 +198,9 @@ async def test_voice_message_becomes_a_contact_that_waits(asterisk: Asterisk) ->
         first = house.only()
         await calling.press("2")
         assert (await house.event(ContactEnded)).reason == "voicemail"
-        await trio.sleep(3)
+        await recording(asterisk, "voicemail", s=3)
         await calling.press("#")
-        with trio.fail_after(15):
+        with trio.fail_after(WITHIN_S):
             await calling.ended.wait()
         message = await house.event(MessagePosted, author="customer")
         view = house.switchboard.contact(message.contact)
@@ -221,9 +223,9 @@ async def test_caller_who_is_turned_away_may_leave_a_message(asterisk: Asterisk)
         customer = await house.customer(NUMBER)
         calling = await customer.call("sales")
         assert (await house.event(ContactEnded)).outcome == "refused"
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await calling.answered.wait()
-        await trio.sleep(3)
+        await recording(asterisk, "voicemail", s=3)
         await calling.hang_up()
         message = await house.event(MessagePosted, author="customer")
         await house.do(CancelContact(contact=message.contact))
@@ -244,7 +246,7 @@ async def test_call_is_answered_only_with_the_agent(asterisk: Asterisk, answer: 
         customer = await house.customer()
         calling = await customer.call("sales")
         await house.phase("waiting")
-        with trio.fail_after(5):
+        with trio.fail_after(WITHIN_S):
             await calling.ringing.wait()
         if answer == "early_media":
             await calling.hears(MUSIC_HZ)
