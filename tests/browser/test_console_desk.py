@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
-from centralita.messages import Customer, IdentifyContact, RequestCallback, SetStatus
+from centralita.messages import (
+    Customer,
+    IdentifyContact,
+    ReportConnection,
+    RequestCallback,
+    SetStatus,
+    SignIn,
+    SignOut,
+    StartConsultation,
+    Target,
+)
 from centralita.protocols import Signal
 from tests.console import browsing
-from tests.console.browsing import PHONE, Open, comes_true, desk, shot, take, within, write
+from tests.console.browsing import (
+    PHONE,
+    RECONNECT_S,
+    Open,
+    comes_true,
+    desk,
+    says,
+    shot,
+    take,
+    within,
+    write,
+)
 from tests.console.house import House, Line, open_house
+from tests.ports import held_port
 
 pytestmark = pytest.mark.browser
 browser, house, pages = browsing.browser, browsing.house, browsing.pages
@@ -60,7 +83,7 @@ def test_offer_is_accepted_by_keyboard_and_both_sides_are_heard(house: House, pa
     offer = page.locator(".offer")
     expect(offer).to_contain_text("Marta Iglesias")
     expect(offer).to_contain_text("Invoice 2217")
-    expect(offer.locator("[role=timer]")).to_contain_text(re.compile(r"0:[34]\d"))
+    expect(offer.locator("[role=timer]")).to_contain_text(re.compile(r"1:00|0:[345]\d"))
     shot(page, "desk-offer")
     take(page)
     expect(offer).to_have_count(0)
@@ -137,14 +160,19 @@ def test_typing_is_seen_on_both_sides(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana")
     contact = house.admit(text="Hi", **MARTA)
     take(page)
-    house.engine.look(
-        lambda board: board.signal(Signal(kind="typing", contact=contact, by="customer", on=True))
-    )
-    expect(page.locator(".typing")).to_contain_text("Marta Iglesias is typing")
-    house.engine.look(
-        lambda board: board.signal(Signal(kind="typing", contact=contact, by="customer", on=False))
-    )
-    expect(page.locator(".typing")).to_be_hidden()
+    sign = page.locator(".typing", has_text="Marta Iglesias is typing")
+
+    def types(*, on: bool) -> None:
+        signal = Signal(kind="typing", contact=contact, by="customer", on=on)
+        house.engine.look(lambda board: board.signal(signal))
+
+    def types_on() -> bool:
+        types(on=True)  # as one who goes on typing: the sign of it fades
+        return sign.is_visible()
+
+    house.until(types_on, "the typing is seen")
+    types(on=False)
+    expect(sign).to_be_hidden()
     page.locator("#composer").press_sequentially("One mom")
     house.until(
         lambda: any(signal.on for signal in Line.lines["web"].signals), "the customer sees the typing"
@@ -191,6 +219,108 @@ def test_three_conversations_show_what_is_unread_and_who_waits(house: House, pag
     page.keyboard.press("Alt+ArrowDown")
     expect(page.locator(".head-who")).to_have_text("Luis Ortega")
     assert {house.phase(contact) for contact in (first, second, third)} == {"connected"}
+
+
+def test_accepted_contact_comes_to_the_front_with_its_news_and_not_before(house: House, pages: Open) -> None:
+    page = pages("about:blank")
+    line = Overtaken(page)
+    page.goto(f"{house.address}/console/#token={house.token('agent', 'ana')}")
+    expect(page.locator(".desk")).to_be_visible()
+    house.admit(text="First", **MARTA)
+    take(page)
+    house.admit(text="Second", customer_name="Tom Becker")
+    expect(page.locator(".offer")).to_be_visible()
+    line.holds = True
+    page.keyboard.press("Alt+a")
+    house.until(lambda: line.waits_for_page(page), "the reply came, and the news that it overtook waits")
+    expect(page.locator(".head-who")).to_have_text("Marta Iglesias")
+    expect(page.locator(".empty")).to_be_hidden()
+    line.let_go()
+    expect(page.locator(".head-who")).to_have_text("Tom Becker")
+    expect(page.locator("#composer")).to_be_focused()
+
+
+class Overtaken:
+    """A desk's WebSocket on which replies overtake all else while it `holds`."""
+
+    def __init__(self, page: Page) -> None:
+        self.holds = False
+        self._held: list[str | bytes] = []
+        self._replied = False
+        page.route_web_socket(re.compile("/ws/desk$"), self._open)
+
+    def waits_for_page(self, page: Page) -> bool:
+        """Whether a reply has overtaken something."""
+        page.wait_for_timeout(20)  # lets Playwright carry frames
+        return self._replied and bool(self._held)
+
+    def let_go(self) -> None:
+        """Let pass what was held, in its order."""
+        self.holds = False
+        for frame in self._held:
+            self._page.send(frame)
+        self._held.clear()
+
+    def _open(self, page: WebSocketRoute) -> None:
+        self._page = page
+        server = page.connect_to_server()
+        server.on_message(self._carry)
+
+    def _carry(self, frame: str | bytes) -> None:
+        reply = json.loads(frame)["type"] == "reply"
+        if self.holds and not reply:
+            self._held.append(frame)
+        else:
+            self._replied = self._replied or (self.holds and reply)
+            self._page.send(frame)
+
+
+def test_menu_stays_open_when_the_customer_comes(house: House, pages: Open) -> None:
+    contact = house.admit(text="Hi", **MARTA)
+    house.until_phase(contact, "waiting")
+    house.submit(RequestCallback(contact=contact, handle="+34 600 112 233"))
+    page = desk(pages, house, "ana")
+    expect(page.locator(".offer")).to_be_visible()
+    page.keyboard.press("Alt+a")
+    expect(page.locator(".dial-number")).to_be_visible()
+    page.keyboard.press("Alt+s")
+    expect(page.get_by_role("menuitemradio", name="Available")).to_be_focused()
+    house.submit(ReportConnection(contact=contact, agent="ana", made=True))
+    expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
+    expect(page.get_by_role("menuitemradio", name="Available")).to_be_focused()
+
+
+def test_level_being_typed_outlives_news(house: House, pages: Open) -> None:
+    page = desk(pages, house, "carla")
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+t")
+    page.get_by_role("radio", name="Skills").click()
+    page.get_by_label("billing", exact=True).check()
+    level = page.get_by_label("Least level of billing")
+    level.fill("9")
+    house.say(contact, "Are you there?")
+    expect(page.locator(".transcript")).to_contain_text("Are you there?")
+    expect(level).to_have_value("9")
+    page.get_by_role("dialog").get_by_role("button", name="Transfer").click()
+    house.until(
+        lambda: getattr(house.contact(contact), "skills", {}).get("billing") == 9, "the skills are required"
+    )
+
+
+def test_passing_words_outlive_the_dialogue_that_they_were_said_in(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="Hi", **MARTA)
+    take(page)
+    house.submit(SignIn(agent="carla", desk="console"))
+    page.keyboard.press("Alt+q")
+    page.get_by_role("option", name="Carla Ruiz").click()
+    house.submit(SignOut(agent="carla"))
+    page.get_by_role("dialog").get_by_role("button", name="Ask").click()
+    expect(page.locator("dialog .toasts")).to_be_attached()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("body > .toasts")).to_be_attached()
 
 
 def test_draft_stays_with_its_conversation(house: House, pages: Open) -> None:
@@ -246,9 +376,9 @@ def test_wrap_up_keeps_disposition_and_notes_and_can_be_extended(house: House, p
     expect(page.get_by_role("dialog")).to_contain_text("Marta Iglesias")
     page.keyboard.press("Enter")
     expect(page.locator(".wrap")).to_be_visible()
-    expect(page.locator(".wrap-time")).to_have_text(re.compile(r"^(1:00|0:5\d)$"))
+    expect(page.locator(".wrap-time")).to_have_text(re.compile(r"^(2:00|1:\d\d)$"))
     page.get_by_role("button", name="2 min more").click()
-    expect(page.locator(".wrap-time")).to_have_text(re.compile(r"^(3:00|2:\d\d)$"))
+    expect(page.locator(".wrap-time")).to_have_text(re.compile(r"^(4:00|3:\d\d)$"))
     page.get_by_role("radio", name="Follow up").click()
     page.locator("#wrap-notes").fill("Call back on Monday")
     shot(page, "desk-wrap-up")
@@ -338,18 +468,63 @@ def test_consultation_ends_in_a_conference_and_the_first_agent_leaves(house: Hou
     ana.get_by_role("dialog").get_by_role("button", name="Ask").click()
     expect(ana.locator(".strip")).to_be_visible()
     ana.get_by_role("button", name="All together").click()
-    expect(ana.locator(".toast")).to_contain_text("has not answered yet")
+    says(ana, "has not answered yet")
     take(carla)
     expect(carla.locator(".transcript")).to_contain_text("A hard question")
     shot(ana, "desk-consult")
     ana.get_by_role("button", name="All together").click()
     expect(ana.locator(".head-facts")).to_contain_text("with Carla Ruiz")
+    # Her name stood there before, of whom the consultation was.
+    expect(carla.locator(".head-facts")).to_contain_text("with Ana García")
     expect(carla.locator(".head-who")).to_have_text("Marta Iglesias")
     write(carla, "Let me explain")
     expect(ana.locator(".message.colleague")).to_contain_text("Let me explain")
     ana.get_by_role("button", name="Leave").click()
     expect(ana.locator(".wrap")).to_be_visible()
     assert house.phase(contact) == "connected"
+
+
+def consulted(house: House, pages: Open) -> tuple[Page, Page, int]:
+    """Ana's desk and Carla's, whom she asks about a customer's contact."""
+    ana = desk(pages, house, "ana")
+    contact = house.admit(text="A hard question", **MARTA)
+    take(ana)
+    carla = desk(pages, house, "carla")
+    house.submit(StartConsultation(contact=contact, agent="ana", target=Target(agent="carla")))
+    take(carla)
+    return ana, carla, contact
+
+
+def test_words_being_written_when_a_consultation_becomes_a_conference_are_kept_for_colleagues(
+    house: House, pages: Open
+) -> None:
+    ana, carla, contact = consulted(house, pages)
+    carla.locator("#composer").press_sequentially("He is wrong, but")
+    ana.get_by_role("button", name="All together").click()
+    expect(carla.locator(".head-facts")).to_contain_text("with Ana García")
+    expect(carla.locator("#composer")).to_have_value("He is wrong, but")
+    expect(carla.locator(".composer")).to_have_class(re.compile("inside"))
+    carla.locator("#composer").press_sequentially(" kind")
+    carla.keyboard.press("Enter")
+    expect(ana.locator(".message.internal")).to_contain_text("He is wrong, but kind")
+    assert Line.lines["web"].sent == []
+    assert house.texts(contact) == ["A hard question", "He is wrong, but kind"]
+
+
+def test_message_too_late_for_its_consultation_is_given_back_as_a_note(house: House, pages: Open) -> None:
+    ana, carla, contact = consulted(house, pages)
+    carla.context.set_offline(True)
+    expect(carla.locator(".banner")).to_be_visible()
+    write(carla, "Let me explain")
+    expect(carla.locator(".message.sending")).to_contain_text("Let me explain")
+    ana.get_by_role("button", name="All together").click()
+    expect(ana.locator(".head-facts")).to_contain_text("with Carla Ruiz")
+    carla.context.set_offline(False)
+    expect(carla.locator(".banner")).to_be_hidden(timeout=RECONNECT_S * 1000)
+    expect(carla.locator(".head-facts")).to_contain_text("with Ana García")
+    expect(carla.locator("#composer")).to_have_value("Let me explain")
+    expect(carla.locator(".composer")).to_have_class(re.compile("inside"))
+    assert house.texts(contact) == ["A hard question"]
 
 
 def test_consultation_ends_in_a_hand_over(house: House, pages: Open) -> None:
@@ -363,6 +538,7 @@ def test_consultation_ends_in_a_hand_over(house: House, pages: Open) -> None:
     take(carla)
     ana.get_by_role("button", name="Hand over").click()
     expect(ana.locator(".wrap")).to_be_visible()
+    expect(carla.locator(".head-facts")).to_have_text(re.compile(rf"^Chat.*#{contact}$"))
     expect(carla.locator(".head-who")).to_have_text("Marta Iglesias")
     view = house.contact(contact)
     assert view is not None
@@ -381,7 +557,7 @@ def test_call_is_held_and_taken_up_where_the_channel_can(house: House, pages: Op
     page.keyboard.press("Alt+o")
     expect(page.locator(".head .pill")).to_have_text("Connected")
     house.until(lambda: Line.lines["phone"].held == [True, False], "the channel held and took up")
-    assert page.get_by_role("button", name="Hold").is_visible()
+    expect(page.get_by_role("button", name="Hold")).to_be_visible()
 
 
 def test_callback_shows_the_number_and_asks_whether_it_was_answered(house: House, pages: Open) -> None:
@@ -475,6 +651,7 @@ def test_why_not_me_names_what_is_missing(house: House, pages: Open) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("needs spanish at 5, has 0")
     shot(page, "desk-why")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     shot(page, "desk-keys")
@@ -516,7 +693,7 @@ def test_message_written_while_the_link_is_down_is_sent_once(house: House, pages
         "the agent counts as lost",
     )
     page.context.set_offline(False)
-    expect(page.locator(".banner")).to_be_hidden()
+    expect(page.locator(".banner")).to_be_hidden(timeout=RECONNECT_S * 1000)
     expect(page.locator(".message.sending")).to_have_count(0)
     expect(page.locator(".message.mine")).to_have_count(1)
     expect(page.locator(".me-state")).to_have_text("In conversation")
@@ -524,28 +701,28 @@ def test_message_written_while_the_link_is_down_is_sent_once(house: House, pages
 
 
 def test_desk_comes_back_after_the_daemon_was_started_anew(tmp_path: Path, pages: Open) -> None:
-    with open_house(tmp_path) as before:
-        port = before.port
-        page = desk(
-            pages, before, "ana", allow=("ERR_CONNECTION", "WebSocket connection", "ERR_EMPTY_RESPONSE")
-        )
-        contact = before.admit(text="Hi", **MARTA)
-        take(page)
-    expect(page.locator(".banner")).to_be_visible()
-    write(page, "Written in the gap")
-    with open_house(tmp_path, port=port) as after:
-        expect(page.locator(".banner")).to_be_hidden()
-        expect(page.locator(".message.mine")).to_contain_text("Written in the gap")
-        expect(page.locator(".message.sending")).to_have_count(0)
-        assert after.texts(contact) == ["Hi", "Written in the gap"]
+    with held_port() as port:
+        with open_house(tmp_path, port=port) as before:
+            page = desk(
+                pages, before, "ana", allow=("ERR_CONNECTION", "WebSocket connection", "ERR_EMPTY_RESPONSE")
+            )
+            contact = before.admit(text="Hi", **MARTA)
+            take(page)
+        expect(page.locator(".banner")).to_be_visible()
+        write(page, "Written in the gap")
+        with open_house(tmp_path, port=port) as after:
+            expect(page.locator(".banner")).to_be_hidden(timeout=RECONNECT_S * 1000)
+            expect(page.locator(".message.mine")).to_contain_text("Written in the gap")
+            expect(page.locator(".message.sending")).to_have_count(0)
+            assert after.texts(contact) == ["Hi", "Written in the gap"]
 
 
 def test_revoked_token_leads_back_to_the_form_which_says_so(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana", allow=("401", "WebSocket connection"))
     (token,) = [one for one in house.api("GET", "/api/tokens", role="admin") if one["agent"] == "ana"]
-    house.api("DELETE", f"/api/tokens/{token['id']}", role="admin")
-    page.context.set_offline(True)  # sooner than the server's next look at open windows
+    page.context.set_offline(True)  # at its next look at open windows the server would close this one itself
     expect(page.locator(".banner")).to_be_visible()
+    house.api("DELETE", f"/api/tokens/{token['id']}", role="admin")
     page.context.set_offline(False)
     expect(page.get_by_label("Access token")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_text("This token is not valid, or no longer.")
@@ -681,7 +858,7 @@ def test_connection_is_muted_recorded_and_handed_on(house: House, pages: Open) -
     page.keyboard.press("Enter")
     strip.get_by_role("button", name="Go on recording").click()
     strip.get_by_role("button", name="Stop recording").click()
-    expect(page.get_by_text("every call is recorded here")).to_be_visible()
+    says(page, "every call is recorded here")
     assert [one for one in line.controlled if one[0] != "record_resume"] == [
         ("mute", ""), ("record", ""), ("record_pause", ""), ("keys", "42#")
     ]  # fmt: skip

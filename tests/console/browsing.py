@@ -7,6 +7,7 @@ test, whatever it was about.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,16 @@ SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 LAPTOP = {"width": 1366, "height": 768}
 WALL = {"width": 1920, "height": 1080}
 PHONE = {"width": 390, "height": 800}
+
+RECONNECT_S = 60
+"""How long a page may take to come back: its pauses between tries grow to some twenty seconds."""
+KEEP_PASSING = """
+window.saidInPassing = [];
+new MutationObserver((changes) => {
+  for (const node of changes.flatMap((change) => [...change.addedNodes]))
+    if (node.classList?.contains("toast")) window.saidInPassing.push(node.textContent);
+}).observe(document, { childList: true, subtree: true });
+"""
 
 Open = Callable[..., Page]
 
@@ -69,6 +80,7 @@ def pages(browser: Browser) -> Iterator[Open]:
         )
         contexts.append(context)
         context.set_default_timeout(PATIENCE_S * 1000)
+        context.add_init_script(KEEP_PASSING)
         page = context.new_page()
 
         def heard(message: ConsoleMessage) -> None:
@@ -115,6 +127,11 @@ def comes_true(page: Page, expression: str, arg: object = None) -> None:
         page.wait_for_timeout(20)
 
 
+def says(page: Page, words: str) -> None:
+    """The page says so in passing: looked for among all that it has said, because what passes may be gone."""
+    comes_true(page, "(words) => window.saidInPassing.some((said) => said.includes(words))", words)
+
+
 def within(page: Page, *selectors: str) -> None:
     """Nothing goes over the edges of the screen's width: not the page, nor what the selectors name."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -139,7 +156,11 @@ def write(page: Page, text: str) -> None:
 
 
 def take(page: Page) -> None:
-    """Accept the offer by the keyboard and wait for the conversation."""
-    expect(page.locator(".offer").first).to_be_visible()
+    """Accept the offer by the keyboard and wait for its conversation, whatever was in front."""
+    offer = page.locator(".offer").first
+    expect(offer).to_be_visible()
+    contact = offer.get_attribute("data-contact")
     page.keyboard.press("Alt+a")
-    expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
+    facts = page.locator(".conversation[data-state=connected] .head-facts")
+    expect(facts).to_have_text(re.compile(rf"#{contact}$"))
+    expect(facts).to_be_visible()

@@ -3,7 +3,7 @@
 import { Refused } from "../shared/session.js";
 import { toast } from "../shared/dialog.js";
 import { t, word } from "../shared/words.js";
-import { bringToFront, changed, dropOutgoing, isOffer, letGo, model, offers, showOutgoing, workOf } from "./model.js";
+import { bringToFront, changed, dropOutgoing, isOffer, keepDraft, letGo, model, offers, showOutgoing, workOf } from "./model.js";
 
 let link = null;
 
@@ -53,7 +53,7 @@ export async function say(contact, text, internal, files = []) {
   const done = await give("PostMessage", { contact: contact.id, text, internal, message_id, attachments: files });
   if (!done) {
     dropOutgoing(contact.id, message_id);
-    if (!model.drafts.get(contact.id)?.text) model.drafts.set(contact.id, { text, internal, files: [] });
+    keepDraft(contact, { text, internal, files: [] });
     changed();
   }
 }
@@ -76,7 +76,7 @@ export const endConsultation = (contact, then) =>
 export async function report(contact, made) {
   const done = await give("ReportConnection", { contact: contact.id, made, customer_gone: !made });
   if (!done || made) return;
-  letGo(contact.id);
+  letGo(contact);
 }
 
 /** Has the connection do something (mute, record); what is so afterwards is kept for the strip of controls. */

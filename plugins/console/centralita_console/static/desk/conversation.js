@@ -41,9 +41,10 @@ export function makeConversation() {
   // One who has just accepted wants to write, but the customer comes a moment later.
   const focusIfReady = () => {
     const place = [composer.el, wrapUp.el].find((part) => !part.hidden);
-    if (!wanted || el.hidden || !place) return;
+    if (!wanted || el.hidden || !place || model.contacts.has(model.awaited)) return;
     wanted = false;
-    const elsewhere = isTyping(document.activeElement) && !el.contains(document.activeElement);
+    const at = document.activeElement;
+    const elsewhere = (isTyping(at) && !el.contains(at)) || at?.closest(".menu");
     if (!elsewhere) place.querySelector("textarea").focus();
   };
   return {

@@ -232,12 +232,14 @@ function makeSkill(name, choice, draw) {
   };
   box.addEventListener("change", keep);
   level.addEventListener("change", keep);
+  level.addEventListener("blur", draw);
   return {
     el: h("div", { class: "skill-row" }, box, h("label", { for: `skill-${name}` }, name), level),
     update() {
       box.checked = name in choice.skills;
       level.disabled = !box.checked;
-      level.value = String(choice.skills[name] ?? 1);
+      // What is being typed is not yet chosen, and news of colleagues draws all of this again.
+      if (document.activeElement !== level) level.value = String(choice.skills[name] ?? 1);
     },
   };
 }

@@ -20,6 +20,7 @@ export const model = {
   channels: {},
   quickTexts: [],
   front: 0,
+  awaited: 0,
   read: new Map(),
   drafts: new Map(),
   lines: new Map(),
@@ -155,9 +156,11 @@ export function owedSince(contact) {
   return since;
 }
 
-/** Puts a conversation in front. 0: none. */
+/** Puts a conversation in front, at once or when it is one: a command's reply and the news of what it did
+ *  overtake each other. Until then, what is in front stays. */
 export function bringToFront(id) {
-  model.front = id;
+  model.awaited = id;
+  settleFront();
   markRead();
   changed();
 }
@@ -195,9 +198,11 @@ function takeHello(frame) {
     breakReasons: frame.break_reasons,
     channels: frame.channels,
   });
+  const before = [...model.contacts.values()];
   model.contacts = new Map();
   model.typing.clear();
   for (const contact of [...frame.contacts].sort((a, b) => a.id - b.id)) keep(contact);
+  for (const contact of before.filter(({ id }) => !model.contacts.has(id))) forget(contact);
   settleFront();
   return offers().some((contact) => !offered.has(contact.id)) ? "offer" : "";
 }
@@ -222,14 +227,15 @@ function takeOffer(frame) {
 
 function takeWithdrawal(frame) {
   const contact = model.contacts.get(frame.contact);
-  if (contact && isOffer(contact) && workOf(contact).offer === frame.offer) forget(contact.id);
+  if (contact && isOffer(contact) && workOf(contact).offer === frame.offer) forget(contact);
   return "";
 }
 
 function takeUpdate(frame) {
   model.agent = frame.agent;
   let sign = "";
-  for (const contact of frame.contacts) {
+  // A consultation that became a conference hands what is being written to the contact that it was about.
+  for (const contact of [...frame.contacts].sort((a, b) => a.id - b.id)) {
     const known = model.contacts.get(contact.id);
     const before = known?.messages.length ?? 0;
     const wasOffer = known !== undefined && isOffer(known);
@@ -243,7 +249,7 @@ function takeUpdate(frame) {
     const mine = contact.asked
       ? model.contacts.get(contact.parent)?.consultation === contact.id
       : contact.id in frame.agent.works;
-    if (!mine) forget(contact.id);
+    if (!mine) forget(contact);
   }
   settleFront();
   return sign;
@@ -265,7 +271,7 @@ function takeAgents(frame) {
 function signedOut() {
   const nothing = { state: "offline", status: "offline", reason: "", leaving: false, units_used: 0, works: {} };
   model.agent = { ...model.agent, ...nothing };
-  for (const id of [...model.contacts.keys()]) forget(id);
+  for (const contact of [...model.contacts.values()]) forget(contact);
 }
 
 function takeSignal(frame) {
@@ -288,7 +294,7 @@ export function fadeTyping() {
 function keep(given) {
   const contact = workOf(given) ? given : asAsker(given);
   if (contact === null) {
-    forget(given.id);
+    forget(given);
     return false;
   }
   model.contacts.set(contact.id, contact);
@@ -313,20 +319,34 @@ function asAsker(contact) {
 }
 
 /** Lets go of a contact that is no longer this agent's. */
-export function letGo(id) {
-  forget(id);
+export function letGo(contact) {
+  forget(contact);
   settleFront();
   changed();
 }
 
-function forget(id) {
-  model.contacts.delete(id);
+function forget(contact) {
+  model.contacts.delete(contact.id);
+  const draft = model.drafts.get(contact.id);
   for (const kept of [model.drafts, model.outgoing, model.typing, model.histories, model.read, order])
-    kept.delete(id);
+    kept.delete(contact.id);
+  if (model.awaited === contact.id) model.awaited = 0;
+  if (draft) keepDraft(contact, draft);
+}
+
+/** Keeps words that were not sent. Those of a consultation that is over stay with the contact that it was
+ *  about, as a note: they were meant for a colleague, and there the customer reads along. */
+export function keepDraft(contact, draft) {
+  const here = model.contacts.has(contact.id);
+  const id = here ? contact.id : contact.parent;
+  const kept = here ? draft : { ...draft, internal: true, files: [] };
+  if (draft.text && model.contacts.has(id) && !model.drafts.get(id)?.text) model.drafts.set(id, kept);
 }
 
 /** Something is in front whenever there is something to be done. */
 function settleFront() {
+  const awaited = model.contacts.get(model.awaited);
+  if (awaited && !isOffer(awaited)) Object.assign(model, { front: model.awaited, awaited: 0 });
   if (inFront()) return;
   const rest = conversations();
   model.front = (rest.find((contact) => workOf(contact).state !== "wrapping") ?? rest[0])?.id ?? 0;

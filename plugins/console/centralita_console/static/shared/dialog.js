@@ -28,6 +28,7 @@ export function openDialog(title, build, { wide = false, onClose = () => {} } = 
     build(close),
   );
   dialog.addEventListener("close", () => {
+    if (dialog.contains(shelf)) placeShelf();
     dialog.remove();
     onClose();
     if (from instanceof HTMLElement && from.isConnected) from.focus();
@@ -119,14 +120,18 @@ function moveInMenu(event, menu, close, button) {
 
 let shelf = null;
 
+/** Puts the passing messages where they are seen: above an open dialogue that is only inside it. */
+function placeShelf() {
+  (document.querySelector("dialog[open]") ?? document.body).append(shelf);
+}
+
 /** A passing message. `kind`: info, good, bad; bad ones are read out at once. */
 export function toast(text, kind = "info") {
   if (shelf === null) {
     shelf = h("div", { class: "toasts", "aria-live": "polite" });
     document.body.append(shelf);
   }
-  // Above an open dialogue only what is inside it is seen.
-  (document.querySelector("dialog[open]") ?? document.body).append(shelf);
+  placeShelf();
   const note = h(
     "p",
     { class: `toast ${kind}`, role: kind === "bad" ? "alert" : "status" },
