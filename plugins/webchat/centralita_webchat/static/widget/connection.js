@@ -53,7 +53,10 @@ class Connection {
   lost() {
     this.socket = null;
     this.up = false;
-    for (const name of ["ping", "ack", "slow"]) clearTimeout(this.timers[name]);
+    for (const name of ["ping", "ack", "slow"]) {
+      clearTimeout(this.timers[name]);
+      this.timers[name] = null; // one that is set is not set again
+    }
     this.hears.link(false);
     const wait = this.retryMs * (0.5 + Math.random()); // many pages must not come back in one moment
     this.retryMs = Math.min(this.retryMs * 2, RETRY_MS_MAX);
