@@ -363,9 +363,11 @@ class Service:
                     await one.wait_first_life()
             self._asks.open()
         for door in house.supervised:
-            if door.kind == "front_doors" and not door.is_up:
-                # Without its front door a daemon would run unseen.
-                raise PluginError(f"{door.path} did not start: {door.error or 'it takes too long'}")
+            if door.kind == "front_doors":
+                await door.wait_first_life()
+                if not door.is_up:
+                    # Without its front door a daemon would run unseen.
+                    raise PluginError(f"{door.path} did not start: {door.error}")
 
     # Running -------------------------------------------------------------------------------------
 
