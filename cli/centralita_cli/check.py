@@ -10,11 +10,11 @@ import click
 import msgspec
 from rich.text import Text
 
+from centralita.calendars import calendars, zone_named
 from centralita.config import load
 from centralita.errors import ConfigurationError
 from centralita.lint import lint_configuration
 from centralita.plugins import load_plugins
-from centralita.runner.hours import calendars, zone_named
 from centralita.views import Problem
 from centralita_cli import tables
 from centralita_cli.exits import OK, PROBLEM, Unusable, failing_as

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from rich.progress import Progress
 from rich.text import Text
 
+from centralita.calendars import zone_named
 from centralita.config import Configuration, EngineConfig
 from centralita.errors import ConfigurationError
-from centralita.runner.hours import zone_named
 from centralita.simulate.figures import Mean
 from centralita.simulate.journal_demand import Demand, records_of
 from centralita.simulate.recorded import Recording, RecordingError

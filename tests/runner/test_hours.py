@@ -9,11 +9,11 @@ import pytest
 import trio
 import trio.testing
 
+from centralita.calendars import Calendar, calendars, day_of, zone_named
 from centralita.config import NS_PER_S, Hours, loads
 from centralita.errors import ConfigurationError
 from centralita.matching.protocol import NEVER_NS
 from centralita.messages import ApplyConfiguration, CloseQueue, OpenQueue
-from centralita.runner.hours import Calendar, calendars, day_of, zone_named
 from tests.runner.house import CONFIG, House
 
 WEEK = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), ("09:00-14:00", "16:00-20:00"))

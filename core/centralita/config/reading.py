@@ -122,7 +122,7 @@ def loads(text: str, *, folder: Path = Path(), where: str = "configuration") -> 
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError([f"{where}: not TOML: {error}"]) from error
     return decode(raw, folder=folder)
 

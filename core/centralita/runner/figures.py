@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 import structlog
 import trio
 
+from centralita.calendars import day_of
 from centralita.errors import JournalError
 from centralita.kpi import Figures
 from centralita.runner.followers import Feed
-from centralita.runner.hours import day_of
 
 SAVE_EVERY_RECORDS: Final = 100_000
 """So many records at most are counted again after a crash."""

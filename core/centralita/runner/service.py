@@ -22,6 +22,7 @@ import structlog
 import trio
 
 from centralita import config as configurations
+from centralita.calendars import Calendar, calendars, zone_named
 from centralita.config import Component, Configuration
 from centralita.errors import ConfigurationError, EngineStopped, JournalError, PluginError
 from centralita.journal import Journal
@@ -46,7 +47,7 @@ from centralita.runner.clock import RealClock
 from centralita.runner.desks import DeskPort, Desks
 from centralita.runner.figures import FiguresKeeper
 from centralita.runner.followers import Feed
-from centralita.runner.hours import Calendar, HoursKeeper, calendars, zone_named
+from centralita.runner.hours import HoursKeeper
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.parts import Part, Parts, sole_fault
 from centralita.runner.pump import Pump

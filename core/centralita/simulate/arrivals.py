@@ -48,7 +48,7 @@ class Piecewise(Part, tag_field="kind", tag="piecewise"):
     """Independent customers at a rate for each piece of the day, the first from midnight on, repeated."""
 
     per_hour: Annotated[tuple[Rate, ...], Meta(min_length=1, max_length=1440)]
-    piece_s: Annotated[float, Meta(gt=0, le=604_800)] = 3600
+    piece_s: Annotated[float, Meta(ge=1, le=604_800)] = 3600
     busy_cv: BusyCv = 0
 
     def moments(self, rng: random.Random, days: random.Random, *, start_ns: int) -> Iterator[int]:
@@ -62,7 +62,7 @@ class Listed(Part, tag_field="kind", tag="listed"):
     The file is read when the scenario is (`scenario.load`), which puts its moments here.
     """
 
-    at_s: tuple[Annotated[float, Meta(ge=0)], ...] = ()
+    at_s: tuple[Annotated[float, Meta(ge=0, le=315_360_000)], ...] = ()
     file: str = ""
 
     def moments(self, rng: random.Random, days: random.Random, *, start_ns: int) -> Iterator[int]:

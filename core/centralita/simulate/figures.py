@@ -8,7 +8,7 @@ Service levels are named as in docs/figures.md, where their formulas are. A figu
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import Final, TypeVar
@@ -44,8 +44,10 @@ MEASURES: Final = (
     "answer_s_p95",
     "handling_s_mean",
 )
-"""`wait_s_mean` is over all offered, `answer_*` over those served; `delayed` is the share of those offered who waited."""
+"""`wait_s_mean` is over all offered, callbacks until they were reached; `answer_*` over those answered while they waited on the line; `delayed` is the share of those offered who waited."""
 _S: Final = 1e-9
+_CUSTOMERS: Final = "customers"
+_QUEUE: Final = "queue"
 _Key = TypeVar("_Key", str, int)
 
 _T_975: Final = (
@@ -73,7 +75,7 @@ class Summary(Frozen):
     """One run. `hours` counts hours (or other intervals asked for) from the start; contacts belong to the
     one they arrived in.
 
-    `wait_percentiles` has the 0th to the 100th percentile, in seconds, of the waits of those served.
+    `wait_percentiles` has the 0th to the 100th percentile, in seconds, of the waits of those answered on the line.
     """
 
     total: Measured
@@ -119,14 +121,23 @@ def summarise(run: Run, scenario: Scenario, *, interval_ns: int = HOUR_NS) -> Su
         if row.queue:
             by_queue[row.queue].append(row)
             by_queue_hour[row.queue][hour].append(row)
-    waits_s = sorted(row.waited_ns * _S for row in everything if row.outcome == "served")
+    left: Counter[object] = Counter()
+    for one in run.unfinished:
+        hour = (one.arrived_ns - run.start_ns) // interval_ns
+        left.update(((_CUSTOMERS, one.customers), (_QUEUE, one.queue), hour, (one.queue, hour)))
+        by_hour[hour] += []
+        if one.queue:
+            by_queue_hour[one.queue][hour] += []
+    waits_s = sorted(row.waited_ns * _S for row in everything if _answered(row))
     return Summary(
-        total=_measure(everything, targets_ns, run.unfinished.total()),
-        queues={name: _measure(rows, targets_ns, run.unfinished[name]) for name, rows in by_queue.items()},
-        customers={name: _measure(rows, targets_ns, 0) for name, rows in by_customers.items()},
-        hours={hour: _measure(rows, targets_ns, 0) for hour, rows in sorted(by_hour.items())},
+        total=_measure(everything, targets_ns, len(run.unfinished)),
+        queues={name: _measure(rows, targets_ns, left[_QUEUE, name]) for name, rows in by_queue.items()},
+        customers={
+            name: _measure(rows, targets_ns, left[_CUSTOMERS, name]) for name, rows in by_customers.items()
+        },
+        hours={hour: _measure(rows, targets_ns, left[hour]) for hour, rows in sorted(by_hour.items())},
         queue_hours={
-            name: {hour: _measure(rows, targets_ns, 0) for hour, rows in sorted(hours.items())}
+            name: {hour: _measure(rows, targets_ns, left[name, hour]) for hour, rows in sorted(hours.items())}
             for name, hours in by_queue_hour.items()
         },
         crews=_crews(run, scenario),
@@ -179,11 +190,12 @@ def t_975(freedom: int) -> float:
 
 
 def _measure(rows: Sequence[Row], targets_ns: dict[str, int], unfinished: int) -> Measured:
-    waits_s = sorted(row.waited_ns * _S for row in rows if row.outcome == "served")
+    waits_s = sorted(row.waited_ns * _S for row in rows if _answered(row))
     abandoned = [row for row in rows if row.outcome == "abandoned"]
     refused = sum(row.outcome == "refused" for row in rows)
-    served, offered = len(waits_s), len(rows) + unfinished
-    met = sum(row.outcome == "served" and row.waited_ns <= targets_ns[row.queue] for row in rows)
+    served, answered = sum(row.outcome == "served" for row in rows), len(waits_s)
+    offered = len(rows) + unfinished
+    met = sum(_answered(row) and row.waited_ns <= targets_ns[row.queue] for row in rows)
     early = sum(row.waited_ns <= targets_ns[row.queue] for row in abandoned)
     # Amazon Connect's callbacks leave the queue when they are asked for, and what comes of them is another contact.
     removed = sum(
@@ -200,21 +212,26 @@ def _measure(rows: Sequence[Row], targets_ns: dict[str, int], unfinished: int) -
         "other": len(rows) - served - len(abandoned) - refused,
         "unfinished": unfinished,
         "of_offered": _ratio(met, offered),
-        "of_answered": _ratio(met, served),
+        "of_answered": _ratio(met, answered),
         "of_patient": _ratio(met, offered - early),
-        "asterisk_sl": _ratio(met, served),
-        "asterisk_sl2": _ratio(met + early, served + len(abandoned)),
-        "genesys": _ratio(met, served + len(abandoned)),
+        "asterisk_sl": _ratio(met, answered),
+        "asterisk_sl2": _ratio(met + early, answered + len(abandoned)),
+        "genesys": _ratio(met, answered + len(abandoned)),
         "amazon_connect": _ratio(removed, offered),
         "abandonment": _ratio(len(abandoned), offered),
         "delayed": _ratio(sum(row.waited_ns > 0 for row in rows), len(rows)),
         "wait_s_mean": _ratio(math.fsum(row.waited_ns * _S for row in rows), len(rows)),
-        "answer_s_mean": _ratio(math.fsum(waits_s), served),
+        "answer_s_mean": _ratio(math.fsum(waits_s), answered),
         "answer_s_p50": _quantile(waits_s, 0.5) if waits_s else None,
         "answer_s_p90": _quantile(waits_s, 0.9) if waits_s else None,
         "answer_s_p95": _quantile(waits_s, 0.95) if waits_s else None,
         "handling_s_mean": _ratio(math.fsum(handled_s), served),
     }
+
+
+def _answered(row: Row) -> bool:
+    """Whether somebody who waited on the line was answered: a callback is not, whenever it succeeds (docs/figures.md)."""
+    return row.outcome == "served" and row.callback_ns < 0
 
 
 def _agents(run: Run) -> dict[str, Measured]:

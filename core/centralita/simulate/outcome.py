@@ -38,6 +38,14 @@ class Row(NamedTuple):
     callback_ns: int = -1
 
 
+class Unfinished(NamedTuple):
+    """A contact that still waited, or was served, when the run ended; `queue` as in `Row`."""
+
+    customers: str
+    queue: str
+    arrived_ns: int
+
+
 class Run:
     """One run. `from_ns` to `until_ns` is what counts: contacts that arrived then, agents' time then."""
 
@@ -58,8 +66,8 @@ class Run:
         and OUTCOMES, NOBODY when there is none."""
         self.staffed_ns: dict[str, int] = dict.fromkeys(agents, 0)
         """How long each agent was there and not on a break, in the time that counts."""
-        self.unfinished: Counter[str] = Counter()
-        """Counted contacts that had not ended when the run did, by queue."""
+        self.unfinished: list[Unfinished] = []
+        """Counted contacts that had not ended when the run did."""
         self.commands_n = 0
         self.in_hand_ns: Counter[str] = Counter()
         """Counted time that agents spent on contacts which had not ended with the run."""

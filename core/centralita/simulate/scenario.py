@@ -14,16 +14,17 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
+from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 from msgspec.structs import replace
 
+from centralita.calendars import DAYS, Calendar, calendars
 from centralita.config import (
     Agent,
     ChannelRule,
     Configuration,
     EngineConfig,
-    Hours,
     Level,
     Name,
     Part,
@@ -38,14 +39,22 @@ from centralita.simulate.arrivals import Arrivals, Listed, Piecewise
 from centralita.simulate.distributions import Distribution, Empirical, Share, Uniform
 from centralita.structs import Frozen
 
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LINE: Final = "simulated"
 """The channel by which customers come when the configuration has none."""
 VALUES_MAX: Final = 5_000_000
 """The most numbers read from one file."""
+VALUE_MAX_S: Final = 315_360_000
+DAY_S: Final = 86_400
+WALL: Final = ZoneInfo("UTC")
+"""A simulated clock on the wall has neither zone nor summer time."""
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-TimeOfDay = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+_TIME: Final = r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"
+_NO_TIME: Final = f"matching regex {_TIME!r}"
+TimeOfDay = Annotated[str, Meta(pattern=_TIME)]
+FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LAST: Final = datetime(2041, 1, 1, tzinfo=UTC)
+"""Between these a run begins and ends: the matching queue counts 2^61 ns from 1970, and contacts end later than a run."""
 
 
 class Callback(Part):
@@ -77,7 +86,7 @@ class Customers(Part):
     queue: str = ""
     skills: dict[str, Level] = {}
     priority: Priority = 0
-    credit_s: float | None = None
+    credit_s: Annotated[float, Meta(ge=-31_536_000, le=31_536_000)] | None = None
     callback: Callback | None = None
     redial: Redial | None = None
 
@@ -96,7 +105,7 @@ class Shift(Part):
 
     start: TimeOfDay
     end: TimeOfDay
-    days: tuple[Day, ...] = DAYS
+    days: Annotated[tuple[Day, ...], Meta(min_length=1)] = DAYS
     breaks: tuple[Break, ...] = ()
 
 
@@ -146,7 +155,7 @@ class Scenario(Frozen):
     config: EngineConfig
     world: World
     start_ns: int
-    hours: dict[str, Hours] = {}
+    hours: dict[str, Calendar] = {}
     time_zone: str = "UTC"
     name: str = ""
 
@@ -155,10 +164,10 @@ def load(path: Path) -> Scenario:
     """Read a scenario's file, and those it names. Raises ConfigurationError with every fault found."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: can't be read: {reason(error)}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError([f"{path}: can't be read: {reason(error)}"]) from error
     return from_tables(raw, folder=path.parent, name=path.stem)
 
 
@@ -178,7 +187,7 @@ def from_tables(raw: dict[str, Any], *, folder: Path = Path(), name: str = "") -
     problems: list[str] = []
     world = convert(raw["simulate"], World, "simulate", problems)
     if problems:
-        raise ConfigurationError([_with_known_kinds(problem) for problem in problems])
+        raise ConfigurationError([_with_what_is_allowed(problem) for problem in problems])
     world = _filled(world, folder, problems)
     if problems:
         raise ConfigurationError(problems)
@@ -191,6 +200,7 @@ def from_tables(raw: dict[str, Any], *, folder: Path = Path(), name: str = "") -
 def assemble(world: World, live: Configuration, *, name: str = "") -> Scenario:
     """Bring a world and a live configuration together. Raises ConfigurationError for what does not fit."""
     engine = live.engine
+    hours = calendars(live.hours)
     channels = engine.channels or {LINE: ChannelRule(medium="voice", queue=next(iter(engine.queues), ""))}
     problems = [
         f"channels.{channel}.medium: a scenario needs it; known: {', '.join(sorted(engine.media))}"
@@ -215,14 +225,18 @@ def assemble(world: World, live: Configuration, *, name: str = "") -> Scenario:
         problems.append(
             f"simulate.warm_up_s was {world.warm_up_s:g}; must be less than duration_s, {world.duration_s:g}"
         )
-    start_ns = _start_ns(world.start, problems)
+    start_ns = _start_ns(world, problems)
     if problems:
         raise ConfigurationError(problems)
     return Scenario(
         config=engine,
         world=world,
         start_ns=start_ns,
-        hours={queue: live.hours[rules.hours] for queue, rules in engine.queues.items() if rules.hours},
+        hours={
+            queue: replace(hours[rules.hours], zone=WALL)
+            for queue, rules in engine.queues.items()
+            if rules.hours
+        },
         time_zone=live.domain.time_zone,
         name=name,
     )
@@ -272,10 +286,30 @@ def _crews_problems(world: World, live: Configuration, problems: list[str]) -> N
                 problems.append(f"{path}: agent {member!r} is configured already")
         if crew.no_answer + crew.decline > 1:
             problems.append(f"{path}: no_answer and decline are more than 1 together")
+        for index, shift in enumerate(crew.shifts):
+            _breaks_problems(shift, f"{path}.shifts[{index}]", problems)
 
 
-def _start_ns(text: str, problems: list[str]) -> int:
+def _breaks_problems(shift: Shift, path: str, problems: list[str]) -> None:
+    """A break begins within its shift, and once the one before is over."""
+    start_s, end_s = seconds_of(shift.start), seconds_of(shift.end)
+    end_s += DAY_S if end_s <= start_s else 0
+    over: dict[int, float] = {}
+    for index, away in enumerate(shift.breaks):
+        at_s = seconds_of(away.at)
+        at_s += DAY_S if at_s < start_s else 0
+        if at_s >= end_s:
+            problems.append(
+                f"{path}.breaks[{index}].at was {away.at!r}; must be within the shift, {shift.start} to {shift.end}"
+            )
+        elif any(at_s < until_s and at_s + away.for_s > from_s for from_s, until_s in over.items()):
+            problems.append(f"{path}.breaks[{index}].at was {away.at!r}; another break takes that time")
+        over[at_s] = at_s + away.for_s
+
+
+def _start_ns(world: World, problems: list[str]) -> int:
     """The start as if the clock on the wall were UTC: a simulated day has twenty-four hours."""
+    text = world.start
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -284,7 +318,14 @@ def _start_ns(text: str, problems: list[str]) -> int:
     if moment.tzinfo is not None:
         problems.append(f"simulate.start was {text!r}; it is the time on the wall, without a zone")
         return 0
-    return round(moment.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    moment = moment.replace(tzinfo=UTC)
+    if moment < FIRST or moment.timestamp() + world.duration_s > LAST.timestamp():
+        problems.append(
+            f"simulate.start was {text!r}, duration_s {world.duration_s:g};"
+            f" allowed: from {FIRST:%Y-%m-%d} on, over by {LAST:%Y-%m-%d}"
+        )
+        return 0
+    return round(moment.timestamp()) * 1_000_000_000
 
 
 def _filled(world: World, folder: Path, problems: list[str]) -> World:
@@ -292,12 +333,11 @@ def _filled(world: World, folder: Path, problems: list[str]) -> World:
 
     def read(part: Any, path: str) -> Any:
         if isinstance(part, Empirical):
-            values = _values(part.file, part.values_s, folder, path, problems)
-            if not values:
-                problems.append(f"{path}: there must be at least one value")
-            return replace(part, values_s=values, file="")
+            return replace(
+                part, values_s=_values(part.file, part.values_s, "values_s", folder, path, problems), file=""
+            )
         if isinstance(part, Listed):
-            return replace(part, at_s=_values(part.file, part.at_s, folder, path, problems), file="")
+            return replace(part, at_s=_values(part.file, part.at_s, "at_s", folder, path, problems), file="")
         if isinstance(part, Uniform) and part.high_s < part.low_s:
             problems.append(f"{path}.high_s was {part.high_s:g}; must not be less than low_s, {part.low_s:g}")
         return part
@@ -327,15 +367,21 @@ def _filled(world: World, folder: Path, problems: list[str]) -> World:
 
 
 def _values(
-    file: str, listed: tuple[float, ...], folder: Path, path: str, problems: list[str]
+    file: str, listed: tuple[float, ...], field: str, folder: Path, path: str, problems: list[str]
 ) -> tuple[float, ...]:
-    """The numbers of a file, one a line (anything after a comma is passed over), or those listed."""
+    """The numbers of a file, one a line (anything after a comma is passed over), or those listed in `field`."""
+    if file and listed:
+        problems.append(f"{path}: {field} and file say the same; one of them must go")
+        return ()
     if not file:
+        if not listed:
+            problems.append(f"{path}: {field} or file must give at least one value")
         return listed
     values = []
     try:
-        lines = (folder / file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        # A spreadsheet's export often begins with a byte order mark.
+        lines = (folder / file).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
         problems.append(f"{path}.file can't be read: {reason(error)}")
         return ()
     if len(lines) > VALUES_MAX:
@@ -349,10 +395,14 @@ def _values(
             value = float(cell)
         except ValueError:
             value = -1.0
-        if not 0 <= value <= 315_360_000:
-            problems.append(f"{path}.file {file}:{number} was {cell!r}; expected seconds from 0")
+        if not 0 <= value <= VALUE_MAX_S:
+            problems.append(
+                f"{path}.file {file}:{number} was {cell!r}; expected seconds, 0 to {VALUE_MAX_S:,}"
+            )
             return ()
         values.append(value)
+    if not values:
+        problems.append(f"{path}.file {file}: there must be at least one value")
     return tuple(values)
 
 
@@ -360,10 +410,10 @@ def _over_live(path: Path, own: dict[str, Any]) -> dict[str, Any]:
     """The tables of a live configuration, those of the scenario over them, name by name."""
     try:
         base: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"simulate.config: {path} can't be read: {reason(error)}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"simulate.config: {path} is not TOML: {error}"]) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError([f"simulate.config: {path} can't be read: {reason(error)}"]) from error
     for key, value in own.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
             base[key] = {**base[key], **value}
@@ -372,9 +422,19 @@ def _over_live(path: Path, own: dict[str, Any]) -> dict[str, Any]:
     return base
 
 
-def _with_known_kinds(problem: str) -> str:
-    """What a `kind` may be, which msgspec does not say."""
+def seconds_of(text: str) -> int:
+    """A time of day in seconds from midnight."""
+    hour, minute = text.split(":")
+    return int(hour) * 3600 + int(minute) * 60
+
+
+def _with_what_is_allowed(problem: str) -> str:
+    """What a `kind`, a day or a time of day may be, which msgspec does not say."""
     where, _, what = problem.partition(": ")
+    if what.endswith(_NO_TIME):
+        return f"{where}: expected a time of day, 00:00 to 24:00"
+    if ".days[" in where and what.startswith("Invalid enum"):
+        return f"{problem}; known: {', '.join(DAYS)}"
     if not where.endswith(".kind") or not what.startswith("Invalid value"):
         return problem
     kinds = get_args(Arrivals if where.endswith(".arrivals.kind") else Distribution)

@@ -6,18 +6,15 @@ open or there at the start of a run is so from its first moment.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from centralita.config import Hours
-from centralita.simulate.scenario import DAYS, Shift
+from centralita.calendars import DAYS, Calendar
+from centralita.simulate.scenario import Shift, seconds_of
 
 _NS: Final = 1_000_000_000
-_MINUTE_NS: Final = 60 * _NS
 _DAY_NS: Final = 86_400 * _NS
-_SPAN: Final = re.compile(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})")
 
 
 class Away(NamedTuple):
@@ -37,7 +34,25 @@ class Presence(NamedTuple):
 
 
 def presences(shifts: tuple[Shift, ...], start_ns: int, until_ns: int) -> Iterator[Presence]:
-    """Every stretch of the shifts that touches the time from `start_ns` to `until_ns`."""
+    """Every stretch of the shifts that touches the time from `start_ns` to `until_ns`, in order of time.
+
+    Shifts that overlap make one stretch: whoever has both stays.
+    """
+    last: Presence | None = None
+    for presence in sorted(_on_each_day(shifts, start_ns, until_ns)):
+        if last is None:
+            last = presence
+        elif presence.start_ns < last.end_ns:
+            end_ns = max(last.end_ns, presence.end_ns)
+            last = Presence(last.start_ns, end_ns, tuple(sorted({*last.breaks, *presence.breaks})))
+        else:
+            yield last
+            last = presence
+    if last is not None:
+        yield last
+
+
+def _on_each_day(shifts: tuple[Shift, ...], start_ns: int, until_ns: int) -> Iterator[Presence]:
     for day, day_ns in _days(start_ns - _DAY_NS, until_ns):
         for shift in shifts:
             if DAYS[day.weekday()] not in shift.days:
@@ -53,40 +68,17 @@ def presences(shifts: tuple[Shift, ...], start_ns: int, until_ns: int) -> Iterat
                 if away_ns < from_ns:
                     away_ns += _DAY_NS
                 back_ns = away_ns + round(away.for_s * _NS)
-                if away_ns < to_ns and back_ns > start_ns:
+                if back_ns > start_ns:
                     breaks.append(Away(away_ns, back_ns, away.reason))
             yield Presence(from_ns, to_ns, tuple(breaks))
 
 
-def openings(hours: Hours, start_ns: int, until_ns: int) -> list[tuple[int, bool]]:
-    """(moment, open or closed) for each change, the first at `start_ns` says how it begins."""
-    changes: dict[int, bool] = {}
-    for day, day_ns in _days(start_ns - _DAY_NS, until_ns + _DAY_NS):
-        for text in _spans_on(hours, day):
-            found = _SPAN.fullmatch(text)
-            if found is None:  # what the daemon refuses with its place, `centralita check` finds
-                raise ValueError(f"hours: a span was {text!r}; expected 09:00-14:00")
-            first_h, first_m, last_h, last_m = map(int, found.groups())
-            opens_ns = day_ns + (first_h * 60 + first_m) * _MINUTE_NS
-            # A span that begins when the one before ends goes on.
-            if changes.get(opens_ns) is False:
-                del changes[opens_ns]
-            else:
-                changes[opens_ns] = True
-            changes[day_ns + (last_h * 60 + last_m) * _MINUTE_NS] = False
-    begins = False
-    for at_ns in sorted(changes):
-        if at_ns <= start_ns:
-            begins = changes[at_ns]
-    later = sorted((at_ns, is_open) for at_ns, is_open in changes.items() if start_ns < at_ns < until_ns)
-    return [(start_ns, begins), *later]
-
-
-def _spans_on(hours: Hours, day: date) -> tuple[str, ...]:
-    text = day.isoformat()
-    if text in hours.extra:
-        return hours.extra[text]
-    return () if text in hours.holidays else hours.week.get(DAYS[day.weekday()], ())
+def openings(calendar: Calendar, start_ns: int, until_ns: int) -> Iterator[tuple[int, bool]]:
+    """(moment, open or closed): how it begins at `start_ns`, then each change before `until_ns`."""
+    at_ns = start_ns
+    while at_ns < until_ns:
+        yield at_ns, calendar.is_open(at_ns)
+        at_ns = calendar.next_change_ns(at_ns)
 
 
 def _days(from_ns: int, until_ns: int) -> Iterator[tuple[date, int]]:
@@ -102,5 +94,4 @@ def _midnight_ns(day: date) -> int:
 
 
 def _of_day_ns(text: str) -> int:
-    hour, minute = text.split(":")
-    return (int(hour) * 60 + int(minute)) * _MINUTE_NS
+    return seconds_of(text) * _NS

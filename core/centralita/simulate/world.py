@@ -41,7 +41,7 @@ from centralita.messages import (
 )
 from centralita.simulate.distributions import Distribution, Sampler, stream
 from centralita.simulate.drive import Drive
-from centralita.simulate.outcome import NOBODY, OUTCOMES, Run
+from centralita.simulate.outcome import NOBODY, OUTCOMES, Run, Unfinished
 from centralita.simulate.scenario import LINE, Crew, Customers, Scenario, agents_of
 from centralita.simulate.shifts import openings, presences
 
@@ -134,6 +134,7 @@ class _World:
         self.agent_index = {name: index for index, name in enumerate(config.agents)} | {"": NOBODY}
         self.outcome_index = {name: index for index, name in enumerate(OUTCOMES)}
         self.staffed_since: dict[str, int] = {}
+        self.resting: set[str] = set()
         self.behaviours: dict[str, _Behaviour] = {}
         for name, crew in world.crews.items():
             behaviour = _Behaviour(
@@ -326,7 +327,7 @@ class _World:
             behaviour = self.behaviours.get(name)
             if behaviour is not None:
                 back_ns = now_ns + round(behaviour.crew.back_after_s * _NS)
-                self.drive.at(back_ns, partial(self._back, name))
+                self.drive.at(back_ns, partial(self._return, name))
 
     def _count_staffed(self, name: str, since_ns: int, until_ns: int) -> None:
         counted_ns = min(until_ns, self.end_ns) - max(since_ns, self.from_ns)
@@ -367,11 +368,20 @@ class _World:
             self.drive.do(SignOut(agent=agent, when_free=True))
 
     def _pause(self, agent: str, reason: str) -> None:
+        self.resting.add(agent)
         standing = self.engine.state.agents[agent]
         if standing.status == "available" and not standing.leaving:
             self.drive.do(SetStatus(agent=agent, status="break", reason=reason))
 
     def _back(self, agent: str) -> None:
+        """The end of a break that the shift has."""
+        self.resting.discard(agent)
+        self._return(agent)
+
+    def _return(self, agent: str) -> None:
+        """Back in the line, whether from a break or after the rules had taken them out; but a break is a break."""
+        if agent in self.resting:
+            return
         standing = self.engine.state.agents[agent]
         if standing.status == "break" and not standing.leaving:
             self.drive.do(SetStatus(agent=agent, status="available"))
@@ -384,9 +394,10 @@ class _World:
         for name, since_ns in self.staffed_since.items():
             self._count_staffed(name, since_ns, now_ns)
         in_hand: Counter[str] = Counter()
-        for contact in self.engine.state.contacts.values():
+        for number, contact in self.engine.state.contacts.items():
             if self.from_ns <= contact.arrived_ns < self.end_ns:
-                found.unfinished[contact.queue] += 1
+                index = self.inside[number].group.index
+                found.unfinished.append(Unfinished(found.customers[index], contact.queue, contact.arrived_ns))
             for name, work in contact.works.items():
                 if work.state in ("connected", "wrapping"):
                     in_hand[name] += max(0, min(now_ns, self.end_ns) - max(work.since_ns, self.from_ns))

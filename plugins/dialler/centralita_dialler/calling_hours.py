@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from centralita.calendars import Calendar
 from centralita.matching.protocol import NEVER_NS
-from centralita.runner.hours import Calendar
 
 LOOKED_AT_MAX: Final = 1000
 """So many changes of the calendars are looked at for the next moment that is right."""

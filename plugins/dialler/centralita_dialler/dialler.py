@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import trio
 
+from centralita.calendars import calendars
 from centralita.config import NS_PER_S, ns
 from centralita.errors import CentralitaError, EngineStopped
 from centralita.matching.protocol import NEVER_NS
@@ -32,7 +33,6 @@ from centralita.messages import (
     WrapUpEnded,
 )
 from centralita.protocols import Context, Inbox, Person
-from centralita.runner.hours import calendars
 from centralita_dialler import persons
 from centralita_dialler.calling_hours import CallingHours
 from centralita_dialler.numbers import zones_of
