@@ -6,10 +6,10 @@ import pytest
 
 from centralita import simulate
 from centralita.errors import ConfigurationError
-from centralita.kpi import Figures
+from centralita.kpi import Figures, recount
 from centralita.messages import Record
 from centralita.simulate.drive import Drive
-from centralita.simulate.figures import summarise, together
+from centralita.simulate.figures import LEVELS, summarise, together
 from centralita.simulate.plans import with_plan
 from centralita.simulate.replications import pool, replicate
 from centralita.simulate.scenario import Scenario, agents_of
@@ -71,6 +71,21 @@ def test_figures_count_everybody_once(scenario: Scenario) -> None:
         assert one["of_offered"] == one["genesys"]
     assert len(found.wait_percentiles) == 101
     assert list(found.wait_percentiles) == sorted(found.wait_percentiles)
+
+
+def test_service_levels_are_those_of_the_same_records_also_with_callbacks() -> None:
+    text = CENTRE.replace(
+        'queue = "calls"\n', 'queue = "calls"\ncallback = { share = 0.5, after_s = 10, reached = 0.7 }\n'
+    )
+    scenario, recorder = simulate.loads(text), simulate.Recorder()
+    found = summarise(simulate.run(scenario, watch=recorder.attach), scenario)
+    counted = recount(recorder.records).as_dict()
+    for queue, figures in counted["queues"].items():
+        assert figures["callbacks_reached"] > 20 or queue == "cards"
+        for level in LEVELS:
+            assert found.queues[queue][level] == pytest.approx(figures["service_levels"][level], abs=1e-6)
+        assert found.queues[queue]["answer_s_mean"] == pytest.approx(figures["asa_s"], abs=1e-3)
+        assert found.queues[queue]["served"] == figures["served"]
 
 
 def test_more_runs_give_narrower_intervals(scenario: Scenario) -> None:
