@@ -101,11 +101,12 @@ def erase_customer(
 ) -> None:
     """Forget a customer for good: words, names, addresses and files. Figures stay.
 
-    Ends with 1 when records remain that can still be read: those written before the journal was sealed.
+    Asks first, and ends with 4 when the answer is not yes; with 1 when records remain that can still be read: those
+    written before the journal was sealed.
     """
     body = _body(who, is_handle, crm)
-    if not yes:
-        click.confirm(f"Forget {who} for good?", abort=True, err=True)
+    if not (yes or _sure(who)):
+        raise Refused(f"{who} was not forgotten: the question was not answered with yes (--yes doesn't ask)")
     done = connect(config_path, url, token).post("/api/customers/erase", body, within_s=WITHIN_S)
     if as_json:
         tables.write_json(done)
@@ -117,6 +118,15 @@ def erase_customer(
         }
         tables.put(tables.facts(facts.items()))
     ctx.exit(PROBLEM if done["records_still_readable"] else 0)
+
+
+def _sure(who: str) -> bool:
+    try:
+        return click.confirm(f"Forget {who} for good?", err=True)
+    except click.Abort:
+        # Where nobody can answer, or with Ctrl-C.
+        click.echo(err=True)
+        return False
 
 
 def _body(who: str, is_handle: bool, crm: str | None) -> dict[str, str]:

@@ -299,8 +299,11 @@ async def test_command_line_exports_and_erases(tmp_path: Path) -> None:
         assert json.loads(made.stdout)["files"] == 1
         assert json.loads((tmp_path / "ana.json").read_text())["customers"] == [{"crm": "crm", "id": "1"}]
         assert (await centralita("export", EMAIL, "-o", str(tmp_path / "ana.txt"))).returncode == 2
-        unsure = await centralita("erase", EMAIL, answer=b"n\n")
-        assert unsure.returncode == 1
+        for answer in (b"n\n", b"\n", b""):
+            unsure = await centralita("erase", EMAIL, answer=answer)
+            assert (unsure.returncode, unsure.stdout) == (4, b"")
+            assert f"{EMAIL} was not forgotten".encode() in unsure.stderr
+        assert readable(tmp_path / "data"), "nothing was asked of the daemon"
         assert (await centralita("erase", EMAIL, answer=b"y\n")).returncode == 0
         gone = await centralita("erase", EMAIL, "--yes", "--json")
         assert json.loads(gone.stdout)["contacts"] == 0

@@ -298,6 +298,22 @@ async def test_recogniser_that_is_back_hears_the_same_caller(
         recogniser.kill()
 
 
+async def test_words_without_end_are_given_up(
+    asterisk: Asterisk, recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "TALK_S", 1.0)
+    recogniser.start("mute")
+    try:
+        async with menu(asterisk, recogniser, answer_s=60) as (house, calling):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(calling.say, INVOICE_HZ, s=600))
+                await house.until(lambda: counts(house).get("unanswered"))
+                nursery.cancel_scope.cancel()
+            await press_until_resolved(house, calling)
+    finally:
+        recogniser.kill()
+
+
 async def test_nothing_is_left_when_the_caller_hangs_up(asterisk: Asterisk, heard: Recogniser) -> None:
     async with menu(asterisk, heard) as (house, calling):
         await house.until(lambda: len(ears(asterisk)) == 2)

@@ -33,6 +33,8 @@ AGAIN_S: Final = 15.0
 """After a failure so long nobody is listened to at that server: its callers press keys."""
 LIVED_S: Final = 2.0
 """An ear that has worked for so long is replaced at once when it is lost."""
+TALK_S: Final = 30.0
+"""Whoever talks for longer without a pause, and without an answer, is noise to the recogniser, or it takes no more in."""
 LEAVING_S: Final = 0.5
 """How long after an ear's end the caller's is awaited."""
 CHUNK: Final = 800
@@ -239,7 +241,7 @@ class Hearing:
     def _talks(self, ear: Ear, *, on: bool) -> None:
         if on:
             ear.talks = True
-            ear.patience.deadline = float("inf")
+            ear.patience.deadline = trio.current_time() + TALK_S
             if self._speech.barge_in:
                 self._exchange.start(hush, self._exchange, ear.call)
         elif ear.talks:
@@ -255,7 +257,8 @@ class Hearing:
                 return Said(what="gone", reason=str(error))
         if ear.lost:
             return Said(what="gone", reason=ear.lost)
-        return Said(what="unanswered", reason=f"nothing in {self._speech.answer_s:g} s after the words")
+        words = f"{self._speech.answer_s:g} s after the words, or {TALK_S:g} s of them"
+        return Said(what="unanswered", reason=f"nothing in {words}")
 
     def _read(self, ear: Ear, result: Result) -> Said:
         text, score = result.text.strip(), round(result.score)
