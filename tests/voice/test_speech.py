@@ -6,6 +6,7 @@ The recogniser is a process of its own that speaks the protocol and understands 
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from centralita_asterisk.hearing import LIVED_S, Ear
 from centralita_asterisk.routes import speech_counts
 from centralita_asterisk.talking import BEGIN_FRAMES, END_FRAMES, Talking, payload
 from tests.voice.house import HZ, WITHIN_S, House, open_house
-from tests.voice.phone import SILENCE, Talk, tone
+from tests.voice.phone import FRAME_S, SILENCE, Talk, tone
 from tests.voice.test_menu import MENU, messages
 
 ROOT = Path(__file__).parents[2]
@@ -312,6 +313,22 @@ async def test_words_without_end_are_given_up(
             await press_until_resolved(house, calling)
     finally:
         recogniser.kill()
+
+
+async def test_strangers_voice_at_the_port_is_nobodys(
+    asterisk: Asterisk, heard: Recogniser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with menu(asterisk, heard) as (house, calling):
+        await say_until(house, calling, [ACCOUNT_HZ], lambda: said(house))
+        before = said(house)
+        (name,) = re.findall(r"UnicastRTP/127\.0\.0\.1:(\d+)", asterisk.cli("core show channels concise"))
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as stranger:
+            for frame in [tone(INVOICE_HZ)] * 50 + [SILENCE] * 50:
+                await stranger.sendto(bytes([0x80, 0, *bytes(10)]) + frame, ("127.0.0.1", int(name)))
+                await trio.sleep(FRAME_S)
+        await say_until(house, calling, [ACCOUNT_HZ], lambda: len(said(house)) > len(before))
+        assert set(said(house)) == {WORDS[ACCOUNT_HZ]}
+    assert "speech_audio_refused" in capsys.readouterr().out
 
 
 async def test_nothing_is_left_when_the_caller_hangs_up(asterisk: Asterisk, heard: Recogniser) -> None:

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, Literal
 
+import msgspec
 import trio
+from msgspec import Struct
 
 from centralita.messages import PostMessage
 from centralita.structs import Frozen
@@ -41,6 +43,8 @@ CHUNK: Final = 800
 """Bytes of audio that go to the recogniser at once: 0.1 s."""
 PACKET_MAX: Final = 2048
 
+Source = tuple[str, int]
+"""An address and a port."""
 What = Literal["heard", "unsure", "unanswered", "failed", "gone", "over"]
 
 
@@ -52,6 +56,18 @@ class Said(Frozen):
     text: str = ""
     score: int = 0
     reason: str = ""
+
+
+class _SaidSource(Struct, frozen=True):
+    address: str = msgspec.field(name="UNICASTRTP_LOCAL_ADDRESS")
+    port: str = msgspec.field(name="UNICASTRTP_LOCAL_PORT")
+
+
+class _Sender(Struct, frozen=True):
+    channelvars: _SaidSource
+
+
+_SENDER: Final = msgspec.json.Decoder(_Sender)
 
 
 class Ear:
@@ -170,8 +186,8 @@ class Hearing:
             with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as audio:
                 try:
                     await audio.bind((await _address(speech.media_address), 0))
-                    await self._open(ear, audio.getsockname()[1])
-                    nursery.start_soon(self._pass_audio, ear, audio, ear.recogniser)
+                    source = await self._open(ear, audio.getsockname()[1])
+                    nursery.start_soon(self._pass_audio, ear, audio, source, ear.recogniser)
                     return await self._hear_while_wanted(ear, ear.recogniser)
                 finally:
                     nursery.cancel_scope.cancel()
@@ -189,8 +205,8 @@ class Hearing:
                 self._act(ear, said)
         return Said(what="over")
 
-    async def _open(self, ear: Ear, port: int) -> None:
-        """Have the server send the caller's voice to this port. Raises AriError."""
+    async def _open(self, ear: Ear, port: int) -> Source:
+        """Have the server send the caller's voice to this port; from where it does. Raises AriError."""
         server, app = ear.call.server, ear.call.server.app
         inward, outward = ear.arrived
         snoop = {"spy": "in", "app": app, "appArgs": WORD, "snoopId": inward}
@@ -201,7 +217,7 @@ class Hearing:
             "channelId": outward,
             "data": WORD,
         }
-        await server.batch(
+        _, sender, _ = await server.batch(
             [
                 Request("POST", f"channels/{ear.call.channel}/snoop", snoop),
                 Request("POST", "channels/externalMedia", media),
@@ -213,6 +229,7 @@ class Hearing:
                 await there.wait()
         both = {"channel": f"{inward},{outward}"}
         await server.batch([Request("POST", f"bridges/{ear.id}/addChannel", both)])
+        return _source(sender.message_body)
 
     async def _close(self, ear: Ear) -> None:
         asked = [Request("DELETE", f"channels/{channel}", known=(404,)) for channel in ear.arrived]
@@ -223,12 +240,20 @@ class Hearing:
             if ear.recogniser is not None:
                 await ear.recogniser.close()
 
-    async def _pass_audio(self, ear: Ear, audio: trio.socket.SocketType, recogniser: Recogniser) -> None:
-        """Hand the caller's voice on, and listen whether somebody talks."""
-        talking, waiting = Talking(), bytearray()
+    async def _pass_audio(
+        self, ear: Ear, audio: trio.socket.SocketType, source: Source, recogniser: Recogniser
+    ) -> None:
+        """Hand the caller's voice on, and listen whether somebody talks. What others send to the port is no voice."""
+        talking, waiting, foreign = Talking(), bytearray(), False
         try:
             while True:
-                frame = payload(await audio.recv(PACKET_MAX))
+                packet, sender = await audio.recvfrom(PACKET_MAX)
+                if sender != source:
+                    if not foreign:
+                        foreign = True
+                        self._foreign(ear, sender, source)
+                    continue
+                frame = payload(packet)
                 if talking.changed(frame):
                     self._talks(ear, on=talking.on)
                 waiting += frame
@@ -237,6 +262,16 @@ class Hearing:
                     waiting.clear()
         except RecogniserError:
             return  # whoever waits for the next result says so
+
+    def _foreign(self, ear: Ear, sender: Source, source: Source) -> None:
+        """Say so once for each ear: it may also be that the server's packets come by way of another address."""
+        self._exchange.log.warning(
+            "speech_audio_refused",
+            server=ear.call.server.name,
+            contact=ear.contact,
+            sender="{}:{}".format(*sender),
+            expected="{}:{}".format(*source),
+        )
 
     def _talks(self, ear: Ear, *, on: bool) -> None:
         if on:
@@ -321,6 +356,15 @@ class Hearing:
         await hush(exchange, call)
         await speak(exchange, call, (*exchange.settings.phrases.not_understood, *call.prompt))
         arrange_soon(exchange, call)
+
+
+def _source(channel: str) -> Source:
+    """From where a channel that was made for it sends its audio, as the server says. Raises AriError."""
+    try:
+        said = _SENDER.decode(channel).channelvars
+        return said.address, int(said.port)
+    except (msgspec.DecodeError, ValueError):
+        raise AriError("the server does not say from where it sends the audio") from None
 
 
 async def _address(host: str) -> str:

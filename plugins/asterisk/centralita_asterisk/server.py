@@ -86,10 +86,9 @@ class Server:
         """Ask one thing. Raises AriError, AriRefused."""
         return await self._connected().ask(method, path, query, known=known)
 
-    async def batch(self, requests: Sequence[Request]) -> None:
-        """Ask several things at once, in this order."""
-        if requests:
-            await self._connected().batch(requests)
+    async def batch(self, requests: Sequence[Request]) -> list[ari.Answer]:
+        """Ask several things at once, in this order; the answers in the same order."""
+        return await self._connected().batch(requests) if requests else []
 
     async def channels(self) -> list[ari.Channel]:
         """Every channel the server has."""
