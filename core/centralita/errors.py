@@ -47,6 +47,10 @@ class Fenced(JournalError):
     """Somebody else has appended since: this writer is no longer the one."""
 
 
+class FollowerLost(CentralitaError):
+    """A follower whose position can't be continued from: the journal has not come that far."""
+
+
 class InvalidTransition(CentralitaError, AssertionError):
     """An event that can't follow the present phase: a bug in a stage, or a foreign journal."""
 

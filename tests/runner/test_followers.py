@@ -9,11 +9,11 @@ import trio
 import trio.testing
 
 from centralita import MemoryJournal, SqliteJournal
-from centralita.errors import JournalError
+from centralita.errors import FollowerLost, JournalError
 from centralita.journal import Journal
 from centralita.kpi import Figures
 from centralita.messages import AbandonContact, AdmitContact, Record
-from centralita.runner.followers import Feed, FollowerLost
+from centralita.runner.followers import Feed
 from centralita.runner.switchboard import LiveSwitchboard
 from tests.runner.house import START_NS, House, Scripted, ScriptedSink
 

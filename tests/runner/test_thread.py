@@ -1,13 +1,17 @@
 """The engine in a thread: futures in, outcomes out, faults to whoever waits, nobody left waiting."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from centralita import EngineStopped, EngineThread, MemoryJournal
 from centralita.errors import ConfigurationError, EngineBusy, JournalError
@@ -144,3 +148,159 @@ def test_asyncio_awaits_outcomes_and_cancels(tmp_path: Path) -> None:
             await asyncio.to_thread(engine.stop)
 
     asyncio.run(main())
+
+
+def test_engine_thread_starts_once_and_stops_as_often_as_one_likes() -> None:
+    engine = opened()
+    engine.stop()  # nothing has been started
+    engine.start()
+    with pytest.raises(RuntimeError, match="starts once"):
+        engine.start()
+    engine.stop()
+    engine.stop()
+    with pytest.raises(RuntimeError, match="starts once"):
+        engine.start()
+    with pytest.raises(TypeError, match=r"no setting 'jornal'; known: plugins, .*journal"):
+        EngineThread(CONFIG, jornal=MemoryJournal())  # type: ignore[call-arg]
+
+
+def test_wait_that_would_hold_up_a_loop_is_refused() -> None:
+    with opened() as engine:
+        with pytest.raises(RuntimeError, match=r"hold up the trio loop .* await switchboard.submit"):
+            engine.look(lambda switchboard: engine.submit(admit(1)))
+        with pytest.raises(RuntimeError, match=r"engine's own thread can't wait for its end"):
+            engine.look(lambda switchboard: engine.stop())
+
+        async def main() -> None:
+            engine.submit(admit(1))
+
+        with pytest.raises(RuntimeError, match=r"asyncio.wrap_future\(engine.submit_soon"):
+            asyncio.run(main())
+        assert engine.submit(admit(2)).contact == 1
+
+
+def test_function_of_the_wrong_kind_is_told() -> None:
+    async def awaits(switchboard: Switchboard) -> int:
+        return 1
+
+    with opened() as engine:
+        with pytest.raises(TypeError, match=r"look takes a plain function; .*awaits awaits something"):
+            engine.look(awaits)  # type: ignore[unused-coroutine]
+        with pytest.raises(TypeError, match="gave int: give it to look"):
+            engine.run_soon(lambda switchboard: 5).result(10)  # type: ignore[arg-type,return-value]
+        with pytest.raises(TypeError, match=r"run_soon takes a function .* got 5"):
+            engine.run_soon(5)  # type: ignore[arg-type]
+        for wrong, error in (
+            ("x", TypeError),
+            (True, TypeError),
+            (-1, ValueError),
+            (float("nan"), ValueError),
+        ):
+            with pytest.raises(error, match="timeout_s was"):
+                engine.submit(admit(1), timeout_s=wrong)  # type: ignore[arg-type]
+        with pytest.raises(TimeoutError, match="no answer after 0 s; what was asked may still be done"):
+            engine.submit(admit(1), timeout_s=0)
+
+
+def test_what_a_function_raises_is_the_callers_and_never_the_engines() -> None:
+    async def gives_up(switchboard: Switchboard) -> None:
+        raise SystemExit(3)
+
+    async def fails_at_its_end(switchboard: Switchboard, ready: threading.Event) -> None:
+        async def one() -> None:
+            try:
+                ready.set()
+                await trio.sleep_forever()
+            finally:
+                raise ValueError("on the way out")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one)
+            await trio.sleep_forever()
+
+    ready = threading.Event()
+    with opened() as engine:
+        with pytest.raises(SystemExit):
+            engine.run_soon(gives_up).result(10)
+        late = engine.run_soon(fails_at_its_end, ready)
+        assert ready.wait(10)
+        assert engine.submit(admit(1)).contact == 1
+    with pytest.raises(ExceptionGroup) as told:
+        late.result(10)
+    assert told.group_contains(ValueError, match="on the way out")
+
+
+def test_function_that_will_not_end_is_named_and_the_engine_stops_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_thread, "STOP_CALLS_S", 0.01)
+    journal, over = MemoryJournal(), threading.Event()
+
+    async def stubborn(switchboard: Switchboard, ready: threading.Event) -> None:
+        with trio.CancelScope(shield=True):
+            ready.set()
+            await trio.to_thread.run_sync(over.wait)
+
+    with capture_logs() as logs:
+        ready = threading.Event()
+        engine = opened(journal)
+        engine.start()
+        engine.run_soon(stubborn, ready)
+        assert ready.wait(10)
+        ending = threading.Thread(target=engine.stop)
+        ending.start()
+        # The engine ends in order, with its last snapshot, while the function still goes on.
+        wait_until(lambda: any(one["event"] == "stopped" for one in logs))
+        assert next(journal.snapshots()).seq == journal.last_seq
+        over.set()
+        ending.join(10)
+    assert not ending.is_alive()
+    (named,) = [one["functions"] for one in logs if one["event"] == "calls_do_not_end"]
+    assert "stubborn" in named[0]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+PROGRAM = """
+import centralita
+engine = centralita.EngineThread({"channels": {}}, entry_points=False, journal=centralita.MemoryJournal())
+engine.start()
+print("the end", flush=True)
+"""
+
+INTERRUPTED = """
+import _thread, threading, time, centralita
+class Slow(centralita.MemoryJournal):
+    def snapshots(self):
+        _thread.interrupt_main()
+        time.sleep(0.2)
+        return super().snapshots()
+engine = centralita.EngineThread({"channels": {}}, entry_points=False, journal=Slow())
+try:
+    engine.start()
+except KeyboardInterrupt:
+    print("interrupted", [one.name for one in threading.enumerate() if one.name == "centralita-engine"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [(PROGRAM, ["the end", "engine_not_stopped", "stopped"]), (INTERRUPTED, ["stopped", "interrupted []"])],
+)
+def test_program_that_ends_or_is_interrupted_takes_its_engine_along(program: str, said: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    places = [done.stdout.index(words) for words in said]
+    assert places == sorted(places)

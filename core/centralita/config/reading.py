@@ -106,12 +106,13 @@ _CHANNEL_FIELDS: Final = tuple(ChannelRule.__struct_fields__)
 _KNOWN_TABLES: Final = ("domain", "hours", "journal", *_ENGINE_TABLES, *COMPONENT_KINDS)
 
 
-def load(path: Path) -> Configuration:
+def load(path: str | Path) -> Configuration:
     """Read a TOML file. Raises ConfigurationError with every fault found and its place."""
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: can't be read: {reason(error)}"]) from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([f"{_shown(str(path))}: can't be read: {reason(error)}"]) from error
     return loads(text, folder=path.parent, where=str(path))
 
 
@@ -187,7 +188,7 @@ def _components(raw: dict[str, Any], problems: list[str]) -> tuple[list[Componen
             if not isinstance(table, dict):
                 problems.append(f"{path}: expected a table, got {type(table).__name__}")
                 continue
-            _check_name(name, path, problems)
+            _check_name(name, kind, problems)
             settings = dict(table)
             type_name = settings.pop("type", None)
             if not isinstance(type_name, str):
@@ -218,10 +219,15 @@ def _convert_tables(tables: Any, kind: type[Part], path: str, problems: list[str
         problems.append(f"{path}: expected tables [{path}.NAME]")
         return {}
     for name in tables:
-        _check_name(name, f"{path}.{name}", problems)
+        _check_name(name, path, problems)
     return {name: convert(table, kind, f"{path}.{name}", problems) for name, table in tables.items()}
 
 
-def _check_name(name: str, path: str, problems: list[str]) -> None:
-    if not _NAME.fullmatch(name):
-        problems.append(f"{path}: the name was {name!r}; allowed: {_NAME.pattern}")
+def _check_name(name: object, table: str, problems: list[str]) -> None:
+    """A name that can't be stands in the message as Python writes it: it may have signs that no terminal takes."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        problems.append(f"{table}.{_shown(name)}: the name was {name!r}; allowed: {_NAME.pattern}")
+
+
+def _shown(name: object) -> str:
+    return name if isinstance(name, str) and name.isprintable() else ascii(name)

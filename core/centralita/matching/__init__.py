@@ -45,3 +45,4 @@ def open_queue(core: Literal["native", "naive", "both"] = "native") -> MatchingQ
         case "both":
             both = Lockstep(MatchingQueue(), NaiveMatchingQueue(), methods_of(MatchingQueueProtocol))
             return cast("MatchingQueueProtocol", both)
+    raise ValueError(f"core was {core!r}; known: native, naive, both")

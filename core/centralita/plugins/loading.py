@@ -29,8 +29,15 @@ def load_plugins(extra: Sequence[object] = (), *, entry_points: bool = True) -> 
 
     `extra` are modules or objects with `@hookimpl` methods. Raises PluginError for a plugin that can't
     be imported or was built for another version of the API, an `async def` or misspelt hook, a hook that
-    raises, and a type registered twice.
+    raises, none at all, and a type registered twice; TypeError for `extra` that can't be plugins.
     """
+    if isinstance(extra, str) or not isinstance(extra, Sequence):
+        raise TypeError(f"plugins was {extra!r}; must be a list of modules or objects with hooks")
+    for plugin in extra:
+        if isinstance(plugin, str | type):
+            raise TypeError(
+                f"plugins had {plugin!r}; must be the module itself (import it), or an object with hooks"
+            )
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     found = [Loaded(name="built_in", plugin=built_in, api_version=compatibility.API_VERSION)]
@@ -103,7 +110,8 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: object) -> None:
 
 
 def _check_hook_names(name: str, plugin: object) -> None:
-    """Every `register_…` of the plugin's own must be a hook and marked as one."""
+    """Every `register_…` of the plugin's own must be a hook and marked as one, and there must be one."""
+    hooks_n = 0
     known = [attribute for attribute in vars(hookspecs) if attribute.startswith("register_")]
     for attribute in dir(plugin):
         function = getattr(plugin, attribute, None)
@@ -125,8 +133,14 @@ def _check_hook_names(name: str, plugin: object) -> None:
             raise PluginError(
                 f"plugin {name!r}: {attribute} yields; hooks only register, and can't wrap each other"
             )
+        hooks_n += 1
         if deprecated := compatibility.DEPRECATED_HOOKS.get(attribute):
             compatibility.warn(deprecated)
+    if not hooks_n:
+        raise PluginError(
+            f"plugin {name!r} has no hook, so it registers nothing; a hook is a function marked with "
+            f"@centralita.hookimpl, known: {', '.join(known)}"
+        )
 
 
 def _call_hooks(manager: pluggy.PluginManager, name: str, plugin: object, plugins: Plugins) -> None:

@@ -50,6 +50,7 @@ from centralita.runner.channels import ChannelAsk, ChannelPort
 from centralita.runner.desks import Desks
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Lanes
+from centralita.runner.parts import Starts
 from centralita.runner.supervise import CallFailed, Supervised
 from centralita.views import ContactView
 
@@ -73,7 +74,7 @@ class AskRunner:
     def __init__(
         self,
         *,
-        nursery: trio.Nursery,
+        tasks: Starts,
         engine: Engine,
         inbox: CommandInbox,
         channels: Mapping[str, ChannelPort],
@@ -93,10 +94,10 @@ class AskRunner:
         self._log = log
 
         def lanes() -> Lanes[int, StageAsk]:
-            return Lanes(nursery, self._perform, workers_max=STAGE_WORKERS_MAX, paused=True)
+            return Lanes(tasks, self._perform, workers_max=STAGE_WORKERS_MAX, paused=True)
 
         self._identify, self._classify, self._turns = lanes(), lanes(), lanes()
-        self._answers: Lanes[int, AnyCommand] = Lanes(nursery, self._submit)
+        self._answers: Lanes[int, AnyCommand] = Lanes(tasks, self._submit)
 
     def open(self) -> None:
         """Begin to ask CRMs, classifiers and bots; until then what is for them is kept."""

@@ -75,7 +75,7 @@ class ChannelPort(Port[int, ChannelAsk]):
         else:
             self.lanes.put(ask.contact, ask)
             if self._is_down and isinstance(ask, DeliverMessage):
-                self._nursery.start_soon(self._report_undelivered, [ask])
+                self._tasks.start_soon(self._report_undelivered, [ask])
 
     async def control(self, contact: int, *, by: str, word: str, value: str) -> dict[str, Any]:
         """Have one of the channel's controls done. Raises ControlRefused."""
@@ -112,7 +112,7 @@ class ChannelPort(Port[int, ChannelAsk]):
             if isinstance(ask, DeliverMessage):
                 first.setdefault(ask.contact, ask)
         if first:
-            self._nursery.start_soon(self._report_undelivered, list(first.values()))
+            self._tasks.start_soon(self._report_undelivered, list(first.values()))
         return ()
 
     async def _perform(self, contact: int, ask: ChannelAsk) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import trio
 
-from centralita.errors import CentralitaError
+from centralita.errors import FollowerLost
 from centralita.journal.protocol import Journal
 from centralita.messages import Record
 from centralita.protocols import Follower
@@ -28,10 +28,6 @@ BATCH_RECORDS_MAX: Final = 2_000
 
 WRITE_S: Final = 60.0
 """How long a follower may take over one batch."""
-
-
-class FollowerLost(CentralitaError):
-    """A follower whose position can't be continued from."""
 
 
 class Feed:

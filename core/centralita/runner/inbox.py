@@ -105,6 +105,10 @@ class CommandInbox:
 
         They are decided one after the other, with nobody else's in between. At most `commands_max`.
         """
+        if not isinstance(commands, Sequence):
+            raise TypeError(
+                f"submit_all takes a list of commands, got {type(commands).__name__}; submit takes one command"
+            )
         if len(commands) > self._max:
             raise ValueError(f"{len(commands)} commands handed in together; at most {self._max}")
         if not self._open:
@@ -218,7 +222,8 @@ class ComponentInbox:
 def check_command(command: object) -> AnyCommand | Refusal:
     """The command as the journal will read it back, sharing nothing with its sender; or why it can't be."""
     if not isinstance(command, Command):
-        raise TypeError(f"an inbox takes commands (messages.AnyCommand), got {type(command).__name__}")
+        got = f"the class {command.__name__}" if isinstance(command, type) else type(command).__name__
+        raise TypeError(f"an inbox takes commands (messages.AnyCommand), got {got}")
     name = type(command).__name__
     try:
         encoded = _ENCODER.encode(command)
@@ -231,11 +236,25 @@ def check_command(command: object) -> AnyCommand | Refusal:
 
 
 def _place(command: Command, message: str) -> str:
-    """Name the field in a decoder's message: commands are arrays there, `$[2]` after the tag."""
-    text, separator, tail = message.partition(" - at `$[")
+    """Name the field in a message: of a decoder's by its place (commands are arrays there, `$[2]` after the tag), of
+    an encoder's, which names none, by trying each field alone."""
+    fields = command.__struct_fields__
+    text, separator, tail = message.partition("`$[")
     number, bracket, rest = tail.partition("]")
     if not separator or not bracket or not number.isdigit():
-        return message
-    fields = command.__struct_fields__
+        wrong = next((name for name in fields if not _can_be_encoded(getattr(command, name))), "")
+        return f"{wrong}: {message}" if wrong else message
     index = int(number) - 1
-    return f"{fields[index]}{rest.rstrip('`')}: {text}" if 0 <= index < len(fields) else message
+    if not 0 <= index < len(fields):
+        return message
+    # " - at " before the place of a value, " - at `key` in " before that of a mapping's key.
+    what = text.removesuffix(" - at ").replace(" - at `key` in ", ", for a key")
+    return f"{fields[index]}{rest.rstrip('`')}: {what}"
+
+
+def _can_be_encoded(value: object) -> bool:
+    try:
+        _ENCODER.encode(value)
+    except (msgspec.MsgspecError, TypeError, UnicodeEncodeError, OverflowError):
+        return False
+    return True

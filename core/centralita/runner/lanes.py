@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 import trio
 
 from centralita.errors import EngineStopped
+from centralita.runner.parts import Starts
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -28,13 +29,13 @@ class Lanes(Generic[Key, Item]):
 
     def __init__(
         self,
-        nursery: trio.Nursery,
+        tasks: Starts,
         work: Callable[[Key, Item], Awaitable[float | None]],
         *,
         workers_max: int = WORKERS_MAX,
         paused: bool = False,
     ) -> None:
-        self._nursery = nursery
+        self._tasks = tasks
         self._work = work
         self._workers_max = workers_max
         self._lanes: dict[Key, deque[Item]] = {}
@@ -93,7 +94,7 @@ class Lanes(Generic[Key, Item]):
         if not self._paused:
             for _ in range(min(lanes, self._workers_max - self._workers)):
                 self._workers += 1
-                self._nursery.start_soon(self._worker)
+                self._tasks.start_soon(self._worker)
 
     async def _worker(self) -> None:
         try:
@@ -103,7 +104,7 @@ class Lanes(Generic[Key, Item]):
                 # The item stays in its lane while it is done: who comes meanwhile stands behind it.
                 again_s = await self._work(key, lane[0])
                 if again_s is not None:
-                    self._nursery.start_soon(self._later, key, again_s)
+                    self._tasks.start_soon(self._later, key, again_s)
                     continue
                 lane.popleft()
                 if lane:

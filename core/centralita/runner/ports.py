@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Generic, TypedDict, Unpack
 
 import structlog
-import trio
 
 from centralita.messages import AnyCommand
 from centralita.protocols import Signal
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.lanes import Item, Key, Lanes
+from centralita.runner.parts import Starts
 from centralita.runner.recent import RecentEngine
 from centralita.runner.signals import Signals
 from centralita.runner.supervise import Supervised
@@ -24,7 +24,7 @@ from centralita.runner.supervise import Supervised
 class Surroundings(TypedDict):
     """What every port is given beside its component."""
 
-    nursery: trio.Nursery
+    tasks: Starts
     engine: RecentEngine
     inbox: CommandInbox
     log: structlog.stdlib.BoundLogger
@@ -35,12 +35,12 @@ class Port(ABC, Generic[Key, Item]):
 
     def __init__(self, supervised: Supervised, **around: Unpack[Surroundings]) -> None:
         self.supervised = supervised
-        self._nursery = around["nursery"]
+        self._tasks = around["tasks"]
         self._engine = around["engine"]
         self._inbox = around["inbox"]
         self._log = around["log"]
-        self.lanes: Lanes[Key, Item] = Lanes(self._nursery, self._perform, paused=True)
-        self._signals = Signals(self._nursery, self._signal)
+        self.lanes: Lanes[Key, Item] = Lanes(self._tasks, self._perform, paused=True)
+        self._signals = Signals(self._tasks, self._signal)
         supervised.on_up = self._up
         supervised.on_down = self._down
 

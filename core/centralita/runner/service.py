@@ -12,16 +12,15 @@ It refuses to know any rule and any plugin.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import structlog
 import trio
 
-from centralita import config as configurations
 from centralita.calendars import Calendar, calendars, zone_named
 from centralita.config import Component, Configuration
 from centralita.errors import ConfigurationError, EngineStopped, JournalError, PluginError
@@ -52,6 +51,13 @@ from centralita.runner.inbox import CommandInbox
 from centralita.runner.parts import Part, Parts, sole_fault
 from centralita.runner.pump import Pump
 from centralita.runner.recent import RecentEngine
+from centralita.runner.settings import (
+    Config,
+    EngineSettings,
+    check_in_trio,
+    check_settings,
+    read_configuration,
+)
 from centralita.runner.supervise import Supervised
 from centralita.runner.switchboard import House, LiveSwitchboard
 from centralita.runner.writer import JournalWriter
@@ -72,9 +78,6 @@ SETTLE_COMMANDS_MAX: Final = 1_000
 """Commands handed in together while the recovered state is brought up to the present."""
 
 DEFAULT_JOURNAL: Final = Component(kind="journal", name="journal", type="sqlite", settings={})
-
-Config = Configuration | Path | str | Mapping[str, Any]
-"""A configuration, the path of a file, or what such a file would decode to."""
 
 _ANSWERING: Final = ("kpi_sinks", "crms", "classifiers", "bots", "routes")
 _WAYS_IN: Final = ("desks", "channels", "front_doors")
@@ -103,6 +106,7 @@ async def open_engine(
     Raises ConfigurationError, PluginError or JournalError before the block is entered, and out of the
     block what ended the engine, if something did. Leaving the block, cancelled or not, stops in order.
     """
+    check_in_trio("open_engine")
     service = Service(
         read_configuration(config),
         load_plugins(plugins, entry_points=entry_points),
@@ -111,32 +115,47 @@ async def open_engine(
         core=core,
         drain_s=drain_s,
     )
+    own: BaseException | None = None
+    fault: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             switchboard = await nursery.start(service.run)
             try:
                 yield switchboard
+            except BaseException as error:
+                own = error
+                raise
             finally:
                 service.stop()
     except BaseExceptionGroup as group:
-        raise sole_fault(group) from None
+        fault = sole_fault(group, own)
+    if fault is not None:
+        # Not in the handler above: what caused the fault, and what it says of its context, stays as it was.
+        raise fault
 
 
 async def serve(
     config: Config,
     *,
     ready: Callable[[LiveSwitchboard], Awaitable[None]] | None = None,
-    **settings: Any,
+    **settings: Unpack[EngineSettings],
 ) -> None:
     """Run an engine until SIGTERM or SIGINT, then stop in order and return; a second signal hurries.
 
     `ready` is awaited once everything has been started. `settings` are those of `open_engine`, and so is what
     is raised.
     """
+    check_in_trio("serve")
+    fault: BaseException | None = None
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        entry_points = settings.pop("entry_points", True)
-        plugins = load_plugins(settings.pop("plugins", ()), entry_points=entry_points)
-        service = Service(read_configuration(config), plugins, **settings)
+        service = Service(
+            read_configuration(config),
+            load_plugins(settings.get("plugins", ()), entry_points=settings.get("entry_points", True)),
+            journal=settings.get("journal"),
+            clock=settings.get("clock"),
+            core=settings.get("core", "native"),
+            drain_s=settings.get("drain_s", 0.0),
+        )
         try:
             async with trio.open_nursery() as nursery:
                 # A signal during a long recovery is kept, and stops the engine once it has started.
@@ -147,16 +166,9 @@ async def serve(
                 await service.stopped.wait()
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise sole_fault(group) from None
-
-
-def read_configuration(config: Config) -> Configuration:
-    """A Configuration from whatever an embedder has. Raises ConfigurationError."""
-    if isinstance(config, Configuration):
-        return config
-    if isinstance(config, str | Path):
-        return configurations.load(Path(config))
-    return configurations.decode(dict(config))
+            fault = sole_fault(group)
+    if fault is not None:
+        raise fault
 
 
 class Service:
@@ -172,6 +184,7 @@ class Service:
         core: Core = "native",
         drain_s: float = 0.0,
     ) -> None:
+        check_settings(journal=journal, clock=clock, core=core, drain_s=drain_s)
         self.stopped = trio.Event()
         self._configuration = configuration
         self._calendars: dict[str, Calendar] = calendars(configuration.hours)
@@ -250,7 +263,7 @@ class Service:
                 )
                 pump = self._start_pump(house, journal, writer, parts, nursery)
                 await self._settle_state(house)
-                await parts.edge.nursery.start(self._hours.run)
+                await parts.edge.start(self._hours.run)
                 await self._start_components(house, parts)
                 self._log.info("started", seq=engine.seq, live=len(engine.state.contacts))
                 # From here on whoever cancels the program still gets an orderly stop.
@@ -267,7 +280,7 @@ class Service:
     ) -> Pump:
         self._hours = HoursKeeper(house.clock, house.inbox)
         self._hours.apply(house.configuration.engine, self._calendars)
-        self._asks = self._open_ports(house, parts.ports.nursery)
+        self._asks = self._open_ports(house, parts.ports)
         # Before anything new is decided, so that what was said before the stop goes out first.
         self._asks.dispatch(house.engine.open_asks())
         pump = Pump(
@@ -300,11 +313,11 @@ class Service:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / "figures.msgpack"
 
-    def _open_ports(self, house: House, nursery: trio.Nursery) -> AskRunner:
+    def _open_ports(self, house: House, tasks: Part) -> AskRunner:
         def of_kind(kind: str) -> dict[str, Supervised]:
             return {one.name: one for one in house.supervised if one.kind == kind}
 
-        settings: dict[str, Any] = {"nursery": nursery, "engine": house.engine, "inbox": house.inbox}
+        settings: dict[str, Any] = {"tasks": tasks, "engine": house.engine, "inbox": house.inbox}
         log = self._log
         house.channels = {
             name: ChannelPort(one, log=log.bind(component=one.path), **settings)
@@ -353,10 +366,10 @@ class Service:
             started = [one for kind in kinds for one in house.supervised if one.kind == kind]
             for one in started:
                 part = parts.sinks if one.follows else parts.edge
-                part.nursery.start_soon(partial(one.supervise, house.inbox, known_down=one.path in down))
+                part.start_soon(partial(one.supervise, house.inbox, known_down=one.path in down))
             return started
 
-        parts.sinks.nursery.start_soon(house.figures.run)
+        parts.sinks.start_soon(house.figures.run)
         for kinds in (_ANSWERING, _WAYS_IN):
             started = start(kinds)
             with trio.move_on_after(START_WAIT_S):

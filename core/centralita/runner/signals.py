@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import trio
-
 from centralita.protocols import Signal
+from centralita.runner.parts import Starts
 from centralita.runner.supervise import CallFailed
 
 SIGNALS_MAX: Final = 256
@@ -20,8 +19,8 @@ SIGNALS_MAX: Final = 256
 class Signals:
     """The signs on their way to one component."""
 
-    def __init__(self, nursery: trio.Nursery, send: Callable[[Signal], Awaitable[None]]) -> None:
-        self._nursery = nursery
+    def __init__(self, tasks: Starts, send: Callable[[Signal], Awaitable[None]]) -> None:
+        self._tasks = tasks
         self._send = send
         self._waiting: dict[tuple[int, str, str], Signal] = {}
         self._sending = False
@@ -33,7 +32,7 @@ class Signals:
             self._waiting[key] = signal
         if not self._sending:
             self._sending = True
-            self._nursery.start_soon(self._run)
+            self._tasks.start_soon(self._run)
 
     async def _run(self) -> None:
         try:

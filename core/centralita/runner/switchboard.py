@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import chain
-from typing import Any, Final
+from threading import get_ident
+from typing import Any, Final, get_args
 
 import msgspec
 import trio
@@ -32,6 +33,7 @@ from centralita.runner.followers import Feed
 from centralita.runner.inbox import CommandInbox
 from centralita.runner.recent import RecentEngine
 from centralita.runner.supervise import CallFailed, Supervised
+from centralita.state import Phase
 from centralita.views import (
     AgentExplanation,
     AgentView,
@@ -80,21 +82,29 @@ class House:
 
 class LiveSwitchboard:
     """See `protocols.Switchboard`. Components are given it when built, before the engine runs: until
-    then, and for a submission after the end, everything raises EngineStopped."""
+    then, and for a submission after the end, everything raises EngineStopped. It is for the engine's own thread:
+    in another everything raises RuntimeError."""
 
     def __init__(self) -> None:
         self._house: House | None = None
+        self._thread = 0
         self._queues: dict[str, QueueView] = {}
         self._queues_seq = -1
 
     def open(self, house: House) -> None:
         """Begin to answer."""
         self._house = house
+        self._thread = get_ident()
 
     @property
     def _open(self) -> House:
         if self._house is None:
             raise EngineStopped("the engine does not run yet")
+        if get_ident() != self._thread:
+            raise RuntimeError(
+                "a switchboard is for the thread that its engine runs in; in another use trio.from_thread.run("
+                "switchboard.submit, command), or an EngineThread (docs/embedding.md)"
+            )
         return self._house
 
     async def submit(self, command: AnyCommand) -> Outcome:
@@ -111,6 +121,7 @@ class LiveSwitchboard:
 
     def contact(self, contact: int, *, messages: bool = True) -> ContactView | None:
         """A live contact, or one that ended a short while ago; None when unknown."""
+        _check_int("contact", contact)
         return self._open.engine.view(contact, messages=messages)
 
     def contacts(
@@ -118,6 +129,10 @@ class LiveSwitchboard:
     ) -> list[ContactView]:
         """Live contacts without their messages: first who waits, in the order of service, then the others."""
         house, found = self._open, list[ContactView]()
+        _check_str(queue=queue, agent=agent, phase=phase)
+        _check_int("limit", limit, least=0)
+        if phase and phase not in get_args(Phase):
+            raise ValueError(f"phase was {phase!r}; known: {', '.join(get_args(Phase))}")
         state = house.engine.state
         limit = min(limit, CONTACTS_MAX)
         if agent:
@@ -139,6 +154,7 @@ class LiveSwitchboard:
 
     def agent(self, name: str) -> AgentView | None:
         """An agent of the configuration, signed in or not."""
+        _check_str(name=name)
         return agent_view(self._open.engine, name)
 
     def agents(self) -> list[AgentView]:
@@ -149,6 +165,7 @@ class LiveSwitchboard:
     def queue(self, name: str) -> QueueView | None:
         """A queue as it stands. Its view is made once a record: a page of every waiting customer asks for it."""
         engine = self._open.engine
+        _check_str(name=name)
         if self._queues_seq != engine.seq:
             self._queues, self._queues_seq = {}, engine.seq
         if name not in self._queues and (view := queue_view(engine, name)) is not None:
@@ -162,10 +179,14 @@ class LiveSwitchboard:
 
     def explain_contact(self, contact: int, *, limit: int = 100) -> ContactExplanation | None:
         """Why a contact waits, or why it is where it is."""
+        _check_int("contact", contact)
+        _check_int("limit", limit, least=0)
         return explain_contact(self._open.engine, contact, limit=limit)
 
     def explain_agent(self, name: str, *, limit: int = 20) -> AgentExplanation | None:
         """Why an agent gets none of the first waiting contacts."""
+        _check_str(name=name)
+        _check_int("limit", limit, least=0)
         return explain_agent(self._open.engine, name, limit=limit)
 
     def figures(self) -> Mapping[str, Any]:
@@ -217,6 +238,10 @@ class LiveSwitchboard:
     ) -> list[PastContact]:
         """What the CRMs know of earlier contacts, newest first. A CRM that fails or is down adds nothing."""
         found: list[PastContact] = []
+        if customer is not None and not isinstance(customer, Customer):
+            raise TypeError(f"customer was {customer!r}; must be a Customer (messages.Customer), or None")
+        _check_str(handle=handle)
+        _check_int("limit", limit, least=0)
 
         async def ask(crm: Supervised) -> None:
             try:
@@ -236,6 +261,7 @@ class LiveSwitchboard:
 
     async def export_customer(self, person: Person) -> Mapping[str, Any]:
         """All that is kept about one customer; ready for JSON. Raises CustomerKept when somebody can't be asked."""
+        _check_person(person)
         return await self._open.customers.export(person)
 
     async def erase_customer(self, person: Person, *, by: str) -> Mapping[str, Any]:
@@ -243,6 +269,8 @@ class LiveSwitchboard:
 
         Cancelled in between, some of it is forgotten: ask again, it finds the rest.
         """
+        _check_person(person)
+        _check_str(by=by)
         house = self._open
 
         async def decide(command: EraseContacts) -> None:
@@ -255,6 +283,8 @@ class LiveSwitchboard:
     async def control(self, contact: int, *, by: str, word: str, value: str = "") -> dict[str, Any]:
         """Have a contact's channel do one of its controls; what is so now. Raises ControlRefused."""
         house = self._open
+        _check_int("contact", contact)
+        _check_str(by=by, word=word, value=value)
         live = house.engine.state.contacts.get(contact)
         channel = (live.callback_channel or live.channel) if live is not None else ""
         port = house.channels.get(channel)
@@ -272,6 +302,8 @@ class LiveSwitchboard:
     def signal(self, signal: Signal) -> None:
         """Pass on something fleeting: a customer's to the desks, an agent's to the channel and the other desks."""
         house = self._open
+        if not isinstance(signal, Signal):
+            raise TypeError(f"signal was {signal!r}; must be a Signal (protocols.Signal)")
         contact = house.engine.state.contacts.get(signal.contact)
         if contact is None:
             return
@@ -288,6 +320,8 @@ class LiveSwitchboard:
         journal's, JournalError for one the journal no longer keeps.
         """
         feed = self._open.feed
+        if after_seq is not None:
+            _check_int("after_seq", after_seq)
         async with aclosing(_batches(feed, feed.last_seq if after_seq is None else after_seq)) as batches:
             yield batches
 
@@ -301,3 +335,25 @@ async def _batches(feed: Feed, seq: int) -> AsyncGenerator[Sequence[Record], Non
     while batch := await feed.after(seq):
         yield batch
         seq = batch[-1].seq
+
+
+# What a type checker would have said. A number out of a page's text, or a misspelt phase, finds nothing and
+# would pass for an answer.
+
+
+def _check_int(name: str, value: object, *, least: int | None = None) -> None:
+    if type(value) is not int:
+        raise TypeError(f"{name} was {value!r}; must be an int")
+    if least is not None and value < least:
+        raise ValueError(f"{name} was {value!r}; must be {least} or more")
+
+
+def _check_str(**values: object) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} was {value!r}; must be a str")
+
+
+def _check_person(person: object) -> None:
+    if not isinstance(person, Person):
+        raise TypeError(f"person was {person!r}; must be a Person (protocols.Person)")
