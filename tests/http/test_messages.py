@@ -253,7 +253,7 @@ async def test_every_route_there_is_holds_to_the_role_it_names(
         wrong: list[str] = []
         walked = 0
         async with httpx.AsyncClient(
-            base_url=f"http://{host}", headers=headers, timeout=PATIENCE_S
+            base_url=f"http://{host}", headers=headers, timeout=PATIENCE_S, trust_env=False
         ) as client:
             for route in app.routes:
                 path = filled(route.path, contact=theirs.contact)
@@ -337,7 +337,9 @@ async def test_recording_whose_name_was_guessed_is_not_given_out(
         await switchboard.submit(
             PostMessage(contact=other.contact, author="system", text="Recording", attachments=(file,))
         )
-        async with httpx.AsyncClient(base_url=f"http://{host}/chat/phone/desk/contacts") as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://{host}/chat/phone/desk/contacts", timeout=PATIENCE_S, trust_env=False
+        ) as client:
             statuses = {}
             for role in ("agent", "supervisor"):
                 headers = {"Authorization": f"Bearer {tokens[role]}"}
@@ -359,7 +361,9 @@ async def test_persons_records_are_found_and_forgotten_and_the_objection_kept(
 ) -> None:
     async with everything(tmp_path, monkeypatch) as (switchboard, _, host, tokens):
         headers = {"Authorization": f"Bearer {tokens['admin']}"}
-        async with httpx.AsyncClient(base_url=f"http://{host}", headers=headers) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://{host}", headers=headers, timeout=PATIENCE_S, trust_env=False
+        ) as client:
             entries = [
                 {"number": "600 111 222", "name": "Vera Vidal"},
                 {"number": "600111333", "name": "Otto"},

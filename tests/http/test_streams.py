@@ -11,10 +11,9 @@ from typing import Any
 
 import h11
 import trio
-import trio.testing
 
 from centralita_http.streams import BOARD_INTERVAL_S
-from tests.http.company import PATIENCE_S, Company, company
+from tests.http.company import PATIENCE_S, Company, company, eventually
 
 
 class Listener:
@@ -35,17 +34,22 @@ class Listener:
 
     async def next(self) -> dict[str, str]:
         """The next event's fields; comments are passed over."""
+        while (block := await self._block()).startswith(":"):
+            pass
+        return dict(line.split(": ", 1) for line in block.split("\n"))
+
+    async def following(self) -> None:
+        """Wait until the server says that nothing is missed from now on."""
+        assert await self._block() == ": following"
+
+    async def _block(self) -> str:
         with trio.fail_after(PATIENCE_S):
-            while True:
-                block, end, rest = self._text.partition("\n\n")
-                if not end:
-                    data = await self._event()
-                    assert isinstance(data, h11.Data), data
-                    self._text += data.data.decode()
-                    continue
-                self._text = rest
-                if not block.startswith(":"):
-                    return dict(line.split(": ", 1) for line in block.split("\n"))
+            while "\n\n" not in self._text:
+                data = await self._event()
+                assert isinstance(data, h11.Data), data
+                self._text += data.data.decode()
+        block, _, self._text = self._text.partition("\n\n")
+        return block
 
     async def _event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
@@ -85,7 +89,7 @@ async def test_events_from_now_on_are_only_the_new_ones(tmp_path: Path) -> None:
     async with company(tmp_path) as shop:
         await shop.admit("old")
         async with listening(shop, "/api/events") as listener:
-            await trio.testing.wait_all_tasks_blocked(0.05)
+            await listener.following()
             await shop.admit("new")
             data = json.loads((await listener.next())["data"])
         assert data["events"][0]["provider_id"] == "new"
@@ -128,6 +132,7 @@ async def test_board_shows_what_changed_and_is_drawn_once_for_all(tmp_path: Path
                 ]
         gaps = [later - earlier for earlier, later in pairwise(drawn[1:])]
         assert all(gap >= BOARD_INTERVAL_S * 0.9 for gap in gaps), gaps
+        await eventually(lambda: board._looking_n == 0)
         before = len(drawn)
         await shop.admit("unseen")
         await trio.sleep(2 * BOARD_INTERVAL_S)

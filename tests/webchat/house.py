@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
@@ -18,8 +19,7 @@ from centralita import open_engine
 from centralita.messages import AnswerOffer, AnyCommand, EndContact, PostMessage, SignIn
 from centralita.protocols import Switchboard
 
-HANDSHAKE_S = 2
-PATIENCE_S = 10
+PATIENCE_S = 20
 """How long a test waits for something that must come."""
 
 
@@ -119,18 +119,23 @@ async def listening_port(folder: Path, switchboard: Switchboard) -> int:
     return int(path.read_text(encoding="ascii"))
 
 
+def a_client(**settings: Any) -> httpx.AsyncClient:
+    """Somebody who asks over HTTP and waits for a busy machine."""
+    return httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, **settings)
+
+
 @asynccontextmanager
-async def open_socket(base: str, *, origin: str = "") -> AsyncIterator[WebSocketConnection]:
-    """A WebSocket to the chat."""
+async def open_socket(
+    base: str, *, origin: str = "", handshake_s: float = PATIENCE_S
+) -> AsyncIterator[WebSocketConnection]:
+    """A WebSocket to the chat. trio-websocket waits for ever for one that hung up at once: `handshake_s` at most."""
     host, _, path = base.partition("/")
     headers = [(b"Origin", origin.encode())] if origin else []
     stream = await trio.open_tcp_stream("127.0.0.1", int(host.partition(":")[2]))
     try:
         async with trio.open_nursery() as nursery:
             socket = None
-            with trio.move_on_after(
-                HANDSHAKE_S
-            ):  # trio-websocket waits for ever for one that hung up at once
+            with trio.move_on_after(handshake_s):
                 socket = await wrap_client_stream(nursery, stream, host, f"/{path}/ws", extra_headers=headers)
             if socket is None:
                 raise HandshakeError
@@ -143,8 +148,9 @@ async def open_socket(base: str, *, origin: str = "") -> AsyncIterator[WebSocket
 class Page:
     """A customer's page: keeps its session and what is not known to be taken in, and resumes."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, *, handshake_s: float = PATIENCE_S) -> None:
         self.base = base
+        self._handshake_s = handshake_s
         self.session = ""
         self.secret = ""
         self.last = 0
@@ -166,7 +172,10 @@ class Page:
     @asynccontextmanager
     async def open(self, **hello: Any) -> AsyncIterator[Page]:
         """The page with its socket, until the block ends."""
-        async with open_socket(self.base) as socket, trio.open_nursery() as nursery:
+        async with (
+            open_socket(self.base, handshake_s=self._handshake_s) as socket,
+            trio.open_nursery() as nursery,
+        ):
             self.socket = socket
             self.heard.clear()
             self.gone = self.entered = False

@@ -9,7 +9,7 @@ from centralita.messages import Attachment, PostMessage
 from centralita_http.tokens import open_store
 from centralita_webchat.attachments import BadFile, check, kind_of
 from centralita_webchat.settings import FileKind
-from tests.webchat.house import House, Page, open_house
+from tests.webchat.house import House, Page, a_client, open_house
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(20)
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(20)
@@ -83,7 +83,7 @@ def test_kinds_and_size_are_the_operators() -> None:
 
 
 async def upload(house: House, page: Page, name: str, content: bytes, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
+    async with a_client() as client:
         return await client.post(
             f"http://{house.base}/attachments",
             data={"session": page.session, "secret": page.secret},
@@ -93,7 +93,7 @@ async def upload(house: House, page: Page, name: str, content: bytes, **headers:
 
 
 async def get(url: str, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
+    async with a_client() as client:
         return await client.get(url, headers=headers)
 
 
@@ -179,7 +179,7 @@ async def test_agents_file_reaches_the_customer(tmp_path: Path) -> None:
         await house.sign_in()
         contact = await house.accept()
         token = agent_token(tmp_path)
-        async with httpx.AsyncClient() as client:
+        async with a_client() as client:
             url = f"http://{house.base}/desk/contacts/{contact}/attachments"
             made = await client.post(url, files={"file": ("invoice.pdf", PDF)}, headers=token)
             assert made.status_code == 201, made.text
@@ -218,7 +218,7 @@ async def test_upload_needs_the_sessions_secret_a_file_and_room(tmp_path: Path) 
 
 async def form_that_is_none_is_told_so(house: House) -> None:
     start = b'--x\r\nContent-Disposition: form-data; name="file"'
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with a_client() as client:
         for content, status in (
             (start + b"\r\n\r\n\xff\r\n--x--\r\n", 400),
             (start + b"\r\nContent-Type: text/plain; charset=punycode\r\n\r\n" + b"a" * 100_000, 413),

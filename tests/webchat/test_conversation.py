@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 import trio
 
@@ -19,7 +18,7 @@ from centralita.messages import (
 )
 from centralita.protocols import Signal
 from centralita_webchat.housekeeping import Housekeeping
-from tests.webchat.house import Page, configuration, listening_port, open_house
+from tests.webchat.house import Page, a_client, configuration, listening_port, open_house
 
 
 async def test_conversation_goes_from_first_word_to_rating(tmp_path: Path) -> None:
@@ -234,7 +233,7 @@ async def test_two_chats_stand_side_by_side(tmp_path: Path) -> None:
     config["channels"]["help_chat"] = {"type": "webchat", "queue": "shop", "title": "</script><b>"}
     async with open_engine(config) as switchboard:
         port = await listening_port(tmp_path, switchboard)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with a_client(base_url=f"http://127.0.0.1:{port}") as client:
             schema = (await client.get("/schema/openapi.json")).json()["paths"]
             assert {
                 f"/chat/{name}/desk/contacts/{{contact}}/attachments/{{id}}"

@@ -10,7 +10,7 @@ import httpx
 import trio
 from trio_websocket import ConnectionClosed
 
-from tests.webchat.house import House, Page, open_house, open_socket
+from tests.webchat.house import PATIENCE_S, House, Page, a_client, open_house, open_socket
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(20)
 WORDS = "nobody else may read this"
@@ -32,7 +32,7 @@ async def heard(house: House, *sent: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def upload(house: House, session: str, secret: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with a_client() as client:
         return await client.post(
             f"http://{house.base}/attachments",
             data={"session": session, "secret": secret},
@@ -121,7 +121,7 @@ async def test_file_is_had_by_its_own_signature_alone(tmp_path: Path) -> None:
         own = (await upload(house, thief.session, thief.secret)).json()
         signature = own["url"].partition("signature=")[2]
         at = f"http://{house.base}/attachments"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with a_client() as client:
             for path in (
                 f"{file['id']}",
                 f"{file['id']}?signature={signature}",
@@ -165,12 +165,12 @@ async def test_uploads_at_once_are_bounded(tmp_path: Path) -> None:
             stream = await trio.open_tcp_stream("127.0.0.1", house.port)
             await stream.send_all(head + b"--x")
             streams.append(stream)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while (refused := await upload(house, page.session, page.secret)).status_code != 429:
                 await trio.sleep(0.01)
         assert refused.json()["code"] == "too_many"
         for stream in streams:
             await trio.aclose_forcefully(stream)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while (await upload(house, page.session, page.secret)).status_code != 201:
                 await trio.sleep(0.01)

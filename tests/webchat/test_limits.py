@@ -23,7 +23,7 @@ from centralita_webchat.sessions import Session, Sessions
 from centralita_webchat.sessions import Socket as PageSocket
 from centralita_webchat.settings import FAULTS_MAX, SEND_S_MAX, SOCKETS_WAITING_MAX, WebchatSettings
 from centralita_webchat.store import FileRow, Line, SessionRow, Store
-from tests.webchat.house import Page, configuration, open_house, open_socket
+from tests.webchat.house import PATIENCE_S, Page, configuration, open_house, open_socket
 
 MINUTE_NS = 60_000_000_000
 
@@ -166,7 +166,7 @@ async def test_reader_whose_queue_is_full_is_dropped(tmp_path: Path) -> None:
         socket.post(frames.PongFrame())
     assert not socket.over
     socket.post(frames.PongFrame())
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE_S):
         await socket.write(session, never, a_book(tmp_path))
 
 

@@ -2,7 +2,6 @@
 
 import os
 import random
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,10 +17,13 @@ from trio_websocket import ConnectionClosed, DisconnectionTimeout, HandshakeErro
 from centralita.messages import AdmitContact, PostMessage
 from centralita_webchat.group_commit import GroupCommit
 from centralita_webchat.store import ChatRow, Opening, SessionRow, Store
+from tests.ports import held_port
 from tests.webchat.house import House, Page, open_house
 
 SEEDS = [int(os.environ["WEBCHAT_SEED"])] if "WEBCHAT_SEED" in os.environ else [1, 2, 3]
 KILLS = 3
+HANDSHAKE_S = 2
+"""When a page on a line that breaks tries again."""
 BROKEN = (ConnectionClosed, HandshakeError, DisconnectionTimeout, OSError, trio.BrokenResourceError)
 
 
@@ -117,7 +119,7 @@ async def test_broken_line_loses_and_repeats_nothing(tmp_path: Path, seed: int) 
         bad_line(random.Random(seed)) as (line, port),
     ):
         line.target = house.port
-        page = Page(f"127.0.0.1:{port}/chat/shop_chat")
+        page = Page(f"127.0.0.1:{port}/chat/shop_chat", handshake_s=HANDSHAKE_S)
         await house.sign_in()
         with trio.fail_after(240):
             async with trio.open_nursery() as nursery:
@@ -155,16 +157,15 @@ async def test_killed_daemon_loses_and_repeats_nothing(tmp_path: Path, seed: int
     print(f"WEBCHAT_SEED={seed}")
     chance = random.Random(seed)
     words = [f"customer {number}" for number in range(60)]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with bad_line(chance) as (line, line_port):
-        line.good, line.target = True, port
-        page = Page(f"127.0.0.1:{line_port}/chat/shop_chat")
-        with trio.fail_after(360):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(kill_and_start_again, tmp_path, page, port, chance)
-                await stay(page, words, 2 * len(words), pause_s=0.03)
-                nursery.cancel_scope.cancel()
+    with held_port() as port:
+        async with bad_line(chance) as (line, line_port):
+            line.good, line.target = True, port
+            page = Page(f"127.0.0.1:{line_port}/chat/shop_chat", handshake_s=HANDSHAKE_S)
+            with trio.fail_after(360):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(kill_and_start_again, tmp_path, page, port, chance)
+                    await stay(page, words, 2 * len(words), pause_s=0.03)
+                    nursery.cancel_scope.cancel()
     assert [text for text in page.texts if text.startswith("customer")] == words
     assert [text for text in page.texts if text.startswith("echo")] == [f"echo {text}" for text in words]
     assert {line["chat"] for line in page.lines} == {1}
