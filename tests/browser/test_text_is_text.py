@@ -37,7 +37,7 @@ from centralita.messages import (
 from centralita.runner.thread import EngineThread
 from tests.console import browsing
 from tests.console.browsing import Open, board, comes_true, desk, take
-from tests.console.house import House, LinePlugin, configuration
+from tests.console.house import PATIENCE_S, House, LinePlugin, configuration
 
 pytestmark = pytest.mark.browser
 browser, pages = browsing.browser, browsing.pages
@@ -165,6 +165,7 @@ def test_desk_shows_everybodys_words_as_text(house: House, pages: Open) -> None:
     )
     shown(page, "again", "customer-name", "subject")
     page.keyboard.press("Alt+h")
+    expect(page.locator(".past summary").first).to_be_visible()
     unhurt(page)
     for summary in page.locator(".past summary").all():
         summary.click()
@@ -174,10 +175,12 @@ def test_desk_shows_everybodys_words_as_text(house: House, pages: Open) -> None:
     page.keyboard.press("Escape")
     page.locator("#composer").fill("")
     # What the dialogs list: colleagues and queues, dispositions, reasons.
-    for key in ("Alt+t", "Alt+i", "Alt+e"):
+    for key, dialogs_n in (("Alt+t", 1), ("Alt+i", 0), ("Alt+e", 1)):
         page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_have_count(dialogs_n)
         unhurt(page)
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
     carla = desk(pages, house, "carla")
     house.submit(
         TransferContact(contact=contact, agent="ana", target=Target(agent="carla"), note=evil("note"))
@@ -216,11 +219,14 @@ def test_board_shows_everybodys_words_as_text(house: House, pages: Open) -> None
         )
     unhurt(page)
     unhurt(ana)
-    for button in page.get_by_role("button", name=re.compile("second|who|agent-")).all()[:6]:
-        if button.is_visible():
-            button.click()
-            unhurt(page)
-            page.keyboard.press("Escape")
+    for name in ("who", "second"):
+        page.locator(".waiter", has_text=f"{name}\"'>").click()
+        expect(page.locator(".details:visible")).to_have_count(1)
+        unhurt(page)
+    page.get_by_role("tab", name="Agents").click()
+    page.get_by_role("button", name=re.compile("Change the status of agent-ana")).click()
+    expect(page.get_by_role("menu")).to_be_visible()
+    shown(page, "agent-ana")
 
 
 FILES: Final = {
@@ -251,6 +257,7 @@ def test_file_of_two_natures_runs_nowhere(house: House, pages: Open) -> None:
             data={"session": told["session"], "secret": told["secret"]},
             files={"file": (name, content, "text/html")},
             trust_env=False,
+            timeout=PATIENCE_S,
         )
         assert sent.status_code == 201, sent.text
         assert sent.json()["media_type"] in {
@@ -258,7 +265,7 @@ def test_file_of_two_natures_runs_nowhere(house: House, pages: Open) -> None:
         }  # fmt: skip
         addresses.append(f"{house.address}/chat/shop/{sent.json()['url']}")
     for address in addresses:
-        got = httpx.get(address, trust_env=False)
+        got = httpx.get(address, trust_env=False, timeout=PATIENCE_S)
         assert got.headers["content-disposition"].startswith("attachment;")
         assert got.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in got.headers["content-security-policy"]
@@ -281,6 +288,7 @@ def test_same_file_as_script_or_frame_of_our_own_origin_does_not_run(house: Hous
             data={"session": told["session"], "secret": told["secret"]},
             files={"file": (name, content)},
             trust_env=False,
+            timeout=PATIENCE_S,
         )
         address = f"{house.address}/chat/shop/{sent.json()['url']}"
         loaded = page.evaluate(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+import json
+import re
 import struct
 import threading
 import time
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from centralita.messages import (
     AnswerOffer,
@@ -30,7 +32,8 @@ from centralita.messages import (
 from centralita.protocols import Signal
 from centralita.runner.thread import EngineThread
 from tests.console import browsing
-from tests.console.browsing import Open, comes_true
+from tests.console.browsing import RECONNECT_S, Open, comes_true
+from tests.ports import held_port
 from tests.webchat.house import PATIENCE_S, configuration
 
 pytestmark = pytest.mark.browser
@@ -137,8 +140,13 @@ def test_customer_waits_talks_ends_and_rates(company: Company, pages: Open) -> N
     assert company.look().customer_name == "Eva Ruiz"
     company.say(contact, "Hello Eva, I am looking at it.")
     expect(page.locator(".log")).to_contain_text("I am looking at it")
-    company.engine.look(lambda board: board.signal(Signal(kind="typing", contact=contact, by="ana")))
-    expect(page.locator(".dots")).to_be_visible()
+
+    def types() -> bool:
+        # As one who goes on typing: the sign of it fades.
+        company.engine.look(lambda board: board.signal(Signal(kind="typing", contact=contact, by="ana")))
+        return page.locator(".dots").is_visible()
+
+    company.until(types)
     shot(page, "connected-light-en")
     company.say(contact, "It left today and should be with you tomorrow before noon.")
     expect(page.locator(".dots")).to_have_count(0)
@@ -211,19 +219,59 @@ def test_what_anybody_writes_is_shown_as_written_and_runs_nowhere(company: Compa
 
 
 def test_line_that_breaks_is_shown_and_resumed_without_loss(tmp_path: Path, pages: Open) -> None:
-    with open_company(tmp_path) as company:
-        port = int(company.origin.rpartition(":")[2])
-        page = pages(f"{company.address}/", allow=("WebSocket", "ERR_"))
-        write(page, "first")
-        expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
-    expect(page.locator(".status")).to_contain_text("No connection")
-    write(page, "said while away")
-    expect(page.locator(".message.waits")).to_have_count(1)
-    shot(page, "offline-light-en")
-    with open_company(tmp_path, port=port) as company:
-        expect(page.locator(".message.waits")).to_have_count(0)
-        assert company.said() == ["first", "said while away"]
-        expect(page.locator(".message.mine .bubble")).to_have_text(["first", "said while away"])
+    with held_port() as port:
+        with open_company(tmp_path, port=port) as company:
+            page = pages(f"{company.address}/", allow=("WebSocket", "ERR_"))
+            write(page, "first")
+            expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+        expect(page.locator(".status")).to_contain_text("No connection")
+        write(page, "said while away")
+        expect(page.locator(".message.waits")).to_have_count(1)
+        shot(page, "offline-light-en")
+        with open_company(tmp_path, port=port) as company:
+            expect(page.locator(".message.waits")).to_have_count(0, timeout=RECONNECT_S * 1000)
+            assert company.said() == ["first", "said while away"]
+            expect(page.locator(".message.mine .bubble")).to_have_text(["first", "said while away"])
+
+
+def test_page_acknowledges_again_after_a_line_that_broke_before_it_could(
+    company: Company, pages: Open
+) -> None:
+    page = pages("about:blank")
+    acknowledged: list[int] = []
+    breaks = True
+
+    def carry(to: WebSocketRoute, frame: str | bytes) -> None:
+        nonlocal breaks
+        to.send(frame)
+        if breaks and json.loads(frame)["type"] == "message":
+            breaks = False
+            to.close(code=1012)
+
+    def heard(server: WebSocketRoute, frame: str | bytes) -> None:
+        said = json.loads(frame)
+        if said["type"] == "ack" and not breaks:
+            acknowledged.append(said["sequence"])
+        server.send(frame)
+
+    def opened(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+        server.on_message(partial(carry, line))
+        line.on_message(partial(heard, server))
+
+    page.route_web_socket(re.compile("/ws$"), opened)
+    page.goto(f"{company.address}/")
+    write(page, "first")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    contact = company.accept()
+    company.say(contact, "Good morning")
+    expect(page.locator(".log")).to_contain_text("Good morning", timeout=RECONNECT_S * 1000)
+
+    def knows() -> bool:
+        page.wait_for_timeout(20)  # lets Playwright carry frames
+        return not breaks and 2 in acknowledged
+
+    company.until(knows)
 
 
 def test_unsent_message_outlives_a_reload(company: Company, pages: Open) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +23,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.cli.daemon import Daemon, running
 from tests.console import browsing
 from tests.console.browsing import WALL, Open, take, write
+from tests.console.house import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 browser, pages = browsing.browser, browsing.pages
@@ -108,8 +110,16 @@ class Company:
         return page
 
     def figures(self) -> Any:
+        """The figures, once they know all that has happened: they follow the journal by themselves."""
         headers = {"authorization": f"Bearer {self._daemon.token}"}
-        return httpx.get(f"{self._daemon.url}/api/figures", headers=headers, trust_env=False).json()
+        with httpx.Client(
+            base_url=self._daemon.url, headers=headers, timeout=PATIENCE_S, trust_env=False
+        ) as client:
+            so_far = client.get("/api/status").json()["durable_seq"]
+            ends_at = time.monotonic() + PATIENCE_S
+            while (figures := client.get("/api/figures").json())["seq"] < so_far:
+                assert time.monotonic() < ends_at, "the figures stay behind"
+            return figures
 
     def _token(self, role: str, agent: str = "") -> str:
         made = self._daemon.post("/api/tokens", {"name": f"{role} {agent}", "role": role, "agent": agent})
@@ -228,6 +238,7 @@ def test_customer_waits_talks_to_two_agents_and_rates(company: Company) -> None:
     ana.keyboard.press("Alt+w")
     expect(ana.locator(".empty")).to_be_visible()
 
+    expect(carla.locator(".head-facts")).to_have_text(re.compile("^Chat"))  # no consultation any more
     expect(carla.locator(".head-who")).to_have_text("Marta Iglesias")
     expect(carla.locator(".transcript")).to_contain_text("Could you show me?")
     expect(carla.locator(".picture img")).to_have_js_property("naturalWidth", 640)
@@ -268,6 +279,7 @@ def test_blind_transfer_carries_the_conversation_to_a_colleague(company: Company
     ana, carla = company.desk("ana"), company.desk("carla")
     carla.keyboard.press("Alt+s")
     carla.get_by_role("menuitemradio", name="Coffee").click()
+    expect(carla.locator(".me-state")).to_have_text("Coffee")
     marta = company.customer()
     marta.get_by_label("Name (optional)").fill("Marta Iglesias")
     say(marta, "I would like to order lamps.")
