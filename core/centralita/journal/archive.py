@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from centralita.errors import JournalError
+from centralita.errors import JournalError, reason
 from centralita.journal import tables
 
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -62,7 +62,7 @@ class Archive:
                 tables.prepare(connection, path, tables.ARCHIVE)
                 _insert(connection, rows)
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"{path or self.folder}: can't be written: {error}") from error
+            raise JournalError(f"{path or self.folder}: can't be written: {reason(error)}") from error
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[tables.Row]) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from centralita.errors import JournalCorrupt, JournalError
+from centralita.errors import JournalCorrupt, JournalError, reason
 from centralita.journal import tables
 from centralita.journal.codec import Decoder
 from centralita.journal.protocol import Seal
@@ -166,7 +166,7 @@ def backup(path: Path, to: Path) -> Verification:
                 left.unlink(missing_ok=True)
         if isinstance(error, JournalError):
             raise
-        raise JournalError(f"{to}: the backup can't be written: {error}") from error
+        raise JournalError(f"{to}: the backup can't be written: {reason(error)}") from error
     return result
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import trio
 
-from centralita.errors import ConfigurationError
+from centralita.errors import ConfigurationError, reason
 from centralita.messages import (
     AgentOccupied,
     AgentReleased,
@@ -97,7 +97,7 @@ class AsteriskChannel:
                 secret = its.secret(context.configuration.folder)
             except OSError as error:
                 where = f"channels.{context.name}.servers.{name}.password_file"
-                raise ConfigurationError([f"{where}: can't be read: {error}"]) from error
+                raise ConfigurationError([f"{where}: can't be read: {reason(error)}"]) from error
             exchange.servers[name] = Server(
                 name,
                 its,
@@ -167,7 +167,8 @@ class AsteriskChannel:
         call.said = message.number
         sounds = sounds_of(message.text, self._exchange.settings.sounds)
         if sounds:
-            call.prompt = tuple(sounds) if message.author == "bot" else call.prompt
+            if message.author == "bot":
+                call.prompt = tuple(sounds)
             self._exchange.start(self._say, call, sounds)
 
     async def _say(self, call: Call, sounds: list[str]) -> None:
