@@ -70,8 +70,8 @@ class Calendar(Struct, frozen=True, kw_only=True):
                 )
                 for fold in (0, 1):
                     yield _ns(at.replace(tzinfo=self.zone, fold=fold))
-        midnight = _ns(datetime.combine(day, time(), self.zone))
-        next_midnight = _ns(datetime.combine(day + timedelta(days=1), time(), self.zone))
+        midnight = _midnight_ns(day, self.zone)
+        next_midnight = _midnight_ns(day + timedelta(days=1), self.zone)
         yield from (midnight, next_midnight)
         if self._offset(midnight) != self._offset(next_midnight):
             yield self._shift_between(midnight, next_midnight)
@@ -107,7 +107,7 @@ def zone_named(name: str, path: str) -> ZoneInfo:
 def day_of(at_ns: int, zone: ZoneInfo) -> tuple[int, int]:
     """When the day of a moment begins and when the next one does, where that zone is."""
     day = datetime.fromtimestamp(at_ns // NS_PER_S, zone).date()
-    return tuple(_ns(datetime.combine(day + timedelta(days=n), time(), zone)) for n in (0, 1))  # type: ignore[return-value]
+    return _midnight_ns(day, zone), _midnight_ns(day + timedelta(days=1), zone)
 
 
 def calendars(hours: Mapping[str, Hours]) -> dict[str, Calendar]:
@@ -178,6 +178,10 @@ def _date(text: str, path: str, problems: list[str]) -> date | None:
 
 def _wall(minute: int) -> time:
     return time(minute // 60, minute % 60)
+
+
+def _midnight_ns(day: date, zone: ZoneInfo) -> int:
+    return _ns(datetime.combine(day, time(), zone))
 
 
 def _ns(moment: datetime) -> int:
