@@ -68,7 +68,8 @@ def batches(
 def table(records: Iterable[Record], kind: str, *, interval_s: int = INTERVAL_S) -> pa.Table:
     """One table of a kind (`KINDS`) from records in order of seq; its columns are `schema(kind)`'s.
 
-    `interval_s` is the length of a row of "intervals", in seconds; other kinds ignore it. Raises ValueError for an unknown kind or an interval below a second, TableError without pyarrow.
+    `interval_s` is the length of a row of "intervals", in seconds; other kinds ignore it. Raises ValueError for an
+    unknown kind or an interval below a second, TableError without pyarrow.
     """
     return _pyarrow().Table.from_batches(batches(records, kind, interval_s=interval_s), schema(kind))
 

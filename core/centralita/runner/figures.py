@@ -1,8 +1,9 @@
 """The figures of the running engine: the pure fold of `kpi.py`, fed with every durable record.
 
-It refuses to know what is counted; when a day begins, where we are, is told to the fold from here. The fold is a follower like any KPI sink, its position is part of its
-own snapshot, and the file it is kept in only saves reading the whole journal at the next start: without
-it, or with one that can't be used, the figures are counted again.
+It refuses to know what is counted; when a day begins, where we are, is told to the fold from here. The fold
+is a follower like any KPI sink, its position is part of its own snapshot, and the file it is kept in only
+saves reading the whole journal at the next start: without it, or with one that can't be used, the figures
+are counted again.
 """
 
 from __future__ import annotations

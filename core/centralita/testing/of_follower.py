@@ -192,7 +192,7 @@ async def _ask(house: House, method: str, *arguments: Any) -> Any:
 
 
 async def _cancelled_write(house: House, batch: Sequence[Record], place: int) -> None:
-    """A write that is cancelled where it waits for the so manieth time, counted from 0."""
+    """A write that is cancelled at the `place`-th of its waits, counted from 0."""
     with trio.move_on_after(house.bench.limits.write_s) as scope, _written(batch):
         await _told_of_a_wait(house.component.write(batch), place, scope.cancel)
 
@@ -201,7 +201,7 @@ async def _cancelled_write(house: House, batch: Sequence[Record], place: int) ->
 def _told_of_a_wait(
     work: Coroutine[Any, Any, None], place: int, tell: Callable[[], None]
 ) -> Generator[Any, Any, None]:
-    """Do something, and tell when it is about to wait for the so manieth time."""
+    """Do something, and tell when it has come to the `place`-th of its waits, counted from 0."""
     answer, thrown = None, None
     while True:
         try:

@@ -1,4 +1,4 @@
-"""KPI sinks: 501 to 507."""
+"""Whoever is fed the records, or keeps customers: 501 to 508."""
 
 from __future__ import annotations
 

@@ -83,7 +83,8 @@ def torture(
 ) -> Report:
     """Torture for about so many steps (the last day is finished), or one `day` alone; until a rule breaks.
 
-    `cores`: "both" lives one day in four on the two queues in lockstep, the answer to each call compared. `until` is asked between days whether to end now.
+    `cores`: "both" lives one day in four on the two queues in lockstep, the answer to each call compared. `until`
+    is asked between days whether to end now.
     """
     report = Report(seed=seed)
     began_s = time.thread_time()
