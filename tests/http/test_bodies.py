@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from litestar import post
 from litestar.datastructures import FormMultiDict, UploadFile
 
-from centralita_http.access import Gate
 from centralita_http.bodies import PARTS_MAX, TEXT_BYTES_MAX, CheckedRequest, read_form
 from centralita_http.errors import Rejected
 from tests.http.company import company
@@ -127,7 +126,6 @@ async def test_handler_that_takes_a_form_gets_it_bounded(tmp_path: Path) -> None
 
     async with company(tmp_path) as shop, shop.client() as client:
         assert shop.door.app is not None
-        assert isinstance(shop.door.app.state.gate, Gate)
         shop.door.app.register(take)
         kind = {"content-type": "multipart/form-data; boundary=edge"}
         answer = await client.post("/form", content=WHOLE, headers=kind)

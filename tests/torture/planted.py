@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from centralita import capture, engine, stages
 from centralita.engine import Engine
@@ -343,8 +344,6 @@ def reservation_not_kept(patch: pytest.MonkeyPatch) -> None:
     terms = Lines._terms
 
     def without(self: Lines, name: str, rules: Any) -> Any:
-        from msgspec.structs import replace
-
         return terms(self, name, replace(rules, reserve_after_s=None))
 
     patch.setattr(Lines, "_terms", without)
