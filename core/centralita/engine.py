@@ -25,7 +25,8 @@ from centralita.asks import ASKS, open_asks, open_reports
 from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, rebuild_indexes
 from centralita.errors import JournalCorrupt, StateDiffers
 from centralita.follow import FOLLOW
-from centralita.lines import Core, Lines
+from centralita.lines import Lines
+from centralita.matching import Core
 from centralita.messages import (
     AnyAsk,
     AnyCommand,

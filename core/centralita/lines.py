@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from centralita.config import Agent as AgentRules
 from centralita.config import EngineConfig, ns
 from centralita.config import Queue as QueueRules
-from centralita.matching import NEVER_NS, NOBODY, open_queue
+from centralita.matching import NEVER_NS, NOBODY, Core, open_queue
 from centralita.messages import ContactOffered
 from centralita.state import Agent, Contact, State
 from centralita.timers import open_timers
@@ -40,9 +40,6 @@ AHEAD_PIECE: Final = 50
 
 TAKEN: Final = "taken"
 """The reason of an OfferWithdrawn when another agent won: the queue has freed the agent already."""
-
-Core = Literal["native", "naive", "both"]
-"""Which matching queue and which timers; both: each question put to both, `Diverged` when they differ."""
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):

@@ -20,7 +20,7 @@ from centralita.journal.codec import unpack_state_hash
 from centralita.journal.sealed_state import bare_state
 from centralita.journal.snapshots import SnapshotFiles
 from centralita.journal.upkeep import records_of, state_hashes_of
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.structs import Frozen
 
 SomeEngine = TypeVar("SomeEngine", bound=Engine)

@@ -9,9 +9,10 @@ same answers.
 from __future__ import annotations
 
 import heapq
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Protocol, cast
 
 from centralita._routing import Timers
+from centralita.matching import Core
 from centralita.matching.lockstep import Lockstep, methods_of
 from centralita.matching.protocol import ID_LIMIT, NEVER_NS, TIME_LIMIT_NS
 
@@ -98,7 +99,7 @@ class NaiveTimers:
             heapq.heappop(heap)
 
 
-def open_timers(core: Literal["native", "naive", "both"] = "native") -> TimersProtocol:
+def open_timers(core: Core = "native") -> TimersProtocol:
     """Return empty timers: the compiled ones, the readable specification of them, or both in lockstep."""
     match core:
         case "native":

@@ -9,8 +9,7 @@ from msgspec import inspect
 from centralita.config import EngineConfig, loads
 from centralita.config.rules import AgentOrderKey
 from centralita.engine import Engine
-from centralita.lines import Core
-from centralita.matching import AGENT_ORDER_KEYS
+from centralita.matching import AGENT_ORDER_KEYS, Core
 from centralita.messages import AdmitContact, ApplyConfiguration, SignIn
 
 FULL = """

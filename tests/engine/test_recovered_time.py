@@ -8,8 +8,8 @@ import pytest
 
 from centralita.config import EngineConfig, loads
 from centralita.engine import Engine, Step
-from centralita.lines import Core
 from centralita.look import agent_view, contact_view, queue_view
+from centralita.matching import Core
 from centralita.messages import (
     AdmitContact,
     AgentSignedOut,

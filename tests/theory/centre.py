@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from centralita.config import Agent, ChannelRule, EngineConfig, Queue
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.messages import (
     AbandonContact,
     AdmitContact,

@@ -26,6 +26,7 @@ __all__ = [
     "NEVER_NS",
     "NOBODY",
     "Barred",
+    "Core",
     "Diverged",
     "MatchingQueue",
     "MatchingQueueProtocol",
@@ -35,7 +36,11 @@ __all__ = [
 ]
 
 
-def open_queue(core: Literal["native", "naive", "both"] = "native") -> MatchingQueueProtocol:
+Core = Literal["native", "naive", "both"]
+"""Which matching queue and which timers; both: each question put to both, `Diverged` when they differ."""
+
+
+def open_queue(core: Core = "native") -> MatchingQueueProtocol:
     """Return an empty queue: the compiled one, the readable specification of it, or both in lockstep."""
     match core:
         case "native":

@@ -12,8 +12,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from centralita.engine import Engine
-from centralita.lines import Core
 from centralita.look import contact_view, view_of
+from centralita.matching import Core
 from centralita.messages import AnyEvent, ContactEnded, ContactsErased, EraseContacts, Outcome, Record
 from centralita.state import Contact
 from centralita.views import ContactView

@@ -25,7 +25,7 @@ from centralita.calendars import Calendar, calendars, zone_named
 from centralita.config import Component, Configuration
 from centralita.errors import ConfigurationError, EngineStopped, JournalError, PluginError
 from centralita.journal import Journal
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.messages import (
     AnyAsk,
     AnyCommand,

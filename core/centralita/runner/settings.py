@@ -14,7 +14,7 @@ import trio
 from centralita import config as configurations
 from centralita.config import Configuration
 from centralita.journal import Journal
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.protocols import Clock
 
 Config = Configuration | Path | str | Mapping[str, Any]

@@ -16,8 +16,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from centralita.engine import Engine, Step
-from centralita.lines import Core
-from centralita.matching import NEVER_NS
+from centralita.matching import NEVER_NS, Core
 from centralita.messages import AnyCommand, Ask, Event, Tick
 
 _AskT = TypeVar("_AskT", bound=Ask)

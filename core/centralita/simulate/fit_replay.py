@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.simulate.fit import STRICT_S, Fit, pairs_of, served_as_recorded
 from centralita.simulate.recorded import Recorded, Recording
 from centralita.simulate.replay import world_of

@@ -21,7 +21,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from centralita.config import ns
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.simulate.drive import Drive
 from centralita.simulate.recorded import Recorded, Recording
 from centralita.simulate.replay_floor import after_call, config_of, mean_handling, presences

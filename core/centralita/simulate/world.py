@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.messages import (
     AbandonContact,
     AdmitContact,

@@ -20,7 +20,7 @@ from centralita.journal.codec import Encoder, pack_state_hash
 from centralita.journal.protocol import StateHash
 from centralita.journal.recover import recover
 from centralita.kpi import Figures
-from centralita.lines import Core
+from centralita.matching import Core
 from centralita.messages import (
     AdmitContact,
     AnyAsk,

@@ -12,18 +12,15 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-from centralita.lines import Core
-from centralita.matching import Diverged
+from centralita.matching import Core, Diverged
 from centralita.simulate.torture.day import Day
 from centralita.simulate.torture.evening import close
 from centralita.simulate.torture.shrink import shrunk
 from centralita.simulate.torture.violation import Violation
-
-Cores = Literal["native", "naive", "both"]
 
 DAY_STEPS: Final = 5_000
 LONG_DAY_STEPS: Final = 40_000
@@ -76,7 +73,7 @@ def torture(
     seed: int,
     steps: int,
     *,
-    cores: Cores = "both",
+    cores: Core = "both",
     day: int | None = None,
     shrink: bool = True,
     until: Callable[[], bool] = lambda: False,
@@ -119,7 +116,7 @@ def _collecting_by_day() -> Iterator[None]:
             gc.enable()
 
 
-def begin(seed: int, number: int, cores: Cores) -> Day:
+def begin(seed: int, number: int, cores: Core) -> Day:
     """Day `number` of a seed, not lived yet. On both queues in lockstep, it is the same day."""
     return Day(
         f"{seed}/{number}",
@@ -148,7 +145,7 @@ def live(day: Day, number: int) -> None:
         raise Violation(type(error).__name__, f"{error}") from error
 
 
-def _live(report: Report, number: int, cores: Cores) -> None:
+def _live(report: Report, number: int, cores: Core) -> None:
     day = begin(report.seed, number, cores)
     try:
         live(day, number)
@@ -172,7 +169,7 @@ def _live(report: Report, number: int, cores: Cores) -> None:
     report.contacts += day.books.admitted_n
 
 
-def _with_minimal(found: Found, cores: Cores) -> Found:
+def _with_minimal(found: Found, cores: Core) -> Found:
     """The same with a short history, when the engine alone breaks the rule."""
     day = begin(found.seed, found.day, cores)
     try:

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from centralita.engine import Engine
-from centralita.lines import Core
-from centralita.matching import Diverged
+from centralita.matching import Core, Diverged
 from centralita.messages import AnyCommand, Tick
 from centralita.simulate.torture.books import Books
 from centralita.simulate.torture.checks import after_step, recount
