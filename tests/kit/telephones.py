@@ -20,13 +20,12 @@ from centralita.testing import ChannelDriver, Customer, DeskDriver, House, Seat
 from centralita.testing.bench import NAME
 from centralita.testing.house import ANA, LUIS, QUEUE
 from centralita_asterisk.exchange import exchange_of
-from tests.voice.phone import Phone, Talk
+from tests.voice.phone import WITHIN_S, Phone, Talk
 
 AGENTS = (ANA, LUIS)
 LINES = "kit_lines"
 """The channel of calls beside the desk or the mailbox that is checked."""
 KEY = "2"
-PATIENCE_S = 15
 _numbers = count(600_000_001)
 
 
@@ -192,14 +191,21 @@ class Mailbox(ChannelDriver):
         lines = len(house.events(ContactAdmitted))
         talk = await _call(house, self._asterisk)
         await house.until(lambda: len(house.events(ContactAdmitted)) > lines, "a caller was not admitted")
+        contact = house.events(ContactAdmitted)[-1].contact
+        await house.until(lambda: _waits(house, contact), "a caller does not wait")
         await talk.press(KEY)
         # A key during the beep is not heard, and nothing tells when that is over.
-        with trio.move_on_after(PATIENCE_S):
+        with trio.move_on_after(WITHIN_S):
             while len(house.admitted()) == before and not talk.ended.is_set():
                 await talk.press("#")
                 await trio.sleep(0.1)
         await house.until(lambda: len(house.admitted()) > before, "a message was left, and is no contact")
         return Caller(talk)
+
+
+def _waits(house: House, contact: int) -> bool:
+    view = house.contact(contact)
+    return view is not None and view.phase == "waiting"
 
 
 async def _call(house: House, asterisk: Asterisk) -> Talk:
@@ -237,7 +243,7 @@ async def _first(*events: trio.Event) -> None:
 
 async def _silence(asterisk: Asterisk) -> None:
     """What one check has left is no concern of the next."""
-    with trio.move_on_after(PATIENCE_S):
+    with trio.move_on_after(WITHIN_S):
         while await trio.to_thread.run_sync(asterisk.channels):
             await trio.to_thread.run_sync(partial(asterisk.cli, "channel request hangup all"))
             await trio.sleep(0.1)

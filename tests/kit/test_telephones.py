@@ -13,6 +13,7 @@ from tools.asterisk_server import Asterisk
 from centralita.plugins import load_plugins
 from centralita.testing import Driver, Limits, Report, Subject, check_subject
 from tests.kit.telephones import AGENTS, Mailbox, TelephoneDesk, Telephones
+from tests.voice.phone import WITHIN_S
 from tests.voice.server import running_asterisk
 
 
@@ -31,7 +32,7 @@ WORDS = {308, 309, 311, 312, 313, 318, 319}
 
 
 def checked(kind: str, type_name: str, driver: Driver) -> Report:
-    limits = Limits(quiet_s=0.1, patience_s=20)
+    limits = Limits(quiet_s=0.1, patience_s=WITHIN_S, check_s=5 * WITHIN_S)
     report = trio.run(check_subject, Subject(load_plugins(), kind, type_name, driver=driver, limits=limits))
     assert {one.number: f"{one.claim}: {one.message}" for one in report.of("failed")} == {}
     assert {one.number: one.message for one in report.of("skipped")} == {}
