@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import pytest
 import trio
 from tools.asterisk_server import Asterisk
 from tools.audio import MUSIC_HZ
 
 from centralita import MemoryJournal
 from centralita.messages import ContactConnected, ContactEnded, ContactOffered
-from tests.voice.house import WITHIN_S, House, open_house, talk
+from centralita_asterisk import channel, incoming
+from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.incoming import Incoming
+from tests.voice.house import WITHIN_S, HeldJournal, House, open_house, talk
 from tests.voice.phone import Phone, Talk
 
 
@@ -43,6 +48,55 @@ async def test_callers_keep_their_place_across_our_restart(asterisk: Asterisk) -
                 await calling.hang_up()
             await house.quiet()
             assert sorted(house.outcomes()) == ["abandoned", "abandoned", "served"]
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("cut_off", ["the answer", "the music"])
+async def test_caller_hears_music_whatever_our_going_has_cut_off(
+    asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch, cut_off: str
+) -> None:
+    async def never(*_: Any) -> None:
+        await trio.sleep_forever()
+
+    if cut_off == "the answer":
+        monkeypatch.setattr(Incoming, "_pick_up", never)
+    elif cut_off == "the music":
+        for module in (channel, incoming):
+            monkeypatch.setattr(module, "arrange_soon", lambda *_: None)
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False) as house:
+            house.nursery = nursery
+            calling = await (await house.customer()).call("sales")
+            await house.phase("waiting")
+            calls = exchange_of(house.switchboard, "phone").calls
+            await house.until(lambda: [call for call in calls if call.contact])
+        await calling.hears(MUSIC_HZ)
+        assert calling.answered.is_set()
+        await calling.hang_up()
+        nursery.cancel_scope.cancel()
+
+
+async def test_caller_hears_music_whose_contact_is_not_durable_yet_when_we_go(asterisk: Asterisk) -> None:
+    journal = HeldJournal()
+    journal.token = trio.lowlevel.current_trio_token()
+
+    async def hear_and_let_go(calling: Talk, gate: trio.Event) -> None:
+        try:
+            await calling.hears(MUSIC_HZ)
+        finally:
+            gate.set()
+
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, journal=journal, tidy=False) as house:
+            house.nursery = nursery
+            customer = await house.customer()
+            gate = journal.gate = trio.Event()
+            calling = await customer.call("sales")
+            await house.phase("waiting")
+            assert [call.contact for call in exchange_of(house.switchboard, "phone").calls] == [0]
+            nursery.start_soon(hear_and_let_go, calling, gate)
+        await calling.hears(MUSIC_HZ)
+        await calling.hang_up()
         nursery.cancel_scope.cancel()
 
 

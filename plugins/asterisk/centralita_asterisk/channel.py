@@ -63,6 +63,8 @@ FIRST_TRY_S: Final = 6.0
 _RECORDED: Final = ("connected", "on_hold")
 LAST_WORDS_S: Final = 8.0
 """How long what is being said may go on when the contact ends."""
+LEAVE_S: Final = 1.0
+"""How long, when we go, what callers hear may take to be brought about."""
 
 
 class AsteriskChannel:
@@ -140,17 +142,28 @@ class AsteriskChannel:
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Be connected to every server until cancelled. The calls stay: the next life finds them."""
         exchange = self._exchange
+        # Connections outlast what is done over them, so that whoever has come last is not left in silence.
+        holds = {server: trio.CancelScope(shield=True) for server in exchange.servers.values()}
         try:
-            async with trio.open_nursery() as nursery:
-                exchange.open(inbox, nursery)
-                await nursery.start(self._follow)
-                nursery.start_soon(self._recordings.sweep)
-                for server in exchange.servers.values():
-                    nursery.start_soon(server.run)
-                with trio.move_on_after(FIRST_TRY_S):
-                    for server in exchange.servers.values():
-                        await server.tried.wait()
-                task_status.started()
+            async with trio.open_nursery() as connections:
+                try:
+                    async with trio.open_nursery() as nursery:
+                        exchange.open(inbox, nursery)
+                        await nursery.start(self._follow)
+                        nursery.start_soon(self._recordings.sweep)
+                        for server, hold in holds.items():
+                            connections.start_soon(_held, server, hold)
+                        with trio.move_on_after(FIRST_TRY_S):
+                            for server in exchange.servers.values():
+                                await server.tried.wait()
+                        task_status.started()
+                finally:
+                    exchange.rest()
+                    with trio.move_on_after(LEAVE_S, shield=True):
+                        await self._incoming.leave()
+                    for hold in holds.values():
+                        hold.cancel()
+                    connections.cancel_scope.cancel()
         finally:
             exchange.close()
             for server in exchange.servers.values():
@@ -455,3 +468,8 @@ class AsteriskChannel:
 
     async def _hang_up(self, server: Server, channel: str) -> None:
         await self._exchange.end(server, [Request("DELETE", f"channels/{channel}", known=(404,))])
+
+
+async def _held(server: Server, hold: trio.CancelScope) -> None:
+    with hold:
+        await server.run()

@@ -71,9 +71,13 @@ class Exchange:
         """The channel runs."""
         self._inbox, self._nursery = inbox, nursery
 
+    def rest(self) -> None:
+        """Nothing is begun any more, and the engine is told nothing."""
+        self._inbox = self._nursery = None
+
     def close(self) -> None:
         """The channel runs no more. What was known is the servers' to tell again."""
-        self._inbox = self._nursery = None
+        self.rest()
         self.calls = Calls()
         for server in self.servers:
             self.devices.forget(server)

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
+import trio
+
 from centralita.messages import AbandonContact, AdmitContact
 from centralita.protocols import Outcome
-from centralita_asterisk.ari import Channel, Request
+from centralita_asterisk.ari import AriError, Channel, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
-from centralita_asterisk.rooms import arrange_soon
+from centralita_asterisk.rooms import arrange, arrange_soon
 from centralita_asterisk.server import Server
 from centralita_asterisk.speaking import speak
 
@@ -149,8 +151,8 @@ class Incoming:
         path = f"channels/{call.channel}"
         match self._exchange.settings.answer:
             case "at_once":
-                call.answered = True
                 await call.server.ask("POST", f"{path}/answer", known=(404, 409, 412))
+                call.answered = True
             case "early_media":
                 await call.server.ask("POST", f"{path}/progress", known=(404, 409, 412))
             case "with_agent":
@@ -177,6 +179,29 @@ class Incoming:
         if outcome is not None and outcome.refusal is not None and outcome.refusal.code == "already":
             # It has become a callback: nobody is on the line any more, and nobody need be.
             exchange.calls.forget(call)
+
+    async def leave(self) -> None:
+        """We go, and the callers stay. What has been begun for one who has just come is cut off with us: so everybody is
+        answered, and hears from now on what the engine says. Where that is so already nothing is asked."""
+        exchange = self._exchange
+        views = exchange.switchboard.contacts() if any(not call.contact for call in exchange.calls) else []
+        contacts = {view.provider_id: view.id for view in views if view.channel == exchange.name}
+        async with trio.open_nursery() as nursery:
+            for call in exchange.calls:
+                if not call.contact and call.provider_id in contacts:
+                    exchange.calls.is_contact(call, contacts[call.provider_id])
+                if call.contact and call.server.ready:
+                    nursery.start_soon(self._leave, call)
+
+    async def _leave(self, call: Call) -> None:
+        try:
+            if call.up and not call.answered and self._exchange.settings.answer == "at_once":
+                await self._answer(call)
+                # Music that has begun before the answer ends with it.
+                call.unsure = True
+            await arrange(self._exchange, call)
+        except AriError as error:
+            self._exchange.log.warning("asterisk_request_failed", doing="leave", error=str(error))
 
     async def let_go(self, call: Call) -> None:
         """Hang up on the customer."""
