@@ -271,6 +271,8 @@ async def test_every_route_there_is_holds_to_the_role_it_names(
                         continue
                     async with client.stream(method, path) as answer:
                         status = answer.status_code
+                    if method == "GET" and (head := await client.head(path)).status_code != status:
+                        wrong.append(f"HEAD {path}: {head.status_code}, GET: {status}")
                     walked += 1
                     let_in = status not in {401, 403}
                     # A chat's upload asks for its session's secret, and says 401 without.

@@ -297,6 +297,42 @@ async def test_guessing_tokens_is_slowed_down(tmp_path: Path) -> None:
         assert answers[-1].headers["retry-after"] == "60"
 
 
+@pytest.mark.parametrize("role", ["nobody", "admin"])
+async def test_head_is_answered_as_get_is_without_its_body(tmp_path: Path, role: str) -> None:
+    async with company(tmp_path) as shop, await shop.stream() as stream:
+        contact = await shop.admit("1")
+        token = f"authorization: Bearer {shop.admin}\r\n" if role == "admin" else ""
+        for path in [route.removeprefix("GET ") for route in CONTRACT if route.startswith("GET ")]:
+            target = path.format(name="ana", contact=contact, path="none")
+            rest = f" {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n{token}\r\n".encode()
+            # On one connection: a body that came would be read as the next answer's head.
+            await stream.send_all(b"HEAD" + rest)
+            head = await answer_head(stream)
+            assert head == await answer_head_of_get(shop, b"GET" + rest), target
+
+
+async def answer_head(stream: trio.SocketStream) -> dict[str, str]:
+    """The status and the headers of an answer without a body, byte by byte so that nothing more is read."""
+    data = b""
+    with trio.fail_after(PATIENCE_S):
+        while not data.endswith(b"\r\n\r\n"):
+            piece = await stream.receive_some(1)
+            assert piece, data
+            data += piece
+    status, *lines = data.decode("latin-1").strip().split("\r\n")
+    named = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    del named["date"]
+    if length := named.get("content-length"):
+        named["content-length"] = str(int(length) > 0)  # what some tell (how long we are up) grows
+    return {"status": status, **named}
+
+
+async def answer_head_of_get(shop: Company, request: bytes) -> dict[str, str]:
+    async with await shop.stream() as stream:
+        await stream.send_all(request)
+        return await answer_head(stream)
+
+
 class Careless:
     """A component whose author forgot to say who may call."""
 
@@ -338,6 +374,7 @@ async def test_options_of_a_route_says_its_methods(tmp_path: Path) -> None:
     async with company(tmp_path) as shop, shop.client() as client:
         answer = await client.options("/api/status")
         assert answer.status_code == 204
-        assert answer.headers["allow"] == "GET, OPTIONS"
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+        assert (await client.options("/api/contacts/1/move")).headers["allow"] == "OPTIONS, POST"
         assert shop.door.app is not None
         assert all("role" in handler.opt for _, handler in handlers_of(shop.door.app))
