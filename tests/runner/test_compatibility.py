@@ -49,6 +49,9 @@ def stating(version: object) -> object:
     return type("Stating", (Plugin,), {"centralita_api": version})()
 
 
+HOOK = "from centralita import hookimpl\n@hookimpl\ndef register_commands(add): pass\n"
+
+
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     """A distribution `dice` 2.1 with one plugin, as pip would leave it."""
     (folder / "dice.py").write_text(source)
@@ -113,11 +116,21 @@ def test_installed_plugin_names_its_distribution_and_version(
 def test_installed_plugin_that_states_nothing_works_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, "")
+    install(tmp_path, monkeypatch, HOOK)
     plugins = load_plugins()
     one = plugins.loaded["dice"]
     assert (one.distribution, one.version, one.api_version) == ("dice", "2.1", None)
     assert ("dice", str(compatibility.UNSTATED)) in plugins.deprecations()
+
+
+def test_installed_plugin_without_a_hook_is_a_start_up_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "def registr_bots(register): pass\n")
+    with pytest.raises(
+        PluginError, match=r"plugin 'dice' has no hook, so it registers nothing; .*register_bots"
+    ):
+        load_plugins()
 
 
 def test_plugin_of_the_program_itself_need_not_state_a_version() -> None:
@@ -137,7 +150,7 @@ def test_other_warnings_of_a_plugin_go_where_warnings_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = "import warnings\nwarnings.warn('mind the step', UserWarning)\ncentralita_api = 1\n"
-    install(tmp_path, monkeypatch, source)
+    install(tmp_path, monkeypatch, source + HOOK)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         load_plugins()
