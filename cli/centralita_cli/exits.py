@@ -63,6 +63,15 @@ def unusable(error: ConfigurationError, where: str) -> Unusable:
 
 
 @contextmanager
+def broken_by(kind: type[Exception]) -> Iterator[None]:
+    """Turn what hinders the work from outside, such as a disk, into a failure of the command."""
+    try:
+        yield
+    except kind as error:
+        raise Broken(str(error)) from error
+
+
+@contextmanager
 def failing_as(failure: type[click.ClickException]) -> Iterator[None]:
     """Turn what the library raises on purpose into a failure of the command."""
     try:

@@ -18,7 +18,7 @@ from centralita.messages import AnyEvent, ConfigurationApplied, Record
 from centralita_cli import tables
 from centralita_cli.exits import ProblemFound, Unusable, failing_as
 from centralita_cli.journal import journal_file, records_of_files
-from centralita_cli.options import config_option, json_option
+from centralita_cli.options import SECONDS_MAX, Number, config_option, json_option
 
 COUNTS: Final = (
     "queue",
@@ -57,7 +57,7 @@ class Moment(click.ParamType[int]):
 @click.option(
     "--target",
     "target_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(0, SECONDS_MAX, min_open=True),
     help="Seconds within which an answer counts, instead of each queue's own.",
 )
 @config_option

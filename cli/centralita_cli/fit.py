@@ -13,16 +13,14 @@ from centralita.simulate.fit import fit as search
 from centralita.simulate.fit_replay import Tried, serve_with
 from centralita_cli import tables
 from centralita_cli.exits import Unusable
-from centralita_cli.options import json_option
+from centralita_cli.options import Number, json_option
 from centralita_cli.replay import read_recording, recording_options
 
 
 @click.command()
 @recording_options
 @click.option("--kind", "kinds", multiple=True, help="Look at this kind only; may be said several times.")
-@click.option(
-    "--step", type=click.FloatRange(min=1, max=600), default=10.0, show_default=True, help="Seconds a line."
-)
+@click.option("--step", type=Number(1, 600), default=10.0, show_default=True, help="Seconds a line.")
 @click.option(
     "--replay",
     "replayed",

@@ -16,7 +16,7 @@ import msgspec
 
 from centralita import frames
 from centralita.config import Component, locate
-from centralita.errors import JournalError, JournalLocked
+from centralita.errors import JournalError, JournalLocked, reason
 from centralita.journal import SqliteJournalConfig, Verification, backup, compact, export, tables, verify
 from centralita.journal.archive import Archive
 from centralita.journal.snapshots import SnapshotFiles
@@ -25,8 +25,8 @@ from centralita.messages import Record
 from centralita.plugins import data_folder
 from centralita.recovery import Replay, replay
 from centralita_cli import tables as output
-from centralita_cli.exits import OK, PROBLEM, ProblemFound, Refused, Unusable, failing_as
-from centralita_cli.options import config_option, json_option, loaded, table_options
+from centralita_cli.exits import OK, PROBLEM, Broken, ProblemFound, Refused, Unusable, broken_by, failing_as
+from centralita_cli.options import Number, config_option, json_option, loaded, table_options
 from centralita_journal_sealed import KeyFile, KeySeal, SealedJournalConfig
 from centralita_journal_sealed.upkeep import erase_again, forget_keys
 
@@ -107,10 +107,17 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
     the keys of the configuration; a FILE, or one whose keys are gone, shows what is sealed as erased.
     """
     path, settings = journal_file(file, config_path)
+    if to.name != "<stdout>" and Path(to.name).exists() and path.exists() and path.samefile(to.name):
+        raise Refused(f"{path} is the journal itself; the lines must go elsewhere")
     with failing_as(ProblemFound), _keys_of(path, settings) as seal:
-        for lines in export(path, after_seq=after_seq, seal=seal):
-            to.write(lines)
-    to.flush()
+        try:
+            for lines in export(path, after_seq=after_seq, seal=seal):
+                to.write(lines)
+            to.flush()
+        except BrokenPipeError:
+            raise  # the reader has seen enough; click ends quietly
+        except OSError as error:
+            raise Broken(f"{to.name} can't be written: {reason(error)}") from error
 
 
 @journal.command("table")
@@ -127,7 +134,7 @@ def write_table(
     holds what customers wrote or where they are reached. docs/tables.md explains every kind and column.
     """
     paths = files or (journal_file(None, config_path)[0],)
-    with failing_as(ProblemFound):
+    with failing_as(ProblemFound), broken_by(frames.TableError):
         rows = frames.write(to, kind, records_of_files(paths), interval_s=interval_s)
     if as_json:
         output.write_json({"file": str(to), "kind": kind, "rows": rows})
@@ -152,9 +159,7 @@ def back_up(to: Path, file: Path | None, config_path: Path | None, as_json: bool
 
 @journal.command("compact")
 @file_argument
-@click.option(
-    "--keep-days", type=click.FloatRange(min=0), default=0, show_default=True, help="Keep so many days."
-)
+@click.option("--keep-days", type=Number(0, 36_500), default=0, show_default=True, help="Keep so many days.")
 @click.option("--archive", type=click.Path(file_okay=False, path_type=Path), help="Where older records go.")
 @click.option("--drop", is_flag=True, help="Drop older records for good instead of archiving them.")
 @config_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,6 +17,8 @@ from centralita_cli.exits import Unusable, unusable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+SECONDS_MAX: Final = 31_536_000
+"""The most seconds that a setting or an option may be: a year."""
 CONFIG_NAME: Final = "centralita.toml"
 CONFIG_VARIABLE: Final = "CENTRALITA_CONFIG"
 
@@ -52,6 +55,16 @@ def online(command: Command) -> Command:
     return command
 
 
+class Number(click.FloatRange):
+    """A number between bounds. "nan" is none, though neither bound forbids it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        if isfinite(found := super().convert(value, param, ctx)):
+            return found
+        self.fail(f"{value!r} is not a number in the range {self._describe_range()}.", param, ctx)
+
+
 class TableFile(click.ParamType[Path]):
     """A file that a table can be written to; what can't be is said before the work begins."""
 
@@ -74,7 +87,7 @@ def table_options(*, required: bool) -> Callable[[Command], Command]:
             click.option(
                 "--interval",
                 "interval_s",
-                type=click.IntRange(min=1),
+                type=click.IntRange(1, SECONDS_MAX),
                 default=INTERVAL_S,
                 show_default=True,
                 help="Seconds of one interval, for --kind intervals.",

@@ -20,7 +20,7 @@ from centralita.simulate.replay import replay as run_replay
 from centralita.simulate.table import load_map, read_table
 from centralita_cli import tables
 from centralita_cli.exits import Unusable
-from centralita_cli.options import json_option, table_options
+from centralita_cli.options import SECONDS_MAX, Number, json_option, table_options
 from centralita_cli.simulate import write_recorded
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -73,14 +73,14 @@ def read_recording(file: Path, format_name: str, columns: Path | None) -> Record
 @recording_options
 @click.option(
     "--away-after",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(0, SECONDS_MAX, min_open=True),
     default=AWAY_AFTER_S,
     show_default=True,
     help="Seconds without a service after which an agent is taken to have been away.",
 )
 @click.option(
     "--wrap-up",
-    type=click.FloatRange(min=0),
+    type=Number(0, SECONDS_MAX),
     help="Seconds of after-call work; as the recording shows it when not given.",
 )
 @click.option("--naive", is_flag=True, help="Decide by the readable specification of the matching queue.")

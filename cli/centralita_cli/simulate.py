@@ -21,8 +21,9 @@ from centralita.simulate.figures import LEVELS, Mean, Together, together
 from centralita.simulate.replications import Done, replicate
 from centralita.simulate.scenario import Scenario
 from centralita_cli import tables
-from centralita_cli.exits import Unusable, unusable
+from centralita_cli.exits import Unusable, broken_by, unusable
 from centralita_cli.options import json_option, table_options
+from centralita_cli.plots import HOURS_A_DAY, hour_name
 
 COLUMNS: Final = (
     ">offered", ">served", ">abandoned", ">waited", ">mean wait", ">mean answer", ">p90 answer", ">in target",
@@ -79,7 +80,15 @@ def simulate(
     if plots is not None:
         from centralita_cli import plots as drawing
 
-        drawing.write(plots, drawing.simulated(found, held, title=scenario.name))
+        with broken_by(drawing.DrawingError):
+            drawing.write(
+                plots,
+                found,
+                held,
+                title=scenario.name,
+                start_ns=scenario.start_ns,
+                table=(("queue", *COLUMNS), _queue_rows(found, scenario)),
+            )
     if to is not None:
         recorder = simulator.Recorder()
         simulator.run(scenario, seed, watch=recorder.attach)
@@ -97,7 +106,8 @@ def simulate(
 
 def write_recorded(to: Path, kind: str, recorder: simulator.Recorder, *, interval_s: int) -> None:
     """Write a table of one run and say so on stderr, where it is in no program's way."""
-    rows = frames.write(to, kind, recorder.records, interval_s=interval_s)
+    with broken_by(frames.TableError):
+        rows = frames.write(to, kind, recorder.records, interval_s=interval_s)
     click.echo(f"{to}: {rows:,} rows of {kind}", err=True)
 
 
@@ -166,13 +176,11 @@ def _calibrate(scenario: Scenario, seed: int | None, replication: int) -> dict[s
 
 
 def _print(found: Together, scenario: Scenario, *, by_hour: bool, by_agent: bool) -> None:
-    targets = {name: rules.answer_target_s for name, rules in scenario.config.queues.items()}
-    queues = [_row(f"{name} ({targets[name]:g} s)", measured) for name, measured in found.queues.items()]
     tables.put(
         Text(f"{scenario.name or 'scenario'}: {found.runs} runs, {found.commands:,} commands to the engine"),
         Text("In target: served within the queue's target, of all offered. ±: 95 % confidence, Student's t."),
         Text(),
-        tables.table(("queue", *COLUMNS), [*queues, _row("all", found.total)]),
+        tables.table(("queue", *COLUMNS), _queue_rows(found, scenario)),
     )
     if len(found.customers) > 1:
         rows = [_row(name, measured) for name, measured in found.customers.items()]
@@ -192,8 +200,9 @@ def _print(found: Together, scenario: Scenario, *, by_hour: bool, by_agent: bool
         rows = [_staff_row(name, measured) for name, measured in found.agents.items()]
         tables.put(Text(), tables.table(("agent", *staff_columns[1:]), rows))
     if by_hour:
+        dated = max(found.hours, default=0) >= HOURS_A_DAY
         rows = [
-            _row(f"{name} {hour:02}", measured)
+            _row(f"{name} {hour_name(scenario.start_ns, hour, dated=dated)}", measured)
             for name, hours in found.queue_hours.items()
             for hour, measured in sorted(hours.items())
         ]
@@ -201,6 +210,12 @@ def _print(found: Together, scenario: Scenario, *, by_hour: bool, by_agent: bool
     left = found.total["unfinished"].mean
     if left:
         tables.put(Text(), Text(f"{left:.1f} contacts a run were still waiting, or served, when it ended."))
+
+
+def _queue_rows(found: Together, scenario: Scenario) -> list[tuple[str, ...]]:
+    targets = {name: rules.answer_target_s for name, rules in scenario.config.queues.items()}
+    queues = [_row(f"{name} ({targets[name]:g} s)", measured) for name, measured in found.queues.items()]
+    return [*queues, _row("all", found.total)]
 
 
 def _row(name: str, measured: dict[str, Mean]) -> tuple[str, ...]:

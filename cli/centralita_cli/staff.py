@@ -17,7 +17,7 @@ from centralita.simulate.staffing import Staffing, Target
 from centralita.simulate.staffing import staff as find
 from centralita_cli import tables
 from centralita_cli.exits import PROBLEM, unusable
-from centralita_cli.options import json_option
+from centralita_cli.options import SECONDS_MAX, Number, json_option
 from centralita_cli.simulate import estimated, progress, read_scenario, share
 
 AN_HOUR_MIN = 60
@@ -27,7 +27,7 @@ AN_HOUR_MIN = 60
 @click.argument("file", metavar="SCENARIO.toml", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--level",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     default=0.8,
     show_default=True,
     help="The service level that every queue must reach in every interval.",
@@ -40,9 +40,9 @@ AN_HOUR_MIN = 60
     help="Whose service level: docs/figures.md.",
 )
 @click.option(
-    "--within", "within_s", type=click.FloatRange(min=0), help="Seconds; else each queue's answer_target_s."
+    "--within", "within_s", type=Number(0, SECONDS_MAX), help="Seconds; else each queue's answer_target_s."
 )
-@click.option("--abandoned", "abandoned_max", type=click.FloatRange(0, 1), help="The most that may give up.")
+@click.option("--abandoned", "abandoned_max", type=Number(0, 1), help="The most that may give up.")
 @click.option(
     "--interval",
     "interval_min",

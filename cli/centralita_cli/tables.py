@@ -10,12 +10,16 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from typing import Any, Final
 
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from centralita.errors import reason
+from centralita_cli.exits import Broken
 
 PIPE_WIDTH: Final = 10_000
 """Wide enough that nothing is cut where there is no screen to fit."""
@@ -48,31 +52,47 @@ STATE_STYLES: Final = {
 
 def console() -> Console:
     """A console on stdout as it is now; wide when that is no terminal."""
-    terminal = sys.stdout.isatty()
-    return Console(width=None if terminal else PIPE_WIDTH, highlight=False, emoji=False, markup=False)
+    return Console(width=None if on_terminal() else PIPE_WIDTH, highlight=False, emoji=False, markup=False)
 
 
 def put(*renderables: RenderableType) -> None:
     """Print on stdout; in a pipe without the blanks that fill a table's last column."""
-    output = console()
-    if output.is_terminal:
-        output.print(*renderables, sep="\n")
+    if on_terminal():
+        console().print(*renderables, sep="\n")
         return
-    with output.capture() as capture:
-        output.print(*renderables, sep="\n", soft_wrap=True)
-    for line in capture.get().splitlines():
-        sys.stdout.write(line.rstrip() + "\n")
+    output = Console(file=StringIO(), width=PIPE_WIDTH, highlight=False, emoji=False, markup=False)
+    output.print(*renderables, sep="\n", soft_wrap=True)
+    assert isinstance(output.file, StringIO)
+    _write("".join(f"{line.rstrip()}\n" for line in output.file.getvalue().splitlines()))
 
 
 def write_json(value: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")
+    _write(json.dumps(value, ensure_ascii=False, indent=2 if on_terminal() else None) + "\n")
+
+
+def on_terminal() -> bool:
+    """Whether people read stdout as it is written; it may also be closed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _write(text: str) -> None:
+    """Write to stdout, all of it now: a disk that is full is told while there is somebody to tell."""
+    if sys.stdout is None:
+        raise Broken("stdout can't be written: it is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # the reader has seen enough; click ends quietly
+    except OSError as error:
+        raise Broken(f"stdout can't be written: {reason(error)}") from error
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
     """A table; a column whose name begins with `>` is set to the right."""
     made = Table(
-        box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
+        box=box.SIMPLE_HEAD if on_terminal() else None,
         title=title or None,
         title_justify="left",
         pad_edge=False,

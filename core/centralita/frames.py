@@ -9,12 +9,14 @@ and is imported when a table is asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from centralita.errors import CentralitaError
+from centralita.errors import CentralitaError, reason
 from centralita.messages import Record
 from centralita.rows import COLUMNS, INTERVAL_S, KINDS, Rows
 
@@ -78,19 +80,28 @@ def problem(path: Path) -> str:
     """Why no table can be written to a path; empty when one can."""
     if path.suffix not in FORMATS:
         return f"{path}: tables are written as {', '.join(FORMATS)}"
+    return no_place_for(path) or ("" if find_spec("pyarrow") else MISSING)
+
+
+def no_place_for(path: Path) -> str:
+    """Why no file can stand at a path, as far as it can be told without writing; empty when one can."""
+    if path.is_dir():
+        return f"{path}: is a folder"
     if not path.absolute().parent.is_dir():
         return f"{path}: there is no folder {path.parent}"
-    return "" if find_spec("pyarrow") else MISSING
+    if not os.access(path.absolute().parent, os.W_OK):
+        return f"{path}: nothing can be written to the folder {path.parent}"
+    return ""
 
 
 def write(path: Path, kind: str, records: Iterable[Record], *, interval_s: int = INTERVAL_S) -> int:
     """Write a table to a file in the form that its ending names, piece by piece; returns how many rows.
 
-    The file stands under its name only once it is whole. Raises as `table`, TableError for another ending, and what
-    the records raise.
+    The file stands under its name only once it is whole. Raises as `table`, TableError for another ending and when the
+    disk refuses, and what the records raise.
     """
-    if reason := problem(path):
-        raise TableError(reason)
+    if no_file := problem(path):
+        raise TableError(no_file)
     partial = path.with_name(f"{path.name}.partial")
     count = 0
     try:
@@ -99,8 +110,11 @@ def write(path: Path, kind: str, records: Iterable[Record], *, interval_s: int =
                 writer.write_batch(batch)
                 count += batch.num_rows
         partial.replace(path)
+    except OSError as error:
+        raise TableError(f"{path}: can't be written: {reason(error)}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return count
 
 

@@ -100,7 +100,7 @@ def test_files_that_do_not_go_on_are_told(call: Call, tmp_path: Path, records: l
     [
         (("--from", "yesterday"), 2, "'yesterday' is no moment; allowed: 2026-11-29"),
         (("--from", "2026-01-02", "--to", "2026-01-01"), 2, "--from must be before --to"),
-        (("--target", "0"), 2, "0.0 is not in the range x>0"),
+        (("--target", "0"), 2, "0.0 is not in the range 0<x<=31536000"),
         (("nowhere.sqlite",), 1, "nowhere.sqlite: there is no such file"),
         (("--to", "1990-01-01"), 1, "there are no records before --to"),
     ],
@@ -113,3 +113,17 @@ def test_what_cannot_be_counted_is_told(
     named = "nowhere.sqlite" in arguments
     result = call("figures", *(() if named else (path,)), *arguments)
     assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
+
+
+def test_export_over_the_journal_itself_is_refused(call: Call, tmp_path: Path, records: list[Record]) -> None:
+    path = kept(tmp_path, records)
+    before = path.read_bytes()
+    result = call("journal", "export", str(path), "-o", str(path))
+    assert (result.exit_code, path.read_bytes()) == (4, before)
+    assert "is the journal itself" in result.stderr
+
+
+def test_export_to_a_full_disk_says_so(call: Call, tmp_path: Path, records: list[Record]) -> None:
+    result = call("journal", "export", str(kept(tmp_path, records)), "-o", "/dev/full")
+    assert result.exit_code == 5
+    assert result.stderr.startswith("Error: /dev/full can't be written: No space left on device")

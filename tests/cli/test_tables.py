@@ -67,7 +67,7 @@ def test_a_simulations_table_counts_what_the_simulation_counts(call: Call, tmp_p
         (("-o", "none/made.csv"), 2, "none/made.csv: there is no folder none"),
         ((), 2, "Missing option '-o'"),
         (("-o", "made.csv", "--kind", "calls"), 2, "'calls' is not one of 'stays', 'contacts'"),
-        (("-o", "made.csv", "--interval", "0"), 2, "0 is not in the range x>=1"),
+        (("-o", "made.csv", "--interval", "0"), 2, "0 is not in the range 1<=x<=31536000"),
         (("nowhere.sqlite", "-o", "made.csv"), 1, "nowhere.sqlite: there is no such file"),
         (("made.toml", "-o", "made.csv"), 1, "made.toml"),
     ],

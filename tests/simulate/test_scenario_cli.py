@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ def test_simulate_shows_figures_with_intervals() -> None:
         "simulate", CLINIC, "--replications", "2", "--workers", "1", "--hours", "--agents", "--calibrate"
     )
     assert re.search(r"^prescriptions \(60 s\) +[\d,]+ ± ", output, re.MULTILINE)
-    assert re.search(r"^appointments 09 ", output, re.MULTILINE)
+    assert re.search(r"^appointments 17:00 ", output, re.MULTILINE)
     assert re.search(r"^nurses-4 ", output, re.MULTILINE)
     assert re.search(r"^appointments +any +[\d,]+ +80%", output, re.MULTILINE)
 
@@ -86,6 +88,110 @@ def test_plots_are_written(tmp_path: Path, ending: str) -> None:
     if ending == ".html":
         assert b"<svg" in drawn
         assert b"src=" not in drawn
+
+
+def test_a_page_names_hours_by_the_clock_and_follows_the_readers_light(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "clinic.html"
+    invoke("simulate", CLINIC, "--replications", "2", "--workers", "1", "--plots", str(path))
+    page = path.read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in page
+    assert "#000000" not in page
+    assert page.count("<svg") == 3
+    assert ">08:00<" in page
+    assert "<td>prescriptions (60 s)</td>" in page
+    identities = re.findall(r' id="([^"]+)"', page)
+    assert all(f"#{identity}" in page for identity in identities)
+
+
+def test_many_queues_are_rows_of_fields_and_several_at_once_fit(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    queues = [f"a_name_that_is_much_too_long_for_a_drawing_{number}" for number in range(plots.LINES_MAX + 1)]
+    text = ['skills = ["any"]', "[simulate]", "duration_s = 1800"]
+    text += ["[simulate.crews.chatters]", "agents = 2", "skills = { any = 1 }"]
+    text += ["[channels.site]", 'type = "webchat"', 'medium = "chat"', f'queue = "{queues[0]}"']
+    for queue in queues:
+        text += [
+            f"[queues.{queue}]",
+            "skills = { any = 1 }",
+            f"[simulate.customers.{queue}]",
+            f'queue = "{queue}"',
+        ]
+        text += [
+            'arrivals = { kind = "poisson", per_hour = 20 }',
+            'handling = { kind = "deterministic", value_s = 100 }',
+        ]
+    scenario, path = tmp_path / "many.toml", tmp_path / "many.html"
+    scenario.write_text("\n".join(text))
+    found = json.loads(
+        invoke(
+            "simulate", str(scenario), "--replications", "2", "--workers", "1", "--plots", str(path), "--json"
+        )
+    )
+    assert found["crews"]["chatters"]["occupancy"]["mean"] > 1.1
+    page = path.read_text(encoding="utf-8")
+    assert "<image" in page
+    assert ">a_name_that_…a_drawing_8<" in page
+    assert ">200%<" in page
+
+
+def test_what_can_not_be_written_is_said_before_the_run_or_leaves_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("pyarrow")
+    for option, name in (("--plots", "page.html"), ("--table", "stays.csv")):
+        folder = tmp_path / name
+        folder.mkdir()
+        assert "a folder" in invoke("simulate", CLINIC, option, str(folder), code=2) or option == "--plots"
+        assert "no folder" in invoke("simulate", CLINIC, option, str(tmp_path / "none" / name), code=2)
+        # A name of the greatest length is a good one; what is being written has a longer one.
+        long = f"{'n' * (255 - len(Path(name).suffix))}{Path(name).suffix}"
+        arguments = ("--replications", "1", "--workers", "1", option, str(tmp_path / long))
+        assert "can't be written: File name too long" in invoke("simulate", CLINIC, *arguments, code=5)
+    assert {path.name for path in tmp_path.iterdir()} == {"page.html", "stays.csv"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("replay", "calls", "--format", "queue_log", "--away-after", "nan"),
+        ("replay", "calls", "--format", "queue_log", "--wrap-up", "inf"),
+        ("staff", CLINIC, "--level", "nan"),
+        ("staff", CLINIC, "--within", "1e300"),
+        ("fit", "calls", "--format", "queue_log", "--step", "nan"),
+        ("figures", "journal.sqlite", "--target", "nan"),
+        ("journal", "compact", "journal.sqlite", "--keep-days", "nan"),
+    ],
+    ids=lambda arguments: " ".join((arguments[0], *arguments[-2:])),
+)
+def test_a_number_that_is_none_is_refused(arguments: tuple[str, ...]) -> None:
+    assert (
+        "is not in the range" in (output := invoke(*arguments, code=2))
+        or "is not a number in the range" in output
+    )
+
+
+def ended(redirected: str) -> subprocess.CompletedProcess[str]:
+    """The installed command with its stdout redirected by a shell."""
+    command = "from centralita_cli.main import main; main()"
+    line = f'"{sys.executable}" -c "{command}" simulate "{CLINIC}" --replications 1 --workers 1 {redirected}'
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [
+        (">/dev/full", "No space left on device"),
+        ("--json >/dev/full", "No space left on device"),
+        (">&-", "it is closed"),
+    ],
+)
+def test_a_stdout_that_takes_nothing_is_told_without_a_traceback(redirected: str, said: str) -> None:
+    found = ended(redirected)
+    assert (found.returncode, found.stderr) == (5, f"Error: stdout can't be written: {said}\n")
+
+
+def test_a_reader_who_has_seen_enough_is_told_nothing() -> None:
+    assert ended("--hours --json | head -c 1 >/dev/null").stderr == ""
 
 
 def test_plots_without_matplotlib_say_what_to_install(

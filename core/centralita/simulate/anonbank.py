@@ -10,14 +10,12 @@ a call that crosses midnight has an exit before its entry, and the day is carrie
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from centralita.errors import reason
-from centralita.simulate.recorded import Recorded, RecordedOutcome, Recording, RecordingError
+from centralita.simulate.recorded import SPENT_MAX_S, Recorded, RecordedOutcome, Recording, RecordingError
+from centralita.simulate.recorded_file import opened
 
 COLUMNS: Final = (
     "vru+line", "call_id", "customer_id", "priority", "type", "date", "vru_entry", "vru_exit", "vru_time",
@@ -32,21 +30,21 @@ _NEVER: Final = "0:00:00"
 def read_anonbank(path: Path) -> Recording:
     """Read a whole file. Raises RecordingError with the line and the column of what can't be read."""
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        rows = csv.reader(io.StringIO(data.decode("ascii")), delimiter="\t")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
-    header = tuple(next(rows, ()))
-    if header != COLUMNS:
-        raise RecordingError(f"{path}:1: the columns were {', '.join(header)}; expected {', '.join(COLUMNS)}")
-    contacts = []
-    for row in rows:
-        try:
-            contacts.append(_contact(rows.line_num, row))
-        except (ValueError, KeyError) as error:
-            raise RecordingError(f"{path}:{rows.line_num}: {error}") from error
+        with opened(path, "ascii") as text:
+            rows = csv.reader(text, delimiter="\t")
+            header = tuple(next(rows, ()))
+            if header != COLUMNS:
+                raise RecordingError(
+                    f"{path}:1: the columns were {', '.join(header)}; expected {', '.join(COLUMNS)}"
+                )
+            contacts = []
+            for row in rows:
+                try:
+                    contacts.append(_contact(rows.line_num, row))
+                except (ValueError, KeyError) as error:
+                    raise RecordingError(f"{path}:{rows.line_num}: {error}") from error
+    except csv.Error as error:
+        raise RecordingError(f"{path}: can't be read: {error}") from error
     return Recording(contacts=tuple(contacts), source=path.name)
 
 
@@ -76,8 +74,8 @@ def _contact(line: int, row: list[str]) -> Recorded:
         credit_s=PRIORITY_CREDIT_S if cell["priority"] == "2" else 0.0,
         arrived_ns=day_ns + entry_s * _NS,
         queued_ns=None if outcome == "left_in_self_service" else day_ns + asked_s * _NS,
-        waited_ns=_number("q_time", cell["q_time"]) * _NS if queued else _in_self_service_ns(cell, outcome),
-        handling_ns=_number("ser_time", cell["ser_time"]) * _NS,
+        waited_ns=_spent_ns("q_time", cell["q_time"]) if queued else _in_self_service_ns(cell, outcome),
+        handling_ns=_spent_ns("ser_time", cell["ser_time"]),
         agent="" if cell["server"] == "NO_SERVER" else cell["server"],
         outcome=outcome,
     )
@@ -103,7 +101,16 @@ def _time_s(column: str, text: str) -> int:
     if len(parts) != 3 or not all(part.isdigit() for part in parts):
         raise ValueError(f"{column} was {text!r}; expected h:mm:ss")
     hours, minutes, seconds = map(int, parts)
+    if hours > 24 or minutes > 59 or seconds > 59:
+        raise ValueError(f"{column} was {text!r}; expected a time of day, h:mm:ss")
     return hours * 3600 + minutes * 60 + seconds
+
+
+def _spent_ns(column: str, text: str) -> int:
+    spent_s = _number(column, text)
+    if not 0 <= spent_s <= SPENT_MAX_S:
+        raise ValueError(f"{column} was {text!r}; expected seconds, 0 to {SPENT_MAX_S:,}")
+    return spent_s * _NS
 
 
 def _number(column: str, text: str) -> int:

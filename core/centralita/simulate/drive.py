@@ -13,12 +13,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from centralita.engine import Engine, Step
 from centralita.matching import NEVER_NS, Core
 from centralita.messages import AnyCommand, Ask, Event, Tick
 
+LATEST_NS: Final = 2_240_524_800 * 1_000_000_000
+"""2041-01-01: what is simulated begins in 1970 or later and is over by then. The matching queue counts 2^61 ns from 1970, some
+two years more, and deadlines lie ahead."""
 _AskT = TypeVar("_AskT", bound=Ask)
 _EventT = TypeVar("_EventT", bound=Event)
 Action = Callable[[], object]

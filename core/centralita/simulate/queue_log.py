@@ -17,18 +17,28 @@ write, are counted.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from centralita.errors import reason
-from centralita.simulate.recorded import Presence, Recorded, RecordedOutcome, Recording, RecordingError
+from centralita.simulate.drive import LATEST_NS
+from centralita.simulate.recorded import (
+    SPENT_MAX_S,
+    Presence,
+    Recorded,
+    RecordedOutcome,
+    Recording,
+    RecordingError,
+)
+from centralita.simulate.recorded_file import opened
 from centralita.simulate.replay_floor import presences
 
 COLUMNS: Final = ("time", "call", "queue", "agent", "event")
 LINES_MAX: Final = 20_000_000
 _NS: Final = 1_000_000_000
 _NONE: Final = ("NONE", "")
+_WHOLE: Final = re.compile(r"[0-9]{1,30}")
 
 _PASSED_OVER: Final = frozenset(
     {
@@ -113,14 +123,12 @@ def read_queue_log(path: Path) -> Recording:
     """Read a whole log. Raises RecordingError with the line and the column of what can't be read."""
     read = _Read()
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with opened(path, "utf-8", errors="replace", newline=None) as lines:
             for number, text in enumerate(lines, 1):
                 if number > LINES_MAX:
                     raise RecordingError(f"{path}: more than {LINES_MAX:,} lines; split the log")
                 if text.strip():
                     _event(read, number, text.rstrip("\r\n").split("|"))
-    except OSError as error:
-        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
     except ValueError as error:
         raise RecordingError(f"{path}:{error}") from error
     for _ in read.calls:
@@ -230,6 +238,8 @@ def _keep(
 ) -> None:
     if min(waited_ns, handling_ns) < 0:
         raise ValueError(f"{call.line}: time: call {call_id!r} goes back in time")
+    if max(waited_ns, handling_ns) > SPENT_MAX_S * _NS:
+        raise ValueError(f"{call.line}: time: call {call_id!r} took more than a year")
     contact = Recorded(
         id=f"{call_id}/{call.line}",
         kind=call.queue,
@@ -248,13 +258,18 @@ def _keep(
 
 def _time_ns(line: int, text: str) -> int:
     whole, _, fraction = text.partition(".")
-    if not (whole.isascii() and whole.isdigit()) or (fraction and not fraction.isdigit()):
+    if not _WHOLE.fullmatch(whole) or not _WHOLE.fullmatch(fraction or "0"):
         raise ValueError(f"{line}: time was {text!r}; expected seconds since 1970")
-    return int(whole) * _NS + int((fraction + "000000000")[:9])
+    at_ns = int(whole) * _NS + int((fraction + "000000000")[:9])
+    if at_ns > LATEST_NS:
+        raise ValueError(f"{line}: time was {text!r}; expected seconds since 1970, before the year 2041")
+    return at_ns
 
 
 def _duration_ns(line: int, rest: list[str], index: int, name: str, event: str) -> int:
     text = rest[index] if index < len(rest) else ""
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{line}: {event}'s {name} was {text!r}; expected whole seconds")
+    if not _WHOLE.fullmatch(text) or int(text) > SPENT_MAX_S:
+        raise ValueError(
+            f"{line}: {event}'s {name} was {text!r}; expected whole seconds, 0 to {SPENT_MAX_S:,}"
+        )
     return int(text) * _NS

@@ -6,7 +6,7 @@ A recording is what every reader (`anonbank`, `queue_log`, `table`, `journal_dem
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from centralita.errors import CentralitaError
 from centralita.structs import Frozen
@@ -18,6 +18,10 @@ RecordedOutcome = Literal[
     "left_in_self_service",  # never asked for an agent
     "ignored",  # counted, and nothing else
 ]
+
+
+SPENT_MAX_S: Final = 31_536_000
+"""The longest that a recorded contact may have waited, or taken: a year."""
 
 
 class RecordingError(CentralitaError):

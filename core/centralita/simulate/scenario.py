@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from centralita.calendars import DAYS, Calendar, calendars
 from centralita.config import (
+    NS_PER_S,
     Agent,
     ChannelRule,
     Configuration,
@@ -37,6 +38,7 @@ from centralita.config import (
 from centralita.errors import ConfigurationError, reason
 from centralita.simulate.arrivals import Arrivals, Listed, Piecewise
 from centralita.simulate.distributions import Distribution, Empirical, Share, Uniform
+from centralita.simulate.drive import LATEST_NS
 from centralita.structs import Frozen
 
 LINE: Final = "simulated"
@@ -52,9 +54,6 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _TIME: Final = r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"
 _NO_TIME: Final = f"matching regex {_TIME!r}"
 TimeOfDay = Annotated[str, Meta(pattern=_TIME)]
-FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-LAST: Final = datetime(2041, 1, 1, tzinfo=UTC)
-"""Between these a run begins and ends: the matching queue counts 2^61 ns from 1970, and contacts end later than a run."""
 
 
 class Callback(Part):
@@ -319,13 +318,13 @@ def _start_ns(world: World, problems: list[str]) -> int:
         problems.append(f"simulate.start was {text!r}; it is the time on the wall, without a zone")
         return 0
     moment = moment.replace(tzinfo=UTC)
-    if moment < FIRST or moment.timestamp() + world.duration_s > LAST.timestamp():
+    if not 0 <= moment.timestamp() <= LATEST_NS / NS_PER_S - world.duration_s:
         problems.append(
             f"simulate.start was {text!r}, duration_s {world.duration_s:g};"
-            f" allowed: from {FIRST:%Y-%m-%d} on, over by {LAST:%Y-%m-%d}"
+            " allowed: from 1970-01-01 on, over by 2041-01-01"
         )
         return 0
-    return round(moment.timestamp()) * 1_000_000_000
+    return round(moment.timestamp()) * NS_PER_S
 
 
 def _filled(world: World, folder: Path, problems: list[str]) -> World:

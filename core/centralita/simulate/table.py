@@ -3,6 +3,7 @@
 The map is TOML; a FreeSWITCH detail record and a spreadsheet's export differ only in it:
 
     delimiter = ","                 # one character, or "tab"
+    encoding = "utf-8"              # or "cp1252", and whatever else Python knows
     time_format = "iso"             # iso, unix, unix_ms, unix_us, or a strptime pattern
     target_s = 20
     [columns]                       # ours = theirs; id, kind, asked and outcome there must be
@@ -24,6 +25,7 @@ can't be read, an outcome that is not in the map, a column that is missing is an
 
 from __future__ import annotations
 
+import codecs
 import csv
 import tomllib
 from collections.abc import Callable, Mapping
@@ -34,12 +36,16 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from centralita.config import Part
+from centralita.config import Part, Priority
+from centralita.config.faults import convert
 from centralita.errors import reason
-from centralita.simulate.recorded import Recorded, Recording, RecordingError
+from centralita.simulate.drive import LATEST_NS
+from centralita.simulate.recorded import SPENT_MAX_S, Recorded, Recording, RecordingError
+from centralita.simulate.recorded_file import opened
 
 ROWS_MAX: Final = 20_000_000
 _NS: Final = 1_000_000_000
+_NO_DELIMITERS: Final = '\r\n\0"'
 _UNIX: Final = {"unix": 1_000_000_000, "unix_ms": 1_000_000, "unix_us": 1_000}
 
 
@@ -67,6 +73,7 @@ class TableMap(Part):
     columns: Columns
     outcomes: dict[str, Literal["served", "abandoned", "ignored"]]
     delimiter: str = ","
+    encoding: str = "utf-8"
     time_format: Annotated[str, Meta(min_length=1)] = "iso"
     target_s: Annotated[float, Meta(gt=0, le=86_400)] = 20
 
@@ -74,19 +81,49 @@ class TableMap(Part):
 def load_map(path: Path) -> TableMap:
     """Read the map. Raises RecordingError for what can't be used in it."""
     try:
-        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), TableMap)
-    except (OSError, UnicodeDecodeError) as error:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise RecordingError(f"{path}: not TOML: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise RecordingError(f"{path}: {error}") from error
+    problems: list[str] = []
+    found = convert(raw, TableMap, "", problems)
+    if problems:
+        raise RecordingError(f"{path}: {_with_what_is_allowed(problems[0].lstrip('.: '))}")
+    assert isinstance(found, TableMap)
     columns = found.columns
     if not (columns.answered or columns.waited):
         raise RecordingError(f"{path}: columns: answered or waited must be named")
     if not (columns.ended or columns.handling):
         raise RecordingError(f"{path}: columns: ended or handling must be named")
-    if len(found.delimiter) != 1 and found.delimiter != "tab":
+    if (len(found.delimiter) != 1 or found.delimiter in _NO_DELIMITERS) and found.delimiter != "tab":
         raise RecordingError(f"{path}: delimiter was {found.delimiter!r}; expected one character, or tab")
+    try:
+        codecs.lookup(found.encoding)
+    except (LookupError, ValueError):
+        raise RecordingError(
+            f"{path}: encoding was {found.encoding!r}; expected one that Python knows, such as utf-8 or cp1252"
+        ) from None
+    if found.time_format not in ("iso", *_UNIX) and "%Y" not in found.time_format:
+        try:
+            moment = datetime.strptime(datetime(2028, 2, 29).strftime(found.time_format), found.time_format)
+        except ValueError:
+            moment = None
+        if moment is None or moment.year != 2028:
+            raise RecordingError(
+                f"{path}: time_format was {found.time_format!r};"
+                f" expected iso, {', '.join(_UNIX)}, or a strptime pattern with day and year"
+            )
     return found
+
+
+def _with_what_is_allowed(problem: str) -> str:
+    """What an outcome or a column may be called, which msgspec does not say."""
+    if problem.startswith("outcomes"):
+        return f"{problem}; known: served, abandoned, ignored"
+    if problem.startswith("columns: Object contains unknown"):
+        return f"{problem}; known: {', '.join(Columns.__struct_fields__)}"
+    return problem
 
 
 def read_table(path: Path, layout: TableMap) -> Recording:
@@ -94,13 +131,17 @@ def read_table(path: Path, layout: TableMap) -> Recording:
     contacts: list[Recorded] = []
     lines: dict[str, int] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as text:
+        encoding = "utf-8-sig" if layout.encoding.lower() in ("utf-8", "utf8") else layout.encoding
+        with opened(path, encoding) as text:
             rows = csv.DictReader(text, delimiter="\t" if layout.delimiter == "tab" else layout.delimiter)
             theirs = [getattr(layout.columns, name) for name in Columns.__struct_fields__]
             missing = [name for name in theirs if name and name not in (rows.fieldnames or ())]
             if missing:
                 known = ", ".join(rows.fieldnames or ()) or "none"
                 raise RecordingError(f"{path}:1: no column {', '.join(missing)}; there are: {known}")
+            twice = [name for name in theirs if name and (rows.fieldnames or ()).count(name) > 1]
+            if twice:
+                raise RecordingError(f"{path}:1: the column {', '.join(twice)} is there more than once")
             for row in rows:
                 if len(contacts) >= ROWS_MAX:
                     raise RecordingError(f"{path}: more than {ROWS_MAX:,} rows; split the table")
@@ -114,8 +155,8 @@ def read_table(path: Path, layout: TableMap) -> Recording:
                     contacts.append(contact)
                 except ValueError as error:
                     raise RecordingError(f"{path}:{rows.line_num}: {error}") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RecordingError(f"{path}: can't be read: {reason(error)}") from error
+    except csv.Error as error:
+        raise RecordingError(f"{path}: can't be read: {error}") from error
     return Recording(contacts=tuple(contacts), source=path.name, target_s=layout.target_s)
 
 
@@ -138,6 +179,8 @@ def _contact(row: Mapping[str, str | None], layout: TableMap) -> Recorded:
     def moment(text: str) -> int:
         return _moment_ns(text, layout.time_format)
 
+    if any(row.get(None) or ()):  # type: ignore[call-overload]  # where csv puts what has no column
+        raise ValueError(f"the line is too long: {row[None]} has no column")  # type: ignore[index]
     recorded = cell(columns.outcome)
     outcome = layout.outcomes.get(recorded)
     if outcome is None:
@@ -158,6 +201,8 @@ def _contact(row: Mapping[str, str | None], layout: TableMap) -> Recorded:
         _known(columns, "waited", waited_ns)
         if outcome == "served":
             _known(columns, "handling", handling_ns)
+        if not cell(columns.kind):
+            raise ValueError(f"{columns.kind} is empty")
     return Recorded(
         id=cell(columns.id),
         kind=cell(columns.kind),
@@ -170,7 +215,7 @@ def _contact(row: Mapping[str, str | None], layout: TableMap) -> Recorded:
         agent=cell(columns.agent),
         outcome=outcome,
         wrap_up_ns=read(columns.wrap_up, _seconds_ns),
-        priority=read(columns.priority, int) or 0,
+        priority=read(columns.priority, _priority) or 0,
     )
 
 
@@ -180,16 +225,35 @@ def _known(columns: Columns, what: str, value_ns: int | None) -> None:
         raise ValueError(f"{name}: {what} is not known; the outcome says it should be")
     if value_ns < 0:
         raise ValueError(f"{name}: {what} was {value_ns / _NS:g} s; must not be less than 0")
+    if value_ns > SPENT_MAX_S * _NS:
+        raise ValueError(f"{name}: {what} was {value_ns / _NS:g} s; allowed: up to {SPENT_MAX_S:,}, a year")
+
+
+def _priority(text: str) -> int:
+    try:
+        return msgspec.convert(int(text), Priority)
+    except ValueError:  # msgspec's own is one
+        raise ValueError("expected a whole number, -1000 to 1000") from None
 
 
 def _seconds_ns(text: str) -> int:
     try:
-        return round(float(text) * _NS)
+        seconds = float(text)
     except ValueError:
         raise ValueError("expected seconds") from None
+    if not abs(seconds) <= SPENT_MAX_S:
+        raise ValueError(f"expected seconds, 0 to {SPENT_MAX_S:,}")
+    return round(seconds * _NS)
 
 
 def _moment_ns(text: str, time_format: str) -> int:
+    at_ns = _any_moment_ns(text, time_format)
+    if not 0 <= at_ns <= LATEST_NS:
+        raise ValueError(f"expected a time from 1970 on and before 2041 ({time_format})")
+    return at_ns
+
+
+def _any_moment_ns(text: str, time_format: str) -> int:
     unit_ns = _UNIX.get(time_format)
     if unit_ns:
         try:
