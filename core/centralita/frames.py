@@ -111,7 +111,9 @@ def write(path: Path, kind: str, records: Iterable[Record], *, interval_s: int =
                 count += batch.num_rows
         partial.replace(path)
     except OSError as error:
-        raise TableError(f"{path}: can't be written: {reason(error)}") from error
+        # pyarrow's own words name the place again, and the partial file.
+        words = os.strerror(error.errno) if error.errno else reason(error)
+        raise TableError(f"{path}: can't be written: {words}") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
