@@ -35,7 +35,8 @@ def no_logs() -> Iterator[None]:
 
 @pytest.mark.parametrize(("kind", "type_name"), TYPES, ids=[f"{kind}.{name}" for kind, name in TYPES])
 def test_type_passes_every_check(kind: str, type_name: str) -> None:
-    subject = Subject(PLUGINS, kind, type_name, limits=Limits(quiet_s=0.1))
+    limits = Limits(quiet_s=0.1, patience_s=60, check_s=300)
+    subject = Subject(PLUGINS, kind, type_name, limits=limits)
     name = f"{kind}.{type_name}"
     if name in ELSEWHERE:
         pytest.skip(f"see {ELSEWHERE[name]}")
