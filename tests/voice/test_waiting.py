@@ -22,9 +22,11 @@ from centralita.messages import (
 )
 from centralita.protocols import Announcement, BotTurn, Context, Inbox, Register
 from centralita.views import ContactView
-from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk import waiting
+from centralita_asterisk.calls import Call
+from centralita_asterisk.exchange import Exchange, exchange_of
 from centralita_asterisk.settings import Phrases
-from centralita_asterisk.speaking import sounds_of
+from centralita_asterisk.speaking import hush, sounds_of
 from centralita_asterisk.waiting import announced
 from tests.voice.house import HZ, WITHIN_S, HeldJournal, open_house
 from tests.voice.recorded import recording
@@ -183,6 +185,28 @@ async def test_digits_are_gathered_until_a_pause(asterisk: Asterisk) -> None:
         await house.phase("waiting")
         await house.event(MessagePosted, author="customer")
         assert [event.text for event in house.events(MessagePosted, author="customer")] == ["42"]
+        await calling.hang_up()
+
+
+async def test_keys_keep_their_order_though_cutting_a_prompt_off_takes_a_while(
+    asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers_s = iter([1.0])
+
+    async def hush_late(exchange: Exchange, call: Call) -> None:
+        await trio.sleep(next(answers_s, 0))
+        await hush(exchange, call)
+
+    monkeypatch.setattr(waiting, "hush", hush_late)
+    settings = {"bot": "menu", "digits_pause_s": 20.0}
+    async with open_house(
+        asterisk, plugins=[MenuPlugin()], phone=settings, also={"bots.menu": {"type": "menu_for_test"}}
+    ) as house:
+        customer = await house.customer()
+        calling = await customer.call("sales")
+        await house.event(SelfServiceStarted)
+        await calling.press("42#")
+        assert (await house.event(MessagePosted, author="customer")).text == "42"
         await calling.hang_up()
 
 

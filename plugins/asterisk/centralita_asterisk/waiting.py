@@ -41,7 +41,8 @@ class Waiting:
         exchange, settings = self._exchange, self._exchange.settings
         phase = exchange.phase(call)
         if phase == "self_service":
-            await hush(exchange, call)
+            # Beside: a key that waited for the server's answer could be overtaken by the next.
+            exchange.start(hush, exchange, call)
             await self._collect(call, key)
         elif phase == "waiting" and key == settings.callback_key:
             await self._ask_for_callback(call)
