@@ -53,6 +53,34 @@ async def test_private_call_makes_the_agent_busy(asterisk: Asterisk) -> None:
         assert len(house.events(AgentOccupied)) == 1
 
 
+async def test_call_of_ours_that_has_just_ended_is_no_private_call(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        devices = exchange_of(house.switchboard, "phone").devices
+        customer, ana = await house.customer(), await house.phone("ana")
+        for n in range(1, 4):
+            calling, answering = await talk(house, customer, ana)
+            await answering.hang_up()
+            with trio.fail_after(WITHIN_S):
+                await calling.ended.wait()
+            await house.until(lambda: devices.state("main", "PJSIP/ana") == "NOT_INUSE")
+            await house.quiet()
+            assert house.outcomes() == ["served"] * n
+        assert house.events(AgentOccupied) == []
+
+
+async def test_private_call_that_goes_on_after_ours_is_noticed(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        customer, ana = await house.customer(), await house.phone("ana")
+        _, answering = await talk(house, customer, ana)
+        private = await ana.call(ECHO)
+        with trio.fail_after(WITHIN_S):
+            await private.answered.wait()
+        await answering.hang_up()
+        assert (await house.event(AgentOccupied)).agent == "ana"
+        await private.hang_up()
+        await house.event(AgentReleased)
+
+
 async def test_registered_phone_is_an_agent_who_is_here(asterisk: Asterisk) -> None:
     async with open_house(asterisk, phones={"sign_in": "registered"}) as house:
         ana = await house.phone("ana", sign_in=False)

@@ -11,9 +11,11 @@ from typing import Final
 from urllib.parse import quote
 
 import msgspec
+import trio
 
 from centralita.messages import OccupyAgent
 from centralita_asterisk.ari import AriError, DeviceState
+from centralita_asterisk.calls import Leg
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.server import Server
 
@@ -22,6 +24,8 @@ AT_ONCE: Final = 50
 IN_USE: Final = frozenset({"INUSE", "BUSY", "ONHOLD", "RINGINUSE"})
 PRIVATE: Final = "on_the_phone"
 """Why an agent is busy."""
+LEFT_S: Final = 2.0
+"""How long after a call of ours the phone may be said to be in use for that call's sake."""
 NO_STATE: Final = "NOT_INUSE"
 _STATES: Final = msgspec.json.Decoder(DeviceState)
 
@@ -63,6 +67,27 @@ async def device_changed(exchange: Exchange, server: Server, device: str) -> Non
             await check_private_call(exchange, agent)
 
 
+def has_left(exchange: Exchange, leg: Leg) -> None:
+    """A call of ours on an agent's phone is over. The server tells of the phone by itself, a moment later than of the
+    call: until then it is said to be in use, and that is no private call."""
+    exchange.leaving[leg.agent] += 1
+    exchange.start(_leave, exchange, leg)
+
+
+async def _leave(exchange: Exchange, leg: Leg) -> None:
+    devices, phone = exchange.devices, leg.server.phone(leg.agent)
+    try:
+        with trio.move_on_after(LEFT_S):
+            while True:
+                changed = devices.changed
+                if devices.state(leg.server.name, phone) not in IN_USE:
+                    break
+                await changed.wait()
+    finally:
+        exchange.leaving[leg.agent] -= 1
+    await check_private_call(exchange, leg.agent)
+
+
 async def check_private_call(exchange: Exchange, agent: str) -> None:
     """Tell the engine when the agent's phone is in use and it is no call of ours, and when that is over."""
     view = exchange.switchboard.agent(agent)
@@ -72,7 +97,9 @@ async def check_private_call(exchange: Exchange, agent: str) -> None:
         exchange.devices.state(server.name, server.phone(agent)) in IN_USE
         for server in exchange.servers.values()
     )
-    ours = any(leg.agent == agent and leg.state != "gone" for leg in exchange.calls.legs)
+    ours = exchange.leaving[agent] > 0 or any(
+        leg.agent == agent and leg.state != "gone" for leg in exchange.calls.legs
+    )
     private = in_use and not ours
     if private != (
         view.reason == PRIVATE and view.state in ("break", "connected", "wrapping", "offered", "full")

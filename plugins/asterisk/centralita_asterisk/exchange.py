@@ -6,6 +6,7 @@ It decides nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -61,6 +62,8 @@ class Exchange:
         self.messages: dict[str, trio.Event] = {}
         self.snoops: dict[str, trio.Event] = {}
         self.devices = Devices()
+        self.leaving: Counter[str] = Counter()
+        """Calls of ours that have just ended, by agent, on phones that may be said to be in use still."""
         self.given_up: set[str] = set()
         """Calls that ended as lost with a server that was away for too long: they may still be there."""
         self._inbox: Inbox | None = None
@@ -81,6 +84,7 @@ class Exchange:
         self.calls = Calls()
         for server in self.servers:
             self.devices.forget(server)
+        self.leaving.clear()
         self.playbacks.clear()
         self.messages.clear()
 

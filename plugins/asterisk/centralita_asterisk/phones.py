@@ -25,7 +25,7 @@ from centralita.messages import (
 from centralita.views import ContactView
 from centralita_asterisk.ari import AriError, AriRefused, Request, without
 from centralita_asterisk.calls import Call, Leg, cause_words
-from centralita_asterisk.devices import check_private_call
+from centralita_asterisk.devices import has_left
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.rooms import released
 from centralita_asterisk.server import Server
@@ -227,7 +227,7 @@ class Phones:
         exchange.calls.forget_leg(leg)
         if leg.kept:
             await self._line_lost(leg)
-        exchange.start(check_private_call, exchange, leg.agent)
+        has_left(exchange, leg)
         if not contact:
             return
         if rang:
