@@ -39,8 +39,9 @@ def _bytes_n(asterisk: Asterisk, what: str) -> int:
     return sum(path.stat().st_size for path in spool.glob(f"*-{what}-*"))
 
 
-async def say_through(speaker: Talk, listener: Talk, hz: int, *, s: float = 1) -> None:
-    """Say a tone in a conversation, and wait until all of it has come through."""
+async def say_through(speaker: Talk, listener: Talk, hz: int, *, s: float = 2) -> None:
+    """Say a tone in a conversation, and wait until all of it has come through; where voices are mixed, for a recording
+    for one, a server that is kept waiting for a processor leaves out some of it."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(speaker.say, hz, s=s))
         await listener.hears(hz)

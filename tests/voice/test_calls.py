@@ -30,7 +30,7 @@ async def test_caller_hears_music_then_the_agent(asterisk: Asterisk) -> None:
         await calling.hears_not(MUSIC_HZ)
         # A second's fifty frames each way, end to end.
         for speaking, hearing in ((calling, ringing), (ringing, calling)):
-            await say_through(speaking, hearing, 1500)
+            await say_through(speaking, hearing, 1500, s=1)
             assert 40 <= hearing.frames_with(1500) <= 60
         await ringing.hang_up()
         with trio.fail_after(WITHIN_S):
