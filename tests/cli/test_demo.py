@@ -6,8 +6,8 @@ import signal
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from centralita_cli.demo import customers, words
 from centralita_cli.demo.sockets import JsonSocket, connected
 from tests.cli.conftest import COMPANY, Call
 from tests.cli.daemon import CENTRALITA, START_S, STOP_S, environment
-from tests.end_to_end.exchange import free_port
+from tests.ports import held_port
 
 TAKE_PART_S = 300.0
 PING_S = 20
@@ -48,8 +48,9 @@ def test_every_line_of_a_dialogue_has_one_answer_and_only_the_last_says_goodbye(
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port(Random())
+def port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 def start(port: int, *arguments: str) -> "subprocess.Popen[str]":

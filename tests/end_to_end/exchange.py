@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import httpx
 import trio
 
 from tests.cli.daemon import CENTRALITA, START_S, STOP_S, Daemon, environment
+from tests.ports import held_port
 
 PATIENCE_S: Final = 120.0
 """How long one answer of the daemon may take before a test fails."""
 RETRY_S: Final = 0.05
-PORTS: Final = range(20_000, 32_000)
-"""Below where a system takes the ports of outgoing connections: while the daemon is down, a client that
-tries its port could otherwise be given that very port, and be connected to itself."""
-
-
-def free_port(chance: Random) -> int:
-    """A port that nobody listens on now."""
-    for port in chance.sample(PORTS, 100):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("none of 100 ports is free")
 
 
 def company(*, agents_n: int, port: int, offer_s: float = 600, wrap_up_s: float = 600) -> str:
@@ -196,13 +179,13 @@ class Exchange:
 
 
 @asynccontextmanager
-async def open_exchange(folder: Path, chance: Random, **settings: Any) -> AsyncIterator[Exchange]:
+async def open_exchange(folder: Path, **settings: Any) -> AsyncIterator[Exchange]:
     """A running exchange in `folder`, killed in the end if it still runs."""
-    port = free_port(chance)
-    (folder / "centralita.toml").write_text(company(port=port, **settings), encoding="utf-8")
-    exchange = Exchange(folder, port)
-    try:
-        await exchange.start()
-        yield exchange
-    finally:
-        exchange.end()
+    with held_port() as port:
+        (folder / "centralita.toml").write_text(company(port=port, **settings), encoding="utf-8")
+        exchange = Exchange(folder, port)
+        try:
+            await exchange.start()
+            yield exchange
+        finally:
+            exchange.end()

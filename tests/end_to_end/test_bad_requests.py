@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,7 +154,7 @@ CHAT_FRAMES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    async with open_exchange(tmp_path, random.Random(), agents_n=2) as running:
+    async with open_exchange(tmp_path, agents_n=2) as running:
         yield running
         await check_that_it_works(running)
         assert await running.stop() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,9 @@ import pytest
 import trio
 
 from tests.cli.daemon import run
-from tests.end_to_end.exchange import PATIENCE_S, RETRY_S, Exchange, company, free_port
+from tests.end_to_end.exchange import PATIENCE_S, RETRY_S, Exchange, company
 from tests.end_to_end.people import Agent, Customer, Floor
+from tests.ports import held_port
 
 pytestmark = pytest.mark.slow
 
@@ -29,12 +29,12 @@ ROOM: Final = (
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    port = free_port(random.Random())
-    text = company(agents_n=1, port=port).replace("connections_per_address = 4000", ROOM)
-    (tmp_path / "centralita.toml").write_text(text, encoding="utf-8")
-    made = Exchange(tmp_path, port)
-    yield made
-    made.end()
+    with held_port() as port:
+        text = company(agents_n=1, port=port).replace("connections_per_address = 4000", ROOM)
+        (tmp_path / "centralita.toml").write_text(text, encoding="utf-8")
+        made = Exchange(tmp_path, port)
+        yield made
+        made.end()
 
 
 class Flood:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 
 import httpx
 import pytest
@@ -17,7 +16,8 @@ import trio
 
 from centralita.journal import export
 from tests.cli.daemon import run
-from tests.end_to_end.exchange import PATIENCE_S, Exchange, company, free_port
+from tests.end_to_end.exchange import PATIENCE_S, Exchange, company
+from tests.ports import held_port
 
 SMALL, LARGER = "8m", "64m"
 BROKEN = 5
@@ -47,10 +47,9 @@ def small_disk(folder: Path) -> Iterator[None]:
 )
 async def test_full_disk_ends_the_daemon_in_words_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
     disk = tmp_path / "data"  # where the configuration keeps everything
-    port = free_port(Random())
-    (tmp_path / "centralita.toml").write_text(company(agents_n=1, port=port), encoding="utf-8")
-    exchange = Exchange(tmp_path, port)
-    with small_disk(disk):
+    with held_port() as port, small_disk(disk):
+        (tmp_path / "centralita.toml").write_text(company(agents_n=1, port=port), encoding="utf-8")
+        exchange = Exchange(tmp_path, port)
         try:
             await exchange.start()
             acknowledged = await admit_until_it_ends(exchange)

@@ -49,7 +49,7 @@ def customers_of(chance: random.Random, port: int) -> list[Customer]:
 async def test_killed_daemon_has_everything_it_acknowledged_once(tmp_path: Path, seed: int) -> None:
     print(f"EXCHANGE_SEED={seed}")
     chance = random.Random(seed)
-    async with open_exchange(tmp_path, random.Random(), agents_n=AGENTS_N) as exchange:
+    async with open_exchange(tmp_path, agents_n=AGENTS_N) as exchange:
         customers, floor = customers_of(chance, exchange.port), Floor()
         for number in range(AGENTS_N):
             name = f"agent{number:02}"
@@ -106,7 +106,7 @@ def check_the_books(customers: list[Customer], floor: Floor, exchange: Exchange)
 
 async def test_told_to_stop_it_tells_everybody_exits_with_0_and_goes_on_where_it_was(tmp_path: Path) -> None:
     chance = random.Random(1)
-    async with open_exchange(tmp_path, random.Random(), agents_n=2) as exchange:
+    async with open_exchange(tmp_path, agents_n=2) as exchange:
         floor = Floor()
         for name in ("agent00", "agent01"):
             Agent(exchange.port, name, await exchange.token_for("agent", name), floor)

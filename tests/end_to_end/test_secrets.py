@@ -7,7 +7,6 @@ files and nowhere else; a secret nowhere but in the one file that is made to hol
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,9 @@ import pytest
 import trio
 
 from tests.cli.daemon import run
-from tests.end_to_end.exchange import PATIENCE_S, Exchange, company, free_port
+from tests.end_to_end.exchange import PATIENCE_S, Exchange, company
 from tests.end_to_end.people import Agent, Customer, Floor, open_socket
+from tests.ports import held_port
 
 pytestmark = pytest.mark.slow
 
@@ -46,11 +46,11 @@ content = "events"
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    port = free_port(random.Random())
-    (tmp_path / "centralita.toml").write_text(company(agents_n=1, port=port) + MORE, encoding="utf-8")
-    made = Exchange(tmp_path, port)
-    yield made
-    made.end()
+    with held_port() as port:
+        (tmp_path / "centralita.toml").write_text(company(agents_n=1, port=port) + MORE, encoding="utf-8")
+        made = Exchange(tmp_path, port)
+        yield made
+        made.end()
 
 
 async def live_through(exchange: Exchange) -> dict[str, str]:

@@ -79,7 +79,7 @@ async def until_settled(exchange: Exchange, samples: list[dict[str, Any]]) -> No
 async def test_every_message_arrives_once_and_in_order_and_the_books_add_up(tmp_path: Path) -> None:
     print(f"EXCHANGE_SEED={SEED}")
     chance = random.Random(SEED)
-    async with open_exchange(tmp_path, random.Random(), agents_n=AGENTS_N) as exchange:
+    async with open_exchange(tmp_path, agents_n=AGENTS_N) as exchange:
         customers = customers_of(chance, exchange.port)
         floor = Floor()
         names = [f"agent{number:02}" for number in range(AGENTS_N)]

@@ -59,7 +59,7 @@ async def kill(
     chance = random.Random(seed)
     found = Killed() if found is None else found
     customers: list[Customer] = []
-    async with open_exchange(folder, random.Random(), agents_n=AGENTS) as exchange:
+    async with open_exchange(folder, agents_n=AGENTS) as exchange:
         floor = Floor()
         for number in range(AGENTS):
             name = f"agent{number:02}"
