@@ -44,7 +44,8 @@ MEASURES: Final = (
     "answer_s_p95",
     "handling_s_mean",
 )
-"""`wait_s_mean` is over all offered, callbacks until they were reached; `answer_*` over those answered while they waited on the line; `delayed` is the share of those offered who waited."""
+"""`wait_s_mean` is over all offered, callbacks until they were reached; `answer_*` over those answered while they
+waited on the line; `delayed` is the share of those offered who waited."""
 _S: Final = 1e-9
 _CUSTOMERS: Final = "customers"
 _QUEUE: Final = "queue"
