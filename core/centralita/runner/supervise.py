@@ -159,7 +159,7 @@ class Supervised:
         limit.deadline = trio.current_time() + limit_s
         try:
             with limit:
-                results.append(await method(*arguments, **named))
+                results.append(await must_await(name, method(*arguments, **named)))
         except Exception as error:
             self._hangs = 0
             raise CallFailed(describe(error)) from error
@@ -238,7 +238,7 @@ class Supervised:
             # What only brings routes has nothing to run.
             task_status.started()
             await trio.sleep_forever()
-        await self.component.run(self._inbox, task_status=task_status)
+        await must_await("run", self.component.run(self._inbox, task_status=task_status))
         raise Returned
 
     async def _run_tasks(self) -> None:
@@ -262,6 +262,20 @@ class Returned(CentralitaError):
 
     def __init__(self) -> None:
         super().__init__("run returned; it must go on until it is cancelled")
+
+
+class NotAwaitable(CentralitaError, TypeError):
+    """A method that is to be awaited is a plain function."""
+
+
+def must_await(name: str, made: Awaitable[Result]) -> Awaitable[Result]:
+    """What a component's method gave, when it can be awaited. Raises NotAwaitable: Python's own words for it, far from
+    the method, say nothing to whoever wrote `def` for `async def`."""
+    if not hasattr(type(made), "__await__"):
+        raise NotAwaitable(
+            f"{name} gave {type(made).__name__} at once: it must be written as async def {name}"
+        )
+    return made
 
 
 def describe(error: BaseException) -> str:

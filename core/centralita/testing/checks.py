@@ -7,9 +7,12 @@ fault of a plugin is one line of the report. It refuses to know any kind; each h
 
 from __future__ import annotations
 
+import gc
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+import warnings
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TextIO
 
 import trio
 
@@ -122,15 +125,45 @@ async def try_check(check: Check, bench: Bench) -> Result:
     outcome: Outcome = "passed"
     message = ""
     limit = trio.CancelScope(deadline=trio.current_time() + bench.limits.check_s)
-    try:
-        with limit:
-            async with bench:
-                await check.attempt(bench)
-    except Exception as error:  # noqa: BLE001 - what a plugin raises is a result
-        outcome, message = _verdict(error)
+    with _awaits_missing() as missing:
+        try:
+            with limit:
+                async with bench:
+                    await check.attempt(bench)
+        except Exception as error:  # noqa: BLE001 - what a plugin raises is a result
+            outcome, message = _verdict(error)
     if limit.cancelled_caught:
         outcome, message = "failed", f"the check did not end within {bench.limits.check_s:g} s"
+    if missing and outcome in ("passed", "failed"):
+        outcome, message = "failed", "; ".join([*([message] if message else []), missing[0]])
     return Result(number=check.number, claim=check.claim, outcome=outcome, message=message)
+
+
+@contextmanager
+def _awaits_missing() -> Iterator[list[str]]:
+    """What was called inside the block and never awaited: Python only warns of it, once it is thrown away."""
+    missing: list[str] = []
+    show = warnings.showwarning
+
+    def note(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        words = str(message)
+        if issubclass(category, RuntimeWarning) and "was never awaited" in words:
+            missing.append(f"an await is missing: {words.splitlines()[0]} ({filename}:{lineno})")
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", message="coroutine .* was never awaited", category=RuntimeWarning)
+        warnings.showwarning = note
+        yield missing
+        gc.collect()
 
 
 _VERDICTS: Final[tuple[tuple[type[Exception], Outcome], ...]] = (
@@ -165,6 +198,8 @@ def said(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     words = " ".join(str(error).split())
+    if isinstance(error, RuntimeError) and words == "no running event loop":
+        words += ": components live by trio, not asyncio: trio.sleep, trio.open_tcp_stream, trio.open_nursery"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name})" if frames else ""
     return f"{type(error).__name__}{': ' if words else ''}{words[:300]}{place}"

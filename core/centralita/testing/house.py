@@ -29,6 +29,7 @@ from centralita.messages import (
 from centralita.plugins import Prepared, build
 from centralita.protocols import BotTurn, Capabilities, Component, Context, HasRoutes, Inbox, Outcome
 from centralita.runner.service import Service
+from centralita.runner.supervise import must_await
 from centralita.runner.switchboard import LiveSwitchboard
 from centralita.testing.checks import fail, said
 from centralita.views import ContactView
@@ -63,12 +64,16 @@ class Call:
 class OnlyInbox:
     """What `run` is given: no more than the protocol."""
 
-    def __init__(self, switchboard: LiveSwitchboard) -> None:
+    def __init__(self, switchboard: LiveSwitchboard, refusals: list[str]) -> None:
         self._switchboard = switchboard
+        self._refusals = refusals
 
     async def submit(self, command: AnyCommand) -> Outcome:
         """See protocols.Inbox.submit."""
-        return await self._switchboard.submit(command)
+        outcome = await self._switchboard.submit(command)
+        if outcome.refusal is not None:
+            self._refusals.append(f"the engine refused {type(command).__name__}: {outcome.refusal.message}")
+        return outcome
 
 
 class House:
@@ -85,6 +90,8 @@ class House:
         """The component's own folder."""
         self.records: list[Record] = []
         self.calls: list[Call] = []
+        self.refusals: list[str] = []
+        """What the engine has refused of the component's commands, in words."""
         self._up = trio.Event()
         self._ending = False
 
@@ -129,10 +136,10 @@ class House:
         if not isinstance(self.component, Component):
             task_status.started()
             await trio.sleep_forever()
-        inbox: Inbox = OnlyInbox(self.switchboard)
+        inbox: Inbox = OnlyInbox(self.switchboard, self.refusals)
         self.bench.watch.watch(trio.lowlevel.current_task(), "run")
         try:
-            await self.component.run(inbox, task_status=task_status)
+            await must_await("run", self.component.run(inbox, task_status=task_status))
         except Exception as error:  # noqa: BLE001 - a plugin's life, watched
             if not self._ending:
                 fail(f"run raised {said(error)}")
@@ -167,7 +174,8 @@ class House:
         task = trio.lowlevel.current_task()
         self.bench.watch.watch(task, call.method)
         try:
-            call.answer = await getattr(self.component, call.method)(*call.arguments, **call.named)
+            made = getattr(self.component, call.method)(*call.arguments, **call.named)
+            call.answer = await must_await(call.method, made)
         except Exception as error:  # noqa: BLE001 - for whoever asked
             call.error = error
         finally:
@@ -180,15 +188,17 @@ class House:
 
     # The engine -----------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], Result], otherwise: str) -> Result:
+    async def until(self, condition: Callable[[], Result], otherwise: str | Callable[[], str]) -> Result:
         """Wait until `condition()` is true of what has happened, and return it; else the check fails with
-        the words of `otherwise`."""
+        the words of `otherwise` (called when the wait is over), and with what the engine refused last."""
         limit_s = self.bench.limits.patience_s
         with trio.move_on_after(limit_s):
             while not (found := condition()):
                 await trio.sleep(POLL_S)
             return found
-        fail(f"{otherwise}; waited for {limit_s:g} s")
+        words = otherwise if isinstance(otherwise, str) else otherwise()
+        refused = f"; {self.refusals[-1]}" if self.refusals else ""
+        fail(f"{words}; waited for {limit_s:g} s{refused}")
 
     async def quiet(self) -> None:
         """Let pass the time in which what must not come would come."""
@@ -236,11 +246,13 @@ class House:
             works = view.works if view is not None else ()
             return next((work.offer for work in works if work.agent == agent and work.state == "offered"), 0)
 
-        offer = await self.until(offered, f"contact {contact} was not offered: it is {self.phase(contact)!r}")
+        offer = await self.until(
+            offered, lambda: f"contact {contact} was not offered: it is {self.phase(contact)!r}"
+        )
         await self.submit(AnswerOffer(contact=contact, agent=agent, offer=offer, accept=True))
         await self.until(
             lambda: self.events(ContactConnected, contact=contact),
-            f"connect brought nobody together: {self._last('connect')}",
+            lambda: f"connect brought nobody together: {self._last('connect')}",
         )
 
     async def agent_says(self, contact: int, words: str, agent: str = ANA, **more: Any) -> None:

@@ -118,8 +118,10 @@ async def hears(bench: Bench) -> None:
             await customer.say(text)
         await house.until(
             lambda: len([one for one in _said(house, contact) if one in texts]) >= len(texts),
-            f"of {len(texts)} messages these reached the engine unchanged: "
-            f"{[one[:40] for one in _said(house, contact)]}",
+            lambda: (
+                f"of {len(texts)} messages these reached the engine unchanged: "
+                f"{[one[:40] for one in _said(house, contact)]}"
+            ),
         )
         await house.quiet()
         arrived = [one for one in _said(house, contact) if one != "Hello."]

@@ -35,6 +35,7 @@ class StepWatch(trio.abc.Instrument):
         self._limit_s = limit_s
         self._began = (0.0, 0.0, 0.0)
         self._watched: dict[Task, str] = {}
+        self._leaving: dict[Task, str] = {}
         self._file = -1
         self.stalls: list[str] = []
 
@@ -57,8 +58,10 @@ class StepWatch(trio.abc.Instrument):
         self._watched[task] = doing
 
     def forget(self, task: Task) -> None:
-        """Watch a task no longer."""
-        self._watched.pop(task, None)
+        """Watch a task no longer than to the end of the step that it is in: what never awaits is one step."""
+        doing = self._watched.pop(task, None)
+        if doing is not None:
+            self._leaving[task] = doing
 
     def before_task_step(self, task: Task) -> None:
         """See trio.abc.Instrument."""
@@ -68,6 +71,7 @@ class StepWatch(trio.abc.Instrument):
         """See trio.abc.Instrument."""
         wall_s = time.perf_counter() - self._began[0]
         doing = self._doing(task) if wall_s > self._limit_s else None
+        self._leaving.pop(task, None)
         if doing is None:
             return
         computed, waited_for_turn = self._spent()
@@ -89,7 +93,7 @@ class StepWatch(trio.abc.Instrument):
         """What a watched task does; None for one that isn't watched."""
         one: Task | None = task
         while one is not None:
-            if (doing := self._watched.get(one)) is not None:
+            if (doing := self._watched.get(one) or self._leaving.get(one)) is not None:
                 return doing if one is task else f"{doing}, in the task {task.name}"
             one = one.parent_nursery.parent_task if one.parent_nursery is not None else None
         return None
