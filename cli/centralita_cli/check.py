@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
@@ -13,8 +13,9 @@ from rich.text import Text
 from centralita.calendars import calendars, zone_named
 from centralita.config import load
 from centralita.errors import ConfigurationError
-from centralita.lint import lint_configuration
+from centralita.lint import lint, lint_configuration
 from centralita.plugins import load_plugins
+from centralita.simulate import scenario
 from centralita.views import Problem
 from centralita_cli import tables
 from centralita_cli.exits import OK, PROBLEM, Unusable, failing_as
@@ -33,7 +34,7 @@ _PLACE: Final = re.compile(r"(?P<path>[^\s:]+(?:\[\d+\])?):?\s+(?P<message>.*)",
 def check(ctx: click.Context, file: Path | None, strict: bool, as_json: bool) -> None:
     """Check a configuration: can it be used, and does it make sense?
 
-    FILE is centralita.toml in this folder when not given. Ends with 1 when there is an error.
+    FILE is centralita.toml in this folder when not given; it may be a scenario for `simulate`. Ends with 1 when there is an error.
     """
     path = existing_config(file)
     problems = find_problems(path)
@@ -53,6 +54,8 @@ def find_problems(path: Path) -> list[Problem]:
         plugins = load_plugins()
     faults: list[str] = []
     try:
+        if "simulate" in (tables := scenario.tables_in(path)):
+            return _in_scenario(tables, path)
         configuration = load(path)
     except ConfigurationError as error:
         return [_problem(fault) for fault in error.problems]
@@ -74,6 +77,14 @@ def find_problems(path: Path) -> list[Problem]:
         for name, words in plugins.deprecations()
     ]
     return [*lint_configuration(configuration), *deprecated]
+
+
+def _in_scenario(tables: dict[str, Any], path: Path) -> list[Problem]:
+    """What the linter finds in a scenario: its crews' agents are agents, and its customers come to the queues they name."""
+    world, live = scenario.parts_of(tables, path.parent)
+    engine = scenario.assemble(world, live).config
+    named = [customers.queue for customers in world.customers.values() if customers.queue]
+    return lint(engine, hours=live.hours, named_elsewhere=named)
 
 
 def _problem(fault: str) -> Problem:

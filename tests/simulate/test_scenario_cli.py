@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from click.testing import CliRunner
@@ -88,6 +92,46 @@ def test_plots_are_written(tmp_path: Path, ending: str) -> None:
     if ending == ".html":
         assert b"<svg" in drawn
         assert b"src=" not in drawn
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_scenarios_pass_the_check(path: Path) -> None:
+    assert "0 errors" in (output := invoke("check", str(path))) or "nothing to mend" in output
+
+
+def test_check_says_of_a_scenario_what_nobody_in_it_can_serve(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.toml"
+    text = Path(CLINIC).read_text()
+    path.write_text(
+        text.replace("appointments = 3, prescriptions = 6", "appointments = 3, prescriptions = 2")
+    )
+    assert "queues.prescriptions" in invoke("check", str(path), code=1)
+    path.write_text(text.replace('queue = "prescriptions"', 'queue = "pills"'))
+    assert "simulate.customers.repeats.queue: was 'pills'" in invoke("check", str(path), code=1)
+
+
+def test_a_scenarios_channels_need_no_plugin() -> None:
+    text = Path(CLINIC).read_text() + '[channels.chat]\nmedium = "chat"\nqueue = "appointments"\n'
+    assert set(simulate.loads(text).config.channels) == {"chat"}
+
+
+def test_ctrl_c_ends_the_command_without_a_traceback_of_its_workers() -> None:
+    command = "from centralita_cli.main import main; main()"
+    arguments = ("simulate", CLINIC, "--replications", "2000", "--workers", "2")
+    running = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments],
+        stdout=PIPE,
+        stderr=PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    # Workers have started once the kernel shows children; whatever they do then, they must not speak.
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    while running.poll() is None and len(children.read_text().split()) < 3:
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    said, complained = running.communicate(timeout=120)
+    assert (running.returncode, said, complained.strip()) == (1, "", "Aborted!")
 
 
 def test_a_page_names_hours_by_the_clock_and_follows_the_readers_light(tmp_path: Path) -> None:

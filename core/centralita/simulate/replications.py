@@ -7,6 +7,7 @@ the same whichever process makes it, and however many there are.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -53,12 +54,26 @@ class Pool:
         if self._executor is None:
             results: Iterator[Summary] = (summary(*job) for job in jobs)
         else:
-            results = self._executor.map(summary, *zip(*jobs, strict=True))
+            with interrupts_for_us_alone():
+                results = self._executor.map(summary, *zip(*jobs, strict=True))
         for result in results:
             made.append(result)
             if done is not None:
                 done()
         return [made[index : index + replications] for index in range(0, len(made), replications)]
+
+
+@contextmanager
+def interrupts_for_us_alone() -> Iterator[None]:
+    """Ctrl-C goes to every process of a terminal; those started in here leave it to us, who end them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -72,7 +87,7 @@ def pool(workers: int | None = None) -> Iterator[Pool]:
         try:
             yield Pool(executor)
         except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(cancel_futures=True)  # and wait: let go of, it would run them all first
             raise
 
 

@@ -161,13 +161,17 @@ class Scenario(Frozen):
 
 def load(path: Path) -> Scenario:
     """Read a scenario's file, and those it names. Raises ConfigurationError with every fault found."""
+    return assemble(*parts_of(tables_in(path), path.parent), name=path.stem)
+
+
+def tables_in(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file, not yet decoded. Raises ConfigurationError."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError([f"{path}: can't be read: {reason(error)}"]) from error
-    return from_tables(raw, folder=path.parent, name=path.stem)
 
 
 def loads(text: str, *, folder: Path = Path()) -> Scenario:
@@ -180,6 +184,11 @@ def loads(text: str, *, folder: Path = Path()) -> Scenario:
 
 def from_tables(raw: dict[str, Any], *, folder: Path = Path(), name: str = "") -> Scenario:
     """Turn a decoded document into a scenario."""
+    return assemble(*parts_of(raw, folder), name=name)
+
+
+def parts_of(raw: dict[str, Any], folder: Path) -> tuple[World, Configuration]:
+    """The world and the configuration of a decoded document. Raises ConfigurationError with every fault found in one of them."""
     tables = {key: value for key, value in raw.items() if key != "simulate"}
     if "simulate" not in raw:
         raise ConfigurationError(["simulate: there is no such table; docs/simulate.md shows one"])
@@ -192,8 +201,7 @@ def from_tables(raw: dict[str, Any], *, folder: Path = Path(), name: str = "") -
         raise ConfigurationError(problems)
     if world.config:
         tables = _over_live(folder / world.config, tables)
-    live = decode(tables, folder=folder)
-    return assemble(world, live, name=name)
+    return world, decode(_with_types(tables), folder=folder)
 
 
 def assemble(world: World, live: Configuration, *, name: str = "") -> Scenario:
@@ -425,6 +433,18 @@ def seconds_of(text: str) -> int:
     """A time of day in seconds from midnight."""
     hour, minute = text.split(":")
     return int(hour) * 3600 + int(minute) * 60
+
+
+def _with_types(tables: dict[str, Any]) -> dict[str, Any]:
+    """Channels that need not say which plugin's they are, since no plugin is run."""
+    channels = tables.get("channels")
+    if not isinstance(channels, dict):
+        return tables
+    typed = {
+        name: {"type": LINE, **table} if isinstance(table, dict) else table
+        for name, table in channels.items()
+    }
+    return {**tables, "channels": typed}
 
 
 def _with_what_is_allowed(problem: str) -> str:

@@ -31,6 +31,7 @@ from centralita.simulate.recorded import Presence, Recorded, Recording
 from centralita.simulate.replay import AWAY_AFTER_S
 from centralita.simulate.replay_floor import CHANNEL, after_call, config_of, presences
 from centralita.simulate.replay_world import World
+from centralita.simulate.replications import interrupts_for_us_alone
 from centralita.simulate.whatif_figures import ALL, MEASURES, NO_HOUR, End, Key, Times, measure
 from centralita.simulate.whatif_parts import Parts
 from centralita.structs import Frozen
@@ -236,9 +237,15 @@ def _replicated(job: Job, replications: int, workers: int, done: Callable[[], ob
     with ProcessPoolExecutor(
         min(workers, replications), mp_context=get_context("spawn"), initializer=_begin, initargs=(job,)
     ) as pool:
-        for sides in pool.map(_replication, range(replications)):
-            made.append(sides)
-            tell()
+        try:
+            with interrupts_for_us_alone():
+                found = pool.map(_replication, range(replications))
+            for sides in found:
+                made.append(sides)
+                tell()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # and wait: let go of, it would run them all first
+            raise
     return made
 
 
