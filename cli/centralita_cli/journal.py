@@ -107,7 +107,8 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
     the keys of the configuration; a FILE, or one whose keys are gone, shows what is sealed as erased.
     """
     path, settings = journal_file(file, config_path)
-    if to.name != "<stdout>" and Path(to.name).exists() and path.exists() and path.samefile(to.name):
+    name = str(getattr(to, "name", "<stdout>"))
+    if path.exists() and Path(name).exists() and path.samefile(name):
         raise Refused(f"{path} is the journal itself; the lines must go elsewhere")
     with failing_as(ProblemFound), _keys_of(path, settings) as seal:
         try:
@@ -117,7 +118,7 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
         except BrokenPipeError:
             raise  # the reader has seen enough; click ends quietly
         except OSError as error:
-            raise Broken(f"{to.name} can't be written: {reason(error)}") from error
+            raise Broken(f"{name} can't be written: {reason(error)}") from error
 
 
 @journal.command("table")
