@@ -179,6 +179,22 @@ def test_wait_that_would_hold_up_a_loop_is_refused() -> None:
         assert engine.submit(admit(2)).contact == 1
 
 
+def test_program_may_wait_while_its_librarys_loop_stands_still() -> None:
+    """As with Playwright's blocking interface: its loop waits in a callback while the program is at work."""
+    contacts: list[int] = []
+
+    def work() -> None:
+        contacts.append(engine.submit(admit(1)).contact)
+        loop.stop()
+
+    loop = asyncio.new_event_loop()
+    with opened() as engine:
+        loop.call_soon(work)
+        loop.run_forever()
+    loop.close()
+    assert contacts == [1]
+
+
 def test_function_of_the_wrong_kind_is_told() -> None:
     async def awaits(switchboard: Switchboard) -> int:
         return 1

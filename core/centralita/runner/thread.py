@@ -325,23 +325,24 @@ def _check_may_wait(timeout_s: object) -> None:
             "this would hold up the trio loop of this thread; inside the engine's own await switchboard.submit(…), "
             "in another give it to trio.to_thread.run_sync"
         )
-    if _in_asyncio():
+    if _in_task():
         raise RuntimeError(
             "this would hold up the event loop of this thread: await asyncio.wrap_future(engine.submit_soon(…)), "
             "or give it to asyncio.to_thread"
         )
 
 
-def _in_asyncio() -> bool:
+def _in_task() -> bool:
+    """Whether this is a task of asyncio's. That a loop runs in the thread is not enough: a library for programs
+    without one (Playwright's, of greenlets) has it stand still just while the program is at work."""
     # Who has not imported it runs no loop of its; and we need not pay for it.
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return False
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+        return asyncio.current_task() is not None
+    except RuntimeError:  # no loop runs
         return False
-    return True
 
 
 def _wait(future: Future[Result], timeout_s: float | None) -> Result:
