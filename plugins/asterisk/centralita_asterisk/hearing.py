@@ -10,6 +10,7 @@ Who talks cuts a prompt off, and words that no answer comes to are noticed, what
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack, suppress
 from typing import Final, Literal
 
 import msgspec
@@ -183,14 +184,17 @@ class Hearing:
             params["language"] = view.language
         try:
             ear.recogniser = await open_recogniser(nursery, speech.url, params, seconds=OPEN_S)
-            with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as audio:
-                try:
-                    await audio.bind((await _address(speech.media_address), 0))
-                    source = await self._open(ear, audio.getsockname()[1])
-                    nursery.start_soon(self._pass_audio, ear, audio, source, ear.recogniser)
-                    return await self._hear_while_wanted(ear, ear.recogniser)
-                finally:
-                    nursery.cancel_scope.cancel()
+            with ExitStack() as unread:
+                audio = unread.enter_context(trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM))
+                await audio.bind((await _address(speech.media_address), 0))
+                source = await self._open(ear, audio.getsockname()[1])
+                # Closed by who reads it: one that was just told of a packet would read a socket that is none.
+                nursery.start_soon(self._pass_audio, ear, audio, source, ear.recogniser)
+                unread.pop_all()
+            try:
+                return await self._hear_while_wanted(ear, ear.recogniser)
+            finally:
+                nursery.cancel_scope.cancel()
         except (RecogniserError, AriError, OSError) as error:
             nursery.cancel_scope.cancel()
             return Said(what="failed", reason=str(error))
@@ -245,7 +249,7 @@ class Hearing:
     ) -> None:
         """Hand the caller's voice on, and listen whether somebody talks. What others send to the port is no voice."""
         talking, waiting, foreign = Talking(), bytearray(), False
-        try:
+        with audio, suppress(RecogniserError):  # whoever waits for the next result says so
             while True:
                 packet, sender = await audio.recvfrom(PACKET_MAX)
                 if sender != source:
@@ -260,8 +264,6 @@ class Hearing:
                 if len(waiting) >= CHUNK:
                     await recogniser.hear(bytes(waiting))
                     waiting.clear()
-        except RecogniserError:
-            return  # whoever waits for the next result says so
 
     def _foreign(self, ear: Ear, sender: Source, source: Source) -> None:
         """Say so once for each ear: it may also be that the server's packets come by way of another address."""
