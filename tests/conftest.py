@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No deadline: a busy machine must not fail a test. A failure prints the blob that reruns it.
-settings.register_profile("default", deadline=None, print_blob=True)
-settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
-settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=5_000)
+# No deadline, and no judging of how long examples take to make: a busy machine must not fail a test. A failure
+# prints the blob that reruns it.
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("default", BUSY)
+settings.register_profile("ci", BUSY, derandomize=True)
+settings.register_profile("thorough", BUSY, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
 
