@@ -156,6 +156,21 @@ def test_offer_beside_a_conversation_says_who_it_is(house: House, pages: Open, w
     shot(page, f"desk-offer-beside-{width}")
 
 
+@pytest.mark.parametrize(("width", "language"), [(1366, "en-GB"), (1024, "en-GB"), (1024, "es-ES")])
+def test_own_state_and_its_time_stand_on_one_line(
+    house: House, pages: Open, width: int, language: str
+) -> None:
+    page = desk(pages, house, "ana", size={"width": width, "height": 700}, language=language)
+    house.admit(text="Hi", **MARTA)
+    take(page)
+    state = page.locator(".me-state")
+    expect(state).to_have_text("In conversation" if language == "en-GB" else "En conversación")
+    page.locator(".me-time").evaluate("time => { delete time.dataset.since; time.textContent = '59:59'; }")
+    assert state.evaluate("state => state.scrollWidth <= state.clientWidth && state.offsetHeight < 24")
+    within(page, ".me", ".me-line", ".me-time")
+    shot(page, f"desk-rail-{width}-{language[:2]}")
+
+
 def test_typing_is_seen_on_both_sides(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana")
     contact = house.admit(text="Hi", **MARTA)
