@@ -80,7 +80,9 @@ async def test_flood_without_heads_keeps_nobody_out(exchange: Exchange) -> None:
             assert customer.outcome
             assert customer.visits == 1, "who is inside is not thrown out"
             status = partial(run, "status", "--json", cwd=exchange.folder)
-            asked = await trio.to_thread.run_sync(status)
+            # The command has a limit of its own, which a busy machine may exceed.
+            while "no answer in time" in (asked := await trio.to_thread.run_sync(status)).stderr:
+                pass
             assert asked.returncode == 0, asked.stderr
             again = Agent(exchange.port, "agent00", token, Floor())
             people.start_soon(again.run)
