@@ -504,7 +504,7 @@ def consulted(house: House, pages: Open) -> tuple[Page, Page, int]:
     ana = desk(pages, house, "ana")
     contact = house.admit(text="A hard question", **MARTA)
     take(ana)
-    carla = desk(pages, house, "carla")
+    carla = desk(pages, house, "carla", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
     house.submit(StartConsultation(contact=contact, agent="ana", target=Target(agent="carla")))
     take(carla)
     return ana, carla, contact
