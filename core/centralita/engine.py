@@ -71,7 +71,8 @@ class Engine:
     def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
         """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
 
-        A refusal changes nothing and is not to be journalled. Raises only for bugs.
+        `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes nothing and is not to
+        be journalled. Raises only for bugs, and for what is no command.
         """
         if now_ns > self.now_ns:  # noqa: PLR1730  # max() is a call more, on every command
             self.now_ns = now_ns
