@@ -162,8 +162,13 @@ def _awaits_missing() -> Iterator[list[str]]:
     with warnings.catch_warnings():
         warnings.filterwarnings("always", message="coroutine .* was never awaited", category=RuntimeWarning)
         warnings.showwarning = note
-        yield missing
-        gc.collect()
+        # What was there before is nobody's mistake in here, and looking through all of it takes long.
+        gc.freeze()
+        try:
+            yield missing
+        finally:
+            gc.collect()
+            gc.unfreeze()
 
 
 _VERDICTS: Final[tuple[tuple[type[Exception], Outcome], ...]] = (
