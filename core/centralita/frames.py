@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -105,19 +105,33 @@ def write(path: Path, kind: str, records: Iterable[Record], *, interval_s: int =
     partial = path.with_name(f"{path.name}.partial")
     count = 0
     try:
-        with _writer(partial, path.suffix, schema(kind)) as writer:
+        with _telling(path):
+            writer = _writer(partial, path.suffix, schema(kind))
+        try:
             for batch in batches(records, kind, interval_s=interval_s):
-                writer.write_batch(batch)
+                with _telling(path):
+                    writer.write_batch(batch)
                 count += batch.num_rows
-        partial.replace(path)
-    except OSError as error:
-        # pyarrow's own words name the place again, and the partial file.
-        words = os.strerror(error.errno) if error.errno else reason(error)
-        raise TableError(f"{path}: can't be written: {words}") from error
+        finally:
+            with _telling(path):
+                writer.close()
+        with _telling(path):
+            partial.replace(path)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
     return count
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """What the disk refuses is a TableError, unlike what the records raise."""
+    try:
+        yield
+    except OSError as error:
+        # pyarrow's own words name the place again, and the partial file.
+        words = os.strerror(error.errno) if error.errno else reason(error)
+        raise TableError(f"{path}: can't be written: {words}") from error
 
 
 def _batch(rows: list[tuple[Any, ...]], shape: pa.Schema) -> pa.RecordBatch:
