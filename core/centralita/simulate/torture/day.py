@@ -23,6 +23,10 @@ from centralita.kpi import Figures
 from centralita.matching import Core
 from centralita.messages import (
     AdmitContact,
+    AgentConnectionLost,
+    AgentSignedIn,
+    AgentSignedOut,
+    AgentStatusChanged,
     AnyAsk,
     AnyCommand,
     AnyEvent,
@@ -71,6 +75,8 @@ OTHER_RULES: Final = 0.1
 """The part of starts under a configuration that was changed meanwhile."""
 OUTAGE_PASSES: Final = 0.02
 OUTAGE_TELLS: Final = 0.97
+_RULE_RUNS: Final = frozenset({AgentConnectionLost, AgentSignedIn, AgentSignedOut, AgentStatusChanged})
+"""After each of these the rule runs, whatever else there is."""
 TICK: Final = Tick()
 
 _Told = tuple[int, list[tuple[AnyCommand, int]], list[AnyAsk]]
@@ -113,7 +119,8 @@ class Day:
         """Taken, and to be carried by the next batch."""
         self._captured: tuple[Capture, Books] | None = None
         self._twin_until = 0
-        self._starting = False
+        self._unmatched = False
+        """Recovered, and nothing has changed yet that has the rule run: reservations come with its first run."""
         self._pace = chance.choice(PACES)
         self.decide(ApplyConfiguration(config=centre(chance)))
 
@@ -235,6 +242,7 @@ class Day:
                 self._configured(command)
             self.books.fold(events, engine.now_ns, self.kept_messages)
             after_step(engine, events, self.books)
+            self._unmatched = self._unmatched and not any(type(event) in _RULE_RUNS for event in events)
         if done.asks:
             self._unwritten[1].extend(done.asks)
         kind = type(command)
@@ -243,7 +251,7 @@ class Day:
         if self._captured is not None:
             self._go_on_capturing()
         if not self.commands_n % RECOUNT_EVERY:
-            recount(engine, self.books, matched=not self._starting)
+            recount(engine, self.books, matched=not self._unmatched)
             if self.core == "both":
                 engine.lines.queue.state_hash()  # what no answer has shown yet is compared by this one
         if not self.commands_n % SNAPSHOT_EVERY and self._captured is None:
@@ -396,10 +404,9 @@ class Day:
         now_ns = max(engine.now_ns, self.now_ns + down_ns)
         self.now_ns = engine.now_ns
         edge.dispatch(engine.open_asks())
-        self._starting = True
+        self._unmatched = True
         for report in engine.open_reports(now_ns=now_ns):
             self._decide(report)
-        self._starting = False
         self.now_ns = now_ns
         first = self._first_commands()
         dies_at = int(self._random() * (len(first) + 1)) if self._random() < DIES_AGAIN else -1
