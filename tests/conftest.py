@@ -1,11 +1,17 @@
-"""What every test shares: the profiles of the property tests, and logs as they are unless set up."""
+"""What every test shares: Ctrl-C as it is, the profiles of the property tests, and logs as they are unless set up."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+
+# Started in the background by a shell, we would ignore SIGINT, and so would every program that a test starts and
+# interrupts: what is ignored is inherited, while a handler is not. Each worker imports this for itself.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline, and no judging of how long examples take to make: a busy machine must not fail a test. A failure
 # prints the blob that reruns it.
