@@ -15,8 +15,8 @@ from centralita.config import Configuration, EngineConfig
 from centralita.errors import ConfigurationError
 from centralita.simulate.figures import Mean
 from centralita.simulate.journal_demand import Demand, records_of
+from centralita.simulate.processes import workers_n
 from centralita.simulate.recorded import Recording, RecordingError
-from centralita.simulate.replications import workers_n
 from centralita.simulate.whatif import Cell, WhatIf, hours_in
 from centralita.simulate.whatif import whatif as run_whatif
 from centralita.simulate.whatif_figures import ALL, LEVELS, NO_HOUR, Times

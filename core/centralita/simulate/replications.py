@@ -6,35 +6,30 @@ the same whichever process makes it, and however many there are.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 
 from centralita.simulate.figures import HOUR_NS, Summary, summarise
+from centralita.simulate.processes import Each, processes, workers_n
 from centralita.simulate.scenario import Scenario
 from centralita.simulate.world import run
 
 Done = Callable[[], object]
+Job = tuple[Scenario, int, int, int]
+"""Scenario, seed, replication and interval: everything that a run is made of."""
 
 
-def workers_n() -> int:
-    """How many processes run at once unless somebody says otherwise: a core each."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def summary(scenario: Scenario, seed: int, replication: int, interval_ns: int = HOUR_NS) -> Summary:
+def summary(job: Job) -> Summary:
     """Run once and keep the figures."""
+    scenario, seed, replication, interval_ns = job
     return summarise(run(scenario, seed, replication=replication), scenario, interval_ns=interval_ns)
 
 
 class Pool:
-    """Processes that run scenarios; with one worker there is none, and runs are made here."""
+    """Processes that run scenarios."""
 
-    def __init__(self, executor: ProcessPoolExecutor | None) -> None:
-        self._executor = executor
+    def __init__(self, each: Each) -> None:
+        self._each = each
 
     def summaries(
         self,
@@ -51,12 +46,7 @@ class Pool:
             (one, seed, first + number, interval_ns) for one in scenarios for number in range(replications)
         ]
         made = []
-        if self._executor is None:
-            results: Iterator[Summary] = (summary(*job) for job in jobs)
-        else:
-            with interrupts_for_us_alone():
-                results = self._executor.map(summary, *zip(*jobs, strict=True))
-        for result in results:
+        for result in self._each(summary, jobs):
             made.append(result)
             if done is not None:
                 done()
@@ -64,31 +54,10 @@ class Pool:
 
 
 @contextmanager
-def interrupts_for_us_alone() -> Iterator[None]:
-    """Ctrl-C goes to every process of a terminal; those started in here leave it to us, who end them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def pool(workers: int | None = None) -> Iterator[Pool]:
-    """Processes for a while. They are started afresh, not forked: whoever calls may have threads."""
-    workers = workers or workers_n()
-    if workers == 1:
-        yield Pool(None)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        try:
-            yield Pool(executor)
-        except BaseException:
-            executor.shutdown(cancel_futures=True)  # and wait: let go of, it would run them all first
-            raise
+    """Processes for a while; a core each unless `workers` says otherwise."""
+    with processes(workers or workers_n()) as each:
+        yield Pool(each)
 
 
 def replicate(

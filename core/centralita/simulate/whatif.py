@@ -13,10 +13,8 @@ classifiers are not asked again: what they answered is part of the demand. What 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from multiprocessing import get_context
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,11 +25,11 @@ from centralita.engine import Step
 from centralita.errors import ConfigurationError
 from centralita.messages import AnyCommand, Record
 from centralita.simulate.figures import HOUR_NS, Mean, Measured, mean_of
+from centralita.simulate.processes import processes
 from centralita.simulate.recorded import Presence, Recorded, Recording
 from centralita.simulate.replay import AWAY_AFTER_S
 from centralita.simulate.replay_floor import CHANNEL, after_call, config_of, presences
 from centralita.simulate.replay_world import World
-from centralita.simulate.replications import interrupts_for_us_alone
 from centralita.simulate.whatif_figures import ALL, MEASURES, NO_HOUR, End, Key, Times, measure
 from centralita.simulate.whatif_parts import Parts
 from centralita.structs import Frozen
@@ -194,7 +192,7 @@ def _for_new(agents: Sequence[str], there: Sequence[Presence]) -> list[Presence]
 
 _Sides = list[dict[Key, Measured]]
 _job: list[tuple[Job, Parts]] = []
-"""In a process of its own: the job it works at."""
+"""The job that this process works at."""
 
 
 def _begin(job: Job) -> None:
@@ -227,25 +225,11 @@ def _count(world: World, times: Times, step: Step, command: AnyCommand) -> None:
 
 def _replicated(job: Job, replications: int, workers: int, done: Callable[[], object] | None) -> list[_Sides]:
     made: list[_Sides] = []
-    tell = done or (lambda: None)
-    if workers == 1:
-        _begin(job)
-        for number in range(replications):
-            made.append(_replication(number))
-            tell()
-        return made
-    with ProcessPoolExecutor(
-        min(workers, replications), mp_context=get_context("spawn"), initializer=_begin, initargs=(job,)
-    ) as pool:
-        try:
-            with interrupts_for_us_alone():
-                found = pool.map(_replication, range(replications))
-            for sides in found:
-                made.append(sides)
-                tell()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # and wait: let go of, it would run them all first
-            raise
+    with processes(min(workers, replications or 1), begin=_begin, told=(job,)) as each:
+        for sides in each(_replication, range(replications)):
+            made.append(sides)
+            if done is not None:
+                done()
     return made
 
 
