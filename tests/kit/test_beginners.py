@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -34,6 +35,12 @@ class Plain(GoodBot):
 class PlainRun(GoodBot):
     def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:  # type: ignore[override]
         task_status.started()
+
+
+class ByGenerator(GoodBot):
+    @types.coroutine
+    def turn(self, contact: ContactView, message: str | None) -> Generator[Any, Any, BotTurn]:
+        return (yield from super().turn(contact, message).__await__())
 
 
 class Sleeps(GoodClassifier):
@@ -80,3 +87,7 @@ def test_mistake_is_named(kind: str, build: Callable[..., Any], number: int, wor
     report = report_on(kind, plugin(kind, build))
     said = {one.number: one.message for one in report.of("failed")}
     assert words in said.get(number, ""), said
+
+
+def test_what_can_be_awaited_need_not_be_an_async_def() -> None:
+    assert not report_on("bots", plugin("bots", ByGenerator)).of("failed")

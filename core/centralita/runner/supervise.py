@@ -12,6 +12,7 @@ of whoever watches the process is for.
 
 from __future__ import annotations
 
+import inspect
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
@@ -271,7 +272,7 @@ class NotAwaitable(CentralitaError, TypeError):
 def must_await(name: str, made: Awaitable[Result]) -> Awaitable[Result]:
     """What a component's method gave, when it can be awaited. Raises NotAwaitable: Python's own words for it, far from
     the method, say nothing to whoever wrote `def` for `async def`."""
-    if not hasattr(type(made), "__await__"):
+    if not inspect.isawaitable(made):
         raise NotAwaitable(
             f"{name} gave {type(made).__name__} at once: it must be written as async def {name}"
         )
