@@ -28,6 +28,7 @@ from centralita_http.errors import (
     answer_rejected,
     answer_stopped,
 )
+from centralita_http.head import AnswersHead
 from centralita_http.lag import Lag
 from centralita_http.limits import App, Limited
 from centralita_http.listening import listen, serve
@@ -80,7 +81,7 @@ class HttpFrontDoor:
                 nursery.start_soon(self.lag.run)
                 task_status.started()
                 await serve(
-                    Limited(cast(App, app), settings, tls=tls is not None),
+                    Limited(AnswersHead(cast(App, app)), settings, tls=tls is not None),
                     listeners,
                     settings.limits,
                     tls=tls,

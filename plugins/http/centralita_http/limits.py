@@ -124,8 +124,6 @@ class Limited:
 
         if _declared_length(scope) > self._limits.upload_bytes:
             await refuse(scope, send_last, 413, "too_large", _too_large(self._limits.upload_bytes))
-        elif scope["method"] == "HEAD":
-            await _answer_head(self._app, scope, body.receive, send_last)
         else:
             await self._app(scope, body.receive, send_last)
 
@@ -164,32 +162,13 @@ class Limited:
                 names = {bytes(name).lower() for name, _ in given}
                 # Whoever states a policy of their own also says who may frame them.
                 framed = {b"x-frame-options"} if b"content-security-policy" in names else set()
-                given = [(name, _with_head(name, value)) for name, value in given] + [
+                given += [
                     pair for pair in self._headers.items() if pair[0] not in names and pair[0] not in framed
                 ]
                 message = {**message, "headers": given}
             await send(message)
 
         return send_with_headers
-
-
-async def _answer_head(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """What GET would answer, without its body (RFC 9110, section 9.3.2); a stream ends before its first event."""
-    with trio.CancelScope() as answering:
-
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                await send(message)
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-                answering.cancel()
-
-        await app({**scope, "method": "GET"}, receive, send_head)
-
-
-def _with_head(name: bytes, value: bytes) -> bytes:
-    """The value of a header; where it is the methods of a route, with HEAD beside GET."""
-    methods = [] if name.lower() != b"allow" else [one.strip() for one in value.split(b",")]
-    return value if b"GET" not in methods else b", ".join(sorted({*methods, b"HEAD"}))
 
 
 class _Body:
