@@ -15,7 +15,7 @@ from centralita.config import load
 from centralita.errors import ConfigurationError
 from centralita.lint import lint, lint_configuration
 from centralita.plugins import load_plugins
-from centralita.simulate import scenario
+from centralita.simulate import scenario_file
 from centralita.views import Problem
 from centralita_cli import tables
 from centralita_cli.exits import OK, PROBLEM, Unusable, failing_as
@@ -54,7 +54,7 @@ def find_problems(path: Path) -> list[Problem]:
         plugins = load_plugins()
     faults: list[str] = []
     try:
-        if "simulate" in (tables := scenario.tables_in(path)):
+        if "simulate" in (tables := scenario_file.tables_in(path)):
             return _in_scenario(tables, path)
         configuration = load(path)
     except ConfigurationError as error:
@@ -81,8 +81,8 @@ def find_problems(path: Path) -> list[Problem]:
 
 def _in_scenario(tables: dict[str, Any], path: Path) -> list[Problem]:
     """What the linter finds in a scenario: its crews' agents are agents, and its customers come to the queues they name."""
-    world, live = scenario.parts_of(tables, path.parent)
-    engine = scenario.assemble(world, live).config
+    world, live = scenario_file.parts_of(tables, path.parent)
+    engine = scenario_file.assemble(world, live).config
     named = [customers.queue for customers in world.customers.values() if customers.queue]
     return lint(engine, hours=live.hours, named_elsewhere=named)
 

@@ -11,7 +11,8 @@ from centralita.simulate.drive import Drive
 from centralita.simulate.outcome import Row, Run
 from centralita.simulate.recorder import Recorder
 from centralita.simulate.replay import Comparison, replay
-from centralita.simulate.scenario import Scenario, load, loads
+from centralita.simulate.scenario import Scenario
+from centralita.simulate.scenario_file import load, loads
 from centralita.simulate.world import run
 
 __all__ = ["Comparison", "Drive", "Recorder", "Row", "Run", "Scenario", "load", "loads", "replay", "run"]

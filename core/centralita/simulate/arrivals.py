@@ -59,7 +59,7 @@ class Piecewise(Part, tag_field="kind", tag="piecewise"):
 class Listed(Part, tag_field="kind", tag="listed"):
     """The moments themselves, in seconds from the start, listed or one a line in a file.
 
-    The file is read when the scenario is (`scenario.load`), which puts its moments here.
+    The file is read when the scenario is (`scenario_file.load`), which puts its moments here.
     """
 
     at_s: tuple[Annotated[float, Meta(ge=0, le=315_360_000)], ...] = ()

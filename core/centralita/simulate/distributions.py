@@ -150,7 +150,7 @@ class Erlang(Part, tag_field="kind", tag="erlang"):
 class Empirical(Part, tag_field="kind", tag="empirical"):
     """One of the values observed, each as likely: listed, or one a line in a file.
 
-    The file is read when the scenario is (`scenario.load`), which puts its values here.
+    The file is read when the scenario is (`scenario_file.load`), which puts its values here.
     """
 
     values_s: tuple[Annotated[float, Meta(ge=0, le=31_536_000)], ...] = ()
