@@ -33,6 +33,7 @@ from centralita.messages import (
 from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.phones import AWAY
 from centralita_asterisk.server import Server
+from centralita_asterisk.server_events import ServerEvents
 from tests.voice.house import WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone
 
@@ -117,7 +118,7 @@ async def test_agent_whose_line_is_gone_unnoticed_is_not_asked_for_ever(
 ) -> None:
     unheard: set[str] = set()
 
-    def pass_over(self: AsteriskChannel, server: Server, id: str, cause: int = 0) -> None:
+    def pass_over(self: ServerEvents, server: Server, id: str, cause: int = 0) -> None:
         unheard.add(id)
 
     async with open_house(asterisk, phones={"persistent": True, "tone": []}) as house:
@@ -125,7 +126,7 @@ async def test_agent_whose_line_is_gone_unnoticed_is_not_asked_for_ever(
         line = await ana.call("*11")
         await house.event(AgentSignedIn)
         lines = set(asterisk.channels())
-        monkeypatch.setattr(AsteriskChannel, "_gone", pass_over)
+        monkeypatch.setattr(ServerEvents, "gone", pass_over)
         await line.hang_up()
         await house.until(lambda: unheard == lines)
         monkeypatch.undo()

@@ -15,10 +15,10 @@ from tools.audio import MUSIC_HZ
 from centralita import MemoryJournal
 from centralita.messages import CancelContact, ContactAdmitted, ContactEnded, MessagePosted
 from centralita_asterisk import ari
-from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.recordings import seconds_of
 from centralita_asterisk.server import Server
+from centralita_asterisk.server_events import ServerEvents
 from tests.voice.house import HZ, WITHIN_S, House, config, open_house, talk
 from tests.voice.phone import Phone, Talk
 from tests.voice.recorded import recording, say_through, seconds_with
@@ -175,13 +175,13 @@ async def test_recording_of_a_conversation_is_whole_across_our_restart(
 
 def tell_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server says of no recording that it is over."""
-    telling = AsteriskChannel._event
+    telling = ServerEvents.happened
 
-    def without_ends(channel: AsteriskChannel, server: Server, event: ari.AnyEvent) -> None:
+    def without_ends(events: ServerEvents, server: Server, event: ari.AnyEvent) -> None:
         if not isinstance(event, ari.RecordingFinished):
-            telling(channel, server, event)
+            telling(events, server, event)
 
-    monkeypatch.setattr(AsteriskChannel, "_event", without_ends)
+    monkeypatch.setattr(ServerEvents, "happened", without_ends)
 
 
 @pytest.mark.parametrize("room_stays", [False, True])

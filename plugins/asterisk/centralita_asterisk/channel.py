@@ -1,7 +1,8 @@
-"""The channel of type `asterisk`: what the engine asks of it, and what the servers tell it.
+"""The channel of type `asterisk`, as the engine meets it.
 
 It passes things on: customers to `incoming.py`, agents' phones to `phones.py`, bringing together to `dialling.py`, who hears
-whom to `rooms.py`. It never waits for a person itself but where the engine's limit says so.
+whom to `rooms.py`; what the servers tell is for `server_events.py`. It never waits for a person itself but where the
+engine's limit says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from centralita.messages import (
     AgentReleased,
     AgentReturned,
     AgentSignedIn,
+    AnyEvent,
     CallbackRequested,
     ConfigurationApplied,
     ConsultationEnded,
@@ -35,18 +37,15 @@ from centralita.messages import (
     SelfServiceTurn,
     TransferStarted,
 )
-from centralita.messages import AnyEvent as EngineEvent
 from centralita.protocols import Announcement, Capabilities, Context, Inbox, Outgoing, Person, Signal
 from centralita.views import ContactView
-from centralita_asterisk import ari
-from centralita_asterisk.ari import AnyEvent, AriRefused, Request
+from centralita_asterisk.ari import AriRefused, Request
 from centralita_asterisk.calls import Call
-from centralita_asterisk.codes import Codes
 from centralita_asterisk.controls import AGENT_WORDS, SUPERVISOR_WORDS, Controls
-from centralita_asterisk.devices import check_private_call, device_changed, watch_devices
+from centralita_asterisk.devices import check_private_call, watch_devices
 from centralita_asterisk.dialling import Dialling
 from centralita_asterisk.exchange import exchange_of
-from centralita_asterisk.hearing import WORD, Hearing
+from centralita_asterisk.hearing import Hearing
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.mailbox import Mailbox
 from centralita_asterisk.outside import Outside
@@ -55,6 +54,7 @@ from centralita_asterisk.reconcile import Reconciliation
 from centralita_asterisk.recordings import Recordings
 from centralita_asterisk.rooms import arrange_or_later, arrange_soon, close_room, release_requests, released
 from centralita_asterisk.server import Server
+from centralita_asterisk.server_events import ServerEvents
 from centralita_asterisk.settings import VoiceSettings
 from centralita_asterisk.speaking import sounds_of, speak
 from centralita_asterisk.waiting import Waiting
@@ -83,7 +83,6 @@ class AsteriskChannel:
         )
         exchange = self._exchange = exchange_of(context.switchboard, context.name)
         exchange.settings, exchange.log, exchange.clock = settings, context.log, context.clock
-        exchange.vanished = self._gone
         self._phones = Phones(exchange)
         self._recordings = exchange.recordings = Recordings(exchange, context.data)
         self._mailbox = exchange.mailbox = Mailbox(exchange, context.data)
@@ -92,8 +91,15 @@ class AsteriskChannel:
         self._waiting = Waiting(exchange, self._mailbox)
         self._hearing = exchange.hearing = Hearing(exchange)
         self._incoming = Incoming(exchange)
-        self._codes = Codes(exchange)
         self._dialling = Dialling(exchange, self._phones)
+        events = ServerEvents(
+            exchange,
+            phones=self._phones,
+            incoming=self._incoming,
+            waiting=self._waiting,
+            controls=self._controls,
+        )
+        exchange.vanished = events.gone
         for name, its in settings.servers.items():
             try:
                 secret = its.secret(context.configuration.folder)
@@ -107,7 +113,7 @@ class AsteriskChannel:
                 secret=secret,
                 log=context.log,
                 welcome=self._welcome,
-                on_event=self._event,
+                on_event=events.happened,
                 on_lost=self._lost,
             )
 
@@ -305,7 +311,7 @@ class AsteriskChannel:
                     for event in record.events:
                         self._happened(event)
 
-    def _happened(self, event: EngineEvent) -> None:
+    def _happened(self, event: AnyEvent) -> None:
         exchange = self._exchange
         calls = exchange.calls
         match event:
@@ -386,7 +392,7 @@ class AsteriskChannel:
                 released(exchange, leg)
                 await self._exchange.end(leg.server, asked)
 
-    # What the servers tell
+    # Servers come and go
 
     async def _welcome(self, server: Server) -> None:
         await Reconciliation(self._exchange, self._incoming, server).run()
@@ -404,70 +410,6 @@ class AsteriskChannel:
     async def _lost(self, server: Server) -> None:
         self._exchange.devices.forget(server.name)
         await Reconciliation(self._exchange, self._incoming, server).lost()
-
-    def _event(self, server: Server, event: AnyEvent) -> None:
-        exchange = self._exchange
-        calls, start = exchange.calls, exchange.start
-        match event:
-            case ari.StasisStart():
-                self._started(server, event)
-            case ari.ChannelDestroyed():
-                self._hearing.ended(event.channel.id)
-                self._gone(server, event.channel.id, event.cause)
-            case ari.StasisEnd():
-                # A channel that has not been ours yet only ends once.
-                if (leg := calls.leg_on(server, event.channel.id)) is None or leg.state == "up":
-                    self._gone(server, event.channel.id, 0)
-            case ari.PlaybackFinished():
-                if (over := exchange.playbacks.get(event.playback.id)) is not None:
-                    over.set()
-            case ari.ChannelDtmfReceived():
-                if (call := calls.call_on(server, event.channel.id)) is not None and call.up:
-                    start(self._waiting.key, call, event.digit)
-            case ari.RecordingFinished() | ari.RecordingFailed():
-                start(self._recordings.ended, server, event.recording)
-            case ari.DeviceStateChanged():
-                exchange.devices.tell(server.name, event.device_state.name, event.device_state.state)
-                start(device_changed, exchange, server, event.device_state.name)
-            case _:
-                pass
-
-    def _gone(self, server: Server, id: str, cause: int = 0) -> None:
-        """A channel is over: whose was it?"""
-        calls, start = self._exchange.calls, self._exchange.start
-        start(self._outside.left, server, id)
-        if (leg := calls.leg_on(server, id)) is not None:
-            start(self._phones.ended, leg, cause)
-        elif (dialled := calls.dialled.get(id)) is not None:
-            dialled.gone(cause)
-        elif (call := calls.call_on(server, id)) is not None and call.up:
-            start(self._incoming.gone, call)
-        elif id.startswith(f"{server.app}-snoop-"):
-            start(self._controls.deaf, id)
-
-    def _started(self, server: Server, event: ari.StasisStart) -> None:
-        exchange = self._exchange
-        calls, channel, start = exchange.calls, event.channel, exchange.start
-        if (leg := calls.leg_on(server, channel.id)) is not None:
-            leg.up()
-            exchange.start(self._phones.answered, leg)
-        elif (dialled := calls.dialled.get(channel.id)) is not None:
-            if (call := calls.call_on(server, channel.id)) is not None:
-                call.up = call.answered = True
-            dialled.up()
-        elif (there := exchange.snoops.get(channel.id)) is not None:
-            there.set()
-        elif event.args[:1] == ("agent",):
-            start(self._codes.dialled, server, channel, "".join(event.args[1:2]))
-        elif event.args[:1] == (WORD,) and self._hearing.came(channel.id):
-            pass
-        elif event.args[:1] not in (("leg",), ("customer",), ("snoop",), (WORD,)):
-            exchange.start(self._incoming.arrived, server, channel, event.args)
-        else:
-            exchange.start(self._hang_up, server, channel.id)
-
-    async def _hang_up(self, server: Server, channel: str) -> None:
-        await self._exchange.end(server, [Request("DELETE", f"channels/{channel}", known=(404,))])
 
 
 async def _held(server: Server, hold: trio.CancelScope) -> None:
