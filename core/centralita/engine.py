@@ -21,6 +21,7 @@ from typing import Final, Self
 import msgspec
 
 from centralita.apply import APPLY
+from centralita._routing import Dispatcher
 from centralita.asks import ASKS, open_asks, open_reports
 from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, rebuild_indexes
 from centralita.errors import JournalCorrupt, StateDiffers
@@ -57,53 +58,17 @@ class Step(msgspec.Struct, gc=False):
     seq: int = 0
 
 
-class Engine:
-    """One domain's routing: state, decisions, deadlines. Not thread-safe; drive it from one place."""
+class Engine(Dispatcher):
+    """One domain's routing: state, decisions, deadlines. Not thread-safe; drive it from one place.
+
+    `handle(command, *, now_ns)` decides a command at a moment and returns the Step; time never goes back (an earlier
+    `now_ns` counts as the last). `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes
+    nothing and is not to be journalled. Raises only for bugs, and for what is no command.
+    """
 
     def __init__(self, *, core: Core = "native") -> None:
-        self.state = State()
-        self.lines = Lines(self.state, core)
-        self.seq = 0
-        self.now_ns = 0
-        self._step = Step()
-        self._capture: Capture | None = None
-
-    def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
-        """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
-
-        `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes nothing and is not to
-        be journalled. Raises only for bugs, and for what is no command.
-        """
-        if now_ns > self.now_ns:  # noqa: PLR1730  # max() is a call more, on every command
-            self.now_ns = now_ns
-        self._step = step = Step()
-        answer = DECIDE[type(command)](self, command)
-        lines = self.lines
-        if lines.leaving:
-            attend.settle(self)
-        if lines.changed:
-            match.run(self)
-        if answer is not None:
-            if isinstance(answer, int):
-                step.contact = answer
-            else:
-                step.refusal = answer
-        if step.events:
-            self.seq = step.seq = self.seq + 1
-        return step
-
-    def emit(self, event: AnyEvent) -> None:
-        """For stages: make an event true, now."""
-        ask, apply, follow = _EFFECTS[type(event)]
-        state, now_ns, step = self.state, self.now_ns, self._step
-        if self._capture is not None:
-            self._capture.before(event)
-        if ask is not None:
-            ask(state, event, step.asks)
-        apply(state, event, now_ns)
-        if follow is not None:
-            follow(self.lines, event, now_ns)
-        step.events.append(event)
+        state = State()
+        self.begin(state, Lines(state, core), DECIDE, _EFFECTS, core == "native")
 
     def ask(self, asks: list[AnyAsk]) -> None:
         """For stages: have something asked again that an earlier event has asked for."""
@@ -213,15 +178,11 @@ class Engine:
         self.seq = record.seq
         self.now_ns = now_ns = record.at_ns
         for event in record.events:
-            kind = type(event)
-            _, apply, follow = _EFFECTS[kind]
-            if kind is RingPassed:
+            if isinstance(event, RingPassed):
                 self.lines.queue.advance(now_ns=now_ns)
-            apply(self.state, event, now_ns)
-            if follow is not None:
-                follow(self.lines, event, now_ns)
-            if kind is ContactOffered:
-                self.lines.restore_offer(event, now_ns)  # type: ignore[arg-type]
+            self.again(event)
+            if isinstance(event, ContactOffered):
+                self.lines.restore_offer(event, now_ns)
 
 
 _EFFECTS: Final = {kind: (ASKS.get(kind), apply, FOLLOW.get(kind)) for kind, apply in APPLY.items()}

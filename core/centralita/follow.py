@@ -91,8 +91,7 @@ def _resumed(lines: Lines, event: ContactResumed, now_ns: int) -> None:
 def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
     if contact.hops > 1 or contact.excluded or contact.id in lines.known:
-        lines.replace(contact, now_ns=now_ns)
-        lines.retime(contact)
+        put_back(lines, contact, now_ns)
         return
     # Into its first line a contact comes from nowhere and without any deadline, unless the agent who placed it
     # passes it on; retiming it would cancel five.
@@ -105,10 +104,14 @@ def _queued(lines: Lines, event: ContactQueued, now_ns: int) -> None:
         timers.schedule(ANNOUNCE, contact.id, contact.announce_at_ns)
 
 
-def _replaced(lines: Lines, event: Any, now_ns: int) -> None:
-    contact = lines.state.contacts[event.contact]
+def put_back(lines: Lines, contact: Contact, now_ns: int) -> None:
+    """Take a contact's place and its deadlines anew from the state."""
     lines.replace(contact, now_ns=now_ns)
     lines.retime(contact)
+
+
+def _replaced(lines: Lines, event: Any, now_ns: int) -> None:
+    put_back(lines, lines.state.contacts[event.contact], now_ns)
 
 
 def _returned(lines: Lines, event: ContactReturned, now_ns: int) -> None:
@@ -223,12 +226,18 @@ def _service_ended(lines: Lines, event: ServiceEnded, now_ns: int) -> None:
 def _wrap_up_started(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:
     contact = lines.state.contacts[event.contact]
     if event.hold:
-        number = lines.state.agents[event.agent].number
-        lines.keep_taken(contact, event.hold, contact.medium)
-        lines.queue.assign(event.hold, number, now_ns=now_ns)
-        if contact.id in lines.known:
-            lines.queue.exclude(contact.id, number)  # as the state has it: not asked again meanwhile
+        keep_taken(lines, event, now_ns)
     lines.timers.schedule(WORK, contact.id, earliest_work_ns(contact))
+
+
+def keep_taken(lines: Lines, event: WrapUpStarted, now_ns: int) -> None:
+    """An agent wraps up what has gone on to somebody else: their capacity stays taken."""
+    contact = lines.state.contacts[event.contact]
+    number = lines.state.agents[event.agent].number
+    lines.keep_taken(contact, event.hold, contact.medium)
+    lines.queue.assign(event.hold, number, now_ns=now_ns)
+    if contact.id in lines.known:
+        lines.queue.exclude(contact.id, number)  # as the state has it: not asked again meanwhile
 
 
 def _wrap_up_extended(lines: Lines, event: WrapUpExtended, now_ns: int) -> None:

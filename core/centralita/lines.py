@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from centralita._routing import LinesHeld
 from centralita.config import Agent as AgentRules
 from centralita.config import EngineConfig, ns
 from centralita.config import Queue as QueueRules
@@ -56,7 +57,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     has_rings: bool
 
 
-class Lines:
+class Lines(LinesHeld):
     """The matching queue and the timers of one engine."""
 
     def __init__(self, state: State, core: Core) -> None:
@@ -69,14 +70,14 @@ class Lines:
         self.queue = queue = open_queue(self.core)
         self.timers = open_timers(self.core)
         self.changed = True
-        self.agent_of: dict[int, str] = {}
-        self.known: set[int] = set()
-        self.leaving: set[str] = set()
+        self.agent_of = {}
+        self.known = set()
+        self.leaving = set()
         self._skill = {name: queue.skill(name) for name in config.skills}
         self._medium = {name: queue.medium(name) for name in config.media}
         self._group = {name: index for index, name in enumerate(config.queues)}
         self._places: dict[tuple[str, str, tuple[tuple[str, int], ...]], tuple[int, int]] = {}
-        self._shared: dict[tuple[str, str], tuple[dict[str, int], int, int]] = {}
+        self._shared = {name: {} for name in config.queues}
         self.terms = {name: self._terms(name, rules) for name, rules in config.queues.items()}
         self._profiles: dict[str, int] = {}
         queue.set_interrupts(
@@ -135,7 +136,7 @@ class Lines:
 
     def place(self, queue: str, medium: str, skills: dict[str, int]) -> tuple[int, int]:
         """(requirement, ladder) of a contact in a queue; ladder -1 when the queue has no rings."""
-        shared = self._shared.get((queue, medium))
+        shared = self._shared[queue].get(medium)
         if shared is not None and shared[0] is skills:
             return shared[1], shared[2]
         key = (queue, medium, tuple(sorted(skills.items())))
@@ -147,7 +148,7 @@ class Lines:
             ]
             ladder = self.queue.ladder(rungs) if rungs else -1
             found = self._places[key] = (self.requirement(skills, medium), ladder)
-        self._shared[queue, medium] = (skills, *found)
+        self._shared[queue][medium] = (skills, *found)
         return found
 
     def skill_name(self, handle: int) -> str:

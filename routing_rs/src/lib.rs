@@ -42,6 +42,8 @@ mod table;
 mod timers;
 
 #[cfg(feature = "python")]
+mod engine;
+#[cfg(feature = "python")]
 mod python;
 
 pub use explain::{Barred, RULES};

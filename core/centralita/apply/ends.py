@@ -53,18 +53,18 @@ def _ended(state: State, event: ContactEnded, at_ns: int) -> None:
         at_ns,
         contact.rated,
         contact.callback_channel,
-        _last_words(contact, at_ns) if contact.messages else (),
+        last_words(contact, at_ns) if contact.messages else (),
         contact.parent != 0,
         contact.forwarded_to,
         contact.undelivered,
     )
     if at_ns >= state.words_swept_ns + WORDS_SWEPT_EVERY_NS:
-        _let_go_of_words(state, at_ns)
+        let_go_of_words(state, at_ns)
     if len(ended) > ENDED_KEPT_MAX:
-        _forget_oldest(state)
+        forget_oldest(state)
 
 
-def _last_words(contact: Contact, at_ns: int) -> tuple[Message, ...]:
+def last_words(contact: Contact, at_ns: int) -> tuple[Message, ...]:
     """What was said to the customer within RECENT_NS of the end, and what is owed, in order."""
     words: list[Message] = []
     owed = contact.undelivered
@@ -77,7 +77,7 @@ def _last_words(contact: Contact, at_ns: int) -> tuple[Message, ...]:
     return tuple(words)
 
 
-def _let_go_of_words(state: State, at_ns: int) -> None:
+def let_go_of_words(state: State, at_ns: int) -> None:
     """Keep no words of those who ended more than RECENT_NS ago and are owed nothing. All at once and seldom:
     a look at each end would cost every contact, and who ended long before has been looked at."""
     looked_at_ns = state.words_swept_ns - RECENT_NS
@@ -92,7 +92,7 @@ def _let_go_of_words(state: State, at_ns: int) -> None:
         state.ended[number] = replace(state.ended[number], last_words=())
 
 
-def _forget_oldest(state: State) -> None:
+def forget_oldest(state: State) -> None:
     """Forget the older half at once: a dictionary that loses its first key each time gets slow. Those who are
     owed words are remembered longer, the newest OWED_KEPT_MAX of them."""
     oldest = list(islice(state.ended, len(state.ended) // 2))

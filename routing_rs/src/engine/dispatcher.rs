@@ -1,0 +1,203 @@
+//! Commands in, events and asks out: dispatch, nothing else.
+
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyInt, PyTuple};
+
+use crate::engine::effects::Doings;
+use crate::engine::lines::LinesHeld;
+use crate::engine::records::{Refusal, Step, StepFields, bind_all};
+use crate::engine::slots::{Struct, int};
+use crate::engine::stages::{Decided, decider, match_run};
+use crate::engine::turn::Turn;
+use crate::engine::words::blanks;
+
+/// What an engine holds, and its way from a command to a step; `centralita.engine.Engine` is made of it.
+#[pyclass(subclass, module = "centralita._routing", name = "Dispatcher")]
+pub(crate) struct Dispatcher {
+    #[pyo3(get, set)]
+    pub(crate) state: Py<PyAny>,
+    #[pyo3(get, set)]
+    pub(crate) lines: Py<LinesHeld>,
+    #[pyo3(get, set)]
+    pub(crate) seq: i64,
+    #[pyo3(get, set)]
+    pub(crate) now_ns: i64,
+    #[pyo3(get, set, name = "_step")]
+    pub(crate) step: Py<PyAny>,
+    #[pyo3(get, set, name = "_capture")]
+    pub(crate) capture: Option<Py<PyAny>>,
+    /// Whether what is usual is decided here; otherwise Python's stages decide everything.
+    usual_here: bool,
+    tables: Tables,
+}
+
+/// Python's tables: which function decides a command, and what an event does.
+struct Tables {
+    decide: Py<PyDict>,
+    effects: Py<PyDict>,
+}
+
+static BOUND: PyOnceLock<()> = PyOnceLock::new();
+
+#[pymethods]
+impl Dispatcher {
+    /// `native`: whether the queue and the timers of `lines` are the compiled ones.
+    #[new]
+    #[pyo3(signature = (*_given, **_named))]
+    fn new(py: Python<'_>, _given: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        BOUND.get_or_try_init(py, || bind_all(py))?;
+        let lines = Py::new(py, LinesHeld::empty(py)?)?;
+        Ok(Self {
+            state: py.None(),
+            lines,
+            seq: 0,
+            now_ns: 0,
+            step: py.None(),
+            capture: None,
+            usual_here: false,
+            tables: Tables { decide: PyDict::new(py).unbind(), effects: PyDict::new(py).unbind() },
+        })
+    }
+
+    /// Begin with a state, its lines and the tables of `stages` and `apply`.
+    fn begin(
+        &mut self,
+        py: Python<'_>,
+        state: Py<PyAny>,
+        lines: Py<LinesHeld>,
+        decide: Py<PyDict>,
+        effects: Py<PyDict>,
+        usual_here: bool,
+    ) -> PyResult<()> {
+        (self.state, self.lines, self.usual_here) = (state, lines, usual_here);
+        self.step = new_step(py)?.object().clone().unbind();
+        self.tables = Tables { decide, effects };
+        Ok(())
+    }
+
+    /// Decide a command at a moment.
+    #[pyo3(signature = (command, *, now_ns))]
+    fn handle<'py>(slf: &Bound<'py, Self>, command: Bound<'py, PyAny>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let step = new_step(py)?;
+        let usual_here = {
+            let mut held = slf.borrow_mut();
+            held.now_ns = held.now_ns.max(now_ns);
+            held.step = step.object().clone().unbind();
+            held.usual_here
+        };
+        let turn = Turn::of(slf)?;
+        decide(&turn, command, &step, usual_here)?;
+        if !turn.lines.borrow().leaving.bind(py).is_empty() {
+            turn.python("centralita.stages.attend", "settle", (slf,))?;
+        }
+        if turn.lines.borrow().changed {
+            if usual_here {
+                match_run(&turn)?;
+            } else {
+                turn.python("centralita.stages.match", "run", (slf,))?;
+            }
+        }
+        if !turn.events.is_empty() {
+            let mut held = slf.borrow_mut();
+            held.seq += 1;
+            step.seq().set_int(held.seq);
+        }
+        Ok(step.object().clone())
+    }
+
+    /// For stages: make an event true, now.
+    fn emit<'py>(slf: &Bound<'py, Self>, event: Bound<'py, PyAny>) -> PyResult<()> {
+        let turn = Turn::of(slf)?;
+        turn.before(&event)?;
+        let doings = if slf.borrow().usual_here { Doings::of(&event) } else { None };
+        match doings {
+            Some(doings) => {
+                doings.ask(&turn, &event)?;
+                doings.apply(&turn, &event)?;
+                doings.follow(&turn, &event)?;
+            }
+            None => {
+                let (ask, apply, follow) = effect(&turn, &event)?;
+                if !ask.is_none() {
+                    ask.call1((turn.state.object(), &event, &turn.asks))?;
+                }
+                apply.call1((turn.state.object(), &event, &turn.now))?;
+                if !follow.is_none() {
+                    follow.call1((&turn.lines, &event, &turn.now))?;
+                }
+            }
+        }
+        turn.events.append(event)
+    }
+
+    /// Make a journalled event true again: nothing is decided or asked.
+    fn again<'py>(slf: &Bound<'py, Self>, event: Bound<'py, PyAny>) -> PyResult<()> {
+        let turn = Turn::of(slf)?;
+        let doings = if slf.borrow().usual_here { Doings::of(&event) } else { None };
+        if let Some(doings) = doings {
+            doings.apply(&turn, &event)?;
+            return doings.follow(&turn, &event);
+        }
+        let (_, apply, follow) = effect(&turn, &event)?;
+        apply.call1((turn.state.object(), &event, &turn.now))?;
+        if !follow.is_none() {
+            follow.call1((&turn.lines, &event, &turn.now))?;
+        }
+        Ok(())
+    }
+}
+
+fn new_step(py: Python<'_>) -> PyResult<Step<'_>> {
+    StepFields {
+        events: pyo3::types::PyList::empty(py).into_any(),
+        asks: pyo3::types::PyList::empty(py).into_any(),
+        refusal: py.None().into_bound(py),
+        contact: blanks(py).zero.bind(py).clone(),
+        seq: int(py, 0),
+    }
+    .make(py)
+}
+
+/// Has the stage of a command decide it.
+fn decide<'py>(turn: &Turn<'_, 'py>, command: Bound<'py, PyAny>, step: &Step<'py>, usual_here: bool) -> PyResult<()> {
+    if usual_here && let Some(decide) = decider(&command) {
+        match decide(turn, command.clone())? {
+            Decided::Done => return Ok(()),
+            Decided::Contact(number) => {
+                step.contact().set(number);
+                return Ok(());
+            }
+            Decided::Unusual => {}
+        }
+    }
+    let table = turn.engine.borrow().tables.decide.bind(turn.py).clone();
+    let stage = found(&table, &command)?;
+    let answer = stage.call1((turn.engine, command))?;
+    if answer.is_instance_of::<PyInt>() {
+        step.contact().set(answer);
+    } else if !answer.is_none() {
+        step.refusal().set(Refusal::of(answer)?.object().clone());
+    }
+    Ok(())
+}
+
+/// (ask, apply, follow) of an event's type.
+type Effects<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+fn effect<'py>(turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<Effects<'py>> {
+    let table = turn.engine.borrow().tables.effects.bind(turn.py).clone();
+    let found = found(&table, event)?.cast_into::<PyTuple>()?;
+    Ok((found.get_item(0)?, found.get_item(1)?, found.get_item(2)?))
+}
+
+/// What a table has for an object's type; a KeyError when it has nothing.
+fn found<'py>(table: &Bound<'py, PyDict>, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let kind = object.get_type();
+    match table.get_item(&kind)? {
+        Some(found) => Ok(found),
+        None => Err(PyKeyError::new_err(kind.unbind())),
+    }
+}

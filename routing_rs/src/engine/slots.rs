@@ -1,0 +1,298 @@
+//! The fields of Python's structs, read and written where they lie.
+//!
+//! msgspec keeps each field of a struct as one pointer at a fixed place in the object, as `__slots__` do. Asking
+//! for it by name costs a look-up each time; here the place is found once, by making a struct of known
+//! objects and looking where they are, and from then on a field costs one read. All that is unsafe about it is in this
+//! file: a record is only made from an object of exactly its type, whose size and fields were looked at.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
+
+use pyo3::exceptions::{PyImportError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+/// One field of one object.
+pub(crate) struct Slot<'a, 'py> {
+    place: NonNull<*mut ffi::PyObject>,
+    py: Python<'py>,
+    owner: PhantomData<&'a Bound<'py, PyAny>>,
+}
+
+impl<'py> Slot<'_, 'py> {
+    fn pointer(&self) -> *mut ffi::PyObject {
+        // SAFETY: the place lies in a live object of the layout's type, and the GIL is held.
+        let pointer = unsafe { self.place.read() };
+        assert!(!pointer.is_null(), "a field of a struct was deleted");
+        pointer
+    }
+
+    /// What is in it.
+    pub(crate) fn get(&self) -> Bound<'py, PyAny> {
+        // SAFETY: a field that is set holds an object, of which this takes a reference of its own.
+        unsafe { Bound::from_borrowed_ptr(self.py, self.pointer()) }
+    }
+
+    /// What is in it, known to be a dictionary.
+    pub(crate) fn dict(&self) -> PyResult<Bound<'py, PyDict>> {
+        Ok(self.get().cast_into::<PyDict>()?)
+    }
+
+    /// Puts something else in.
+    pub(crate) fn set(&self, value: Bound<'py, PyAny>) {
+        // SAFETY: as above; the reference that was in the field is this one's to drop, after the field has the new one.
+        let earlier = unsafe { self.place.replace(value.into_ptr()) };
+        // SAFETY: a field's pointer is null or a reference that the field owned.
+        drop(unsafe { Bound::from_owned_ptr_or_opt(self.py, earlier) });
+    }
+
+    pub(crate) fn set_int(&self, value: i64) {
+        self.set(int(self.py, value));
+    }
+
+    pub(crate) fn set_float(&self, value: f64) {
+        self.set(pyo3::types::PyFloat::new(self.py, value).into_any());
+    }
+
+    pub(crate) fn set_bool(&self, value: bool) {
+        self.set(truth(self.py, value));
+    }
+
+    /// The integer in it.
+    #[inline]
+    pub(crate) fn int(&self) -> PyResult<i64> {
+        // SAFETY: `pointer` is a live object; anything but an int is refused with an exception.
+        let value = unsafe { ffi::PyLong_AsLongLong(self.pointer()) };
+        if value == -1
+            && let Some(error) = PyErr::take(self.py)
+        {
+            return Err(error);
+        }
+        Ok(value)
+    }
+
+    pub(crate) fn float(&self) -> PyResult<f64> {
+        self.get().extract()
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        // SAFETY: only the address of the one None is compared.
+        self.pointer() == unsafe { ffi::Py_None() }
+    }
+
+    pub(crate) fn is_true(&self) -> bool {
+        // SAFETY: only the address of the one True is compared.
+        self.pointer() == unsafe { ffi::Py_True() }
+    }
+
+    /// Whether the text in it is empty.
+    pub(crate) fn is_blank(&self) -> bool {
+        // SAFETY: `pointer` is a live object; what is no str gives -1 and an exception, which is taken back.
+        let length = unsafe { ffi::PyUnicode_GetLength(self.pointer()) };
+        if length < 0 {
+            drop(PyErr::take(self.py));
+        }
+        length == 0
+    }
+
+    /// Whether it holds this very object or an equal text.
+    pub(crate) fn is_text(&self, text: &Bound<'py, PyString>) -> bool {
+        self.pointer() == text.as_ptr() || self.get().eq(text).unwrap_or(false)
+    }
+}
+
+/// An int of Python's.
+pub(crate) fn int(py: Python<'_>, value: i64) -> Bound<'_, PyAny> {
+    match value.into_pyobject(py) {
+        Ok(made) => made.into_any(),
+        Err(never) => match never {},
+    }
+}
+
+pub(crate) fn truth(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {
+    pyo3::types::PyBool::new(py, value).to_owned().into_any()
+}
+
+/// Where the fields of a type lie.
+pub(crate) struct Layout<const N: usize> {
+    kind: AtomicPtr<ffi::PyTypeObject>,
+    offsets: [AtomicU32; N],
+}
+
+impl<const N: usize> Layout<N> {
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            kind: AtomicPtr::new(std::ptr::null_mut()),
+            offsets: [const { AtomicU32::new(0) }; N],
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_of(&self, object: &Bound<'_, PyAny>) -> bool {
+        // SAFETY: a live object has a type; only its address is compared.
+        unsafe { ffi::Py_TYPE(object.as_ptr()) == self.kind.load(Relaxed) }
+    }
+
+    /// Where a field lies in an object that is of this type.
+    #[inline]
+    pub(crate) fn slot<'a, 'py>(&self, object: &'a Bound<'py, PyAny>, field: usize) -> Slot<'a, 'py> {
+        debug_assert!(self.is_of(object));
+        // SAFETY: records are only made of objects of this type, in which this offset was found to be a field.
+        let place = unsafe { object.as_ptr().byte_add(self.offsets[field].load(Relaxed) as usize) };
+        Slot {
+            // SAFETY: an offset from a live object is not null.
+            place: unsafe { NonNull::new_unchecked(place.cast()) },
+            py: object.py(),
+            owner: PhantomData,
+        }
+    }
+
+    /// A new object of this type with these fields, in the layout's order.
+    pub(crate) fn make<'py>(&self, py: Python<'py>, fields: [Bound<'py, PyAny>; N]) -> PyResult<Bound<'py, PyAny>> {
+        let kind = self.kind.load(Relaxed);
+        assert!(!kind.is_null(), "records are bound before any is made");
+        // SAFETY: a heap type that `bind` has seen: a plain allocation, zeroed, which takes a reference to its type.
+        let made = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyType_GenericAlloc(kind, 0))? };
+        for (offset, field) in self.offsets.iter().zip(fields) {
+            // SAFETY: as in `slot`; the field is empty yet and takes the reference over.
+            unsafe {
+                made.as_ptr()
+                    .byte_add(offset.load(Relaxed) as usize)
+                    .cast::<*mut ffi::PyObject>()
+                    .write(field.into_ptr());
+            }
+        }
+        Ok(made)
+    }
+
+    /// Finds out where the fields lie. They must be exactly these, in this order.
+    pub(crate) fn bind(&self, kind: &Bound<'_, PyType>, fields: [&str; N]) -> PyResult<()> {
+        let py = kind.py();
+        let known: Vec<String> = kind.getattr("__struct_fields__")?.extract()?;
+        if known != fields {
+            return Err(PyImportError::new_err(format!(
+                "{kind} has the fields {known:?}; the compiled engine knows {fields:?}"
+            )));
+        }
+        let object = py.import("builtins")?.getattr("object")?;
+        let told = PyDict::new(py);
+        let mut marks = Vec::with_capacity(N);
+        for field in fields {
+            let mark = object.call0()?;
+            told.set_item(field, &mark)?;
+            marks.push(mark);
+        }
+        let probe = kind.call((), Some(&told))?;
+        let size: usize = kind.getattr("__basicsize__")?.extract()?;
+        for (place, mark) in self.offsets.iter().zip(&marks) {
+            let found = (size_of::<ffi::PyObject>()..size)
+                .step_by(size_of::<*mut ffi::PyObject>())
+                // SAFETY: the offsets lie within the object's own size.
+                .find(|&at| unsafe { probe.as_ptr().byte_add(at).cast::<*mut ffi::PyObject>().read() } == mark.as_ptr());
+            let Some(at) = found else {
+                return Err(PyImportError::new_err(format!("a field of {kind} does not lie in it")));
+            };
+            place.store(u32::try_from(at)?, Relaxed);
+        }
+        self.kind.store(kind.as_type_ptr(), Relaxed);
+        // The type lives as long as the process: a layout must not outlive it.
+        std::mem::forget(kind.clone());
+        Ok(())
+    }
+
+    pub(crate) fn kind(&self) -> *mut ffi::PyTypeObject {
+        self.kind.load(Relaxed)
+    }
+}
+
+/// What cannot be a record of a type.
+pub(crate) fn not_of(object: &Bound<'_, PyAny>, name: &str) -> PyErr {
+    PyTypeError::new_err(format!("{} is not the engine's {name}", object.get_type()))
+}
+
+/// An object of one of the types in `records.rs`.
+pub(crate) trait Struct<'py>: Sized {
+    /// The object as this record; an error when it is of another type.
+    fn of(object: Bound<'py, PyAny>) -> PyResult<Self>;
+    fn object(&self) -> &Bound<'py, PyAny>;
+    fn kind() -> *mut ffi::PyTypeObject;
+    fn bind(py: Python<'py>) -> PyResult<()>;
+}
+
+/// Declares records: for each a type over the Python object with one method a field, and a struct of all its
+/// fields to make one from.
+macro_rules! records {
+    ($($module:literal { $($name:ident from $fields:ident { $($field:ident),* $(,)? })* })*) => {
+        $($(
+            #[derive(Clone)]
+            pub(crate) struct $name<'py>(pyo3::Bound<'py, pyo3::PyAny>);
+
+            #[allow(dead_code, reason = "some records are only read")]
+            pub(crate) struct $fields<'py> {
+                $(pub(crate) $field: pyo3::Bound<'py, pyo3::PyAny>,)*
+            }
+
+            const _: () = {
+                use $crate::engine::slots::{Layout, Slot, Struct, not_of};
+                use pyo3::prelude::*;
+
+                #[allow(non_camel_case_types, reason = "named as the fields are")]
+                enum At { $($field),* }
+
+                static LAYOUT: Layout<{ [$(stringify!($field)),*].len() }> = Layout::unknown();
+
+                #[allow(dead_code, reason = "not every field of every record is asked for")]
+                impl<'py> $name<'py> {
+                    $(
+                        #[inline]
+                        pub(crate) fn $field(&self) -> Slot<'_, 'py> {
+                            LAYOUT.slot(&self.0, At::$field as usize)
+                        }
+                    )*
+                }
+
+                #[allow(dead_code, reason = "some records are only read")]
+                impl<'py> $fields<'py> {
+                    pub(crate) fn make(self, py: Python<'py>) -> PyResult<$name<'py>> {
+                        Ok($name(LAYOUT.make(py, [$(self.$field),*])?))
+                    }
+                }
+
+                impl<'py> Struct<'py> for $name<'py> {
+                    fn of(object: Bound<'py, PyAny>) -> PyResult<Self> {
+                        if LAYOUT.is_of(&object) { Ok(Self(object)) } else { Err(not_of(&object, stringify!($name))) }
+                    }
+
+                    fn object(&self) -> &Bound<'py, PyAny> {
+                        &self.0
+                    }
+
+                    fn kind() -> *mut pyo3::ffi::PyTypeObject {
+                        LAYOUT.kind()
+                    }
+
+                    fn bind(py: Python<'py>) -> PyResult<()> {
+                        let kind = py.import($module)?.getattr(stringify!($name))?.cast_into()?;
+                        LAYOUT.bind(&kind, [$(stringify!($field)),*])
+                    }
+                }
+            };
+        )*)*
+
+        /// Finds out how all records lie, once.
+        pub(crate) fn bind_all(py: pyo3::Python<'_>) -> pyo3::PyResult<()> {
+            use $crate::engine::slots::Struct;
+            $($( $name::bind(py)?; )*)*
+            Ok(())
+        }
+    };
+}
+pub(crate) use records;
+
+/// The members of a tuple that a Python function gave as a pair.
+pub(crate) fn pair<'py>(given: Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let given = given.cast_into::<PyTuple>()?;
+    Ok((given.get_item(0)?, given.get_item(1)?))
+}

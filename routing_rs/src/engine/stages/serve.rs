@@ -1,0 +1,34 @@
+//! Customer and agent are brought together: `stages/serve.py`.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::Decided;
+use crate::engine::records::{ContactConnectedFields, ReportConnection};
+use crate::engine::slots::truth;
+use crate::engine::turn::{Turn, work_of};
+
+pub(crate) fn report_connection<'py>(
+    turn: &Turn<'_, 'py>,
+    command: &ReportConnection<'py>,
+) -> PyResult<Decided<'py>> {
+    let agent = command.agent().get();
+    let Some(contact) = turn.find_contact(&command.contact().get())? else {
+        return Ok(Decided::Unusual);
+    };
+    let Some(work) = work_of(&contact, &agent)? else {
+        return Ok(Decided::Unusual);
+    };
+    if !command.made().is_true() || !work.state().is_text(intern!(turn.py, "connecting")) {
+        return Ok(Decided::Unusual);
+    }
+    let connected = ContactConnectedFields {
+        contact: contact.id().get(),
+        agent,
+        queue: contact.queue().get(),
+        waited_ns: turn.int(turn.now_ns - contact.wait_from_ns().int()?),
+        first: truth(turn.py, !contact.answered().is_true()),
+    };
+    turn.emit(&connected.make(turn.py)?)?;
+    Ok(Decided::Done)
+}
