@@ -68,7 +68,7 @@ class Engine(Dispatcher):
 
     def __init__(self, *, core: Core = "native") -> None:
         state = State()
-        self.begin(state, Lines(state, core), DECIDE, _EFFECTS, core == "native")
+        self.begin(state, Lines(state, core), DECIDE, _EFFECTS, core in COMPILED)
 
     def ask(self, asks: list[AnyAsk]) -> None:
         """For stages: have something asked again that an earlier event has asked for."""
@@ -184,6 +184,9 @@ class Engine(Dispatcher):
             if isinstance(event, ContactOffered):
                 self.lines.restore_offer(event, now_ns)
 
+
+COMPILED: Final = frozenset({"native"})
+"""The cores with which the usual way of a contact is decided in the compiled module (`routing_rs/src/engine`)."""
 
 _EFFECTS: Final = {kind: (ASKS.get(kind), apply, FOLLOW.get(kind)) for kind, apply in APPLY.items()}
 """What an event does, by its type: the ask that follows, the state's change, the lines' move."""

@@ -382,6 +382,7 @@ def test_words_that_nobody_failed_to_deliver_are_let_go_ten_minutes_after_the_en
 def test_undelivered_words_are_remembered_when_the_oldest_contacts_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("centralita.engine.COMPILED", frozenset())  # which has read the numbers already
     monkeypatch.setattr("centralita.apply.ends.ENDED_KEPT_MAX", 10)
     monkeypatch.setattr("centralita.apply.ends.OWED_KEPT_MAX", 2)
     floor = Floor('max_waiting = 0\nwhen_full = {do = "refuse", text = "Sorry."}')

@@ -114,11 +114,7 @@ impl Dispatcher {
         turn.before(&event)?;
         let doings = if slf.borrow().usual_here { Doings::of(&event) } else { None };
         match doings {
-            Some(doings) => {
-                doings.ask(&turn, &event)?;
-                doings.apply(&turn, &event)?;
-                doings.follow(&turn, &event)?;
-            }
+            Some(doings) => (doings.emit)(&turn, &event)?,
             None => {
                 let (ask, apply, follow) = effect(&turn, &event)?;
                 if !ask.is_none() {
@@ -138,8 +134,7 @@ impl Dispatcher {
         let turn = Turn::of(slf)?;
         let doings = if slf.borrow().usual_here { Doings::of(&event) } else { None };
         if let Some(doings) = doings {
-            doings.apply(&turn, &event)?;
-            return doings.follow(&turn, &event);
+            return (doings.again)(&turn, &event);
         }
         let (_, apply, follow) = effect(&turn, &event)?;
         apply.call1((turn.state.object(), &event, &turn.now))?;

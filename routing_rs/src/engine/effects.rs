@@ -13,37 +13,61 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 pub(crate) use arrivals::customer_key;
-pub(crate) use phases::provider_key;
 
 use crate::engine::records::{
     ClassificationStarted, ContactAdmitted, ContactClassified, ContactConnected, ContactEnded, ContactIdentified,
     ContactOffered, ContactQueued, IdentificationStarted, OfferAccepted, ServiceEnded, WrapUpEnded, WrapUpStarted,
 };
-use crate::engine::slots::Struct;
+use crate::engine::slots::{Struct, joined};
 use crate::engine::turn::{Effect, Turn};
 
-/// One of the three things an event does, asked of an object.
-#[derive(Clone, Copy)]
+type Doing = for<'py> fn(&Turn<'_, 'py>, &Bound<'py, PyAny>) -> PyResult<()>;
+
+/// What one type of event does, asked of an object.
 pub(crate) struct Doings {
     kind: fn() -> *mut ffi::PyTypeObject,
-    ask: for<'py> fn(&Turn<'_, 'py>, &Bound<'py, PyAny>) -> PyResult<()>,
-    apply: for<'py> fn(&Turn<'_, 'py>, &Bound<'py, PyAny>) -> PyResult<()>,
-    follow: for<'py> fn(&Turn<'_, 'py>, &Bound<'py, PyAny>) -> PyResult<()>,
+    /// All of it: the ask, the state's change, the lines' move.
+    pub(crate) emit: Doing,
+    /// All but the ask, for an event that was journalled.
+    pub(crate) again: Doing,
 }
 
 macro_rules! doings {
     ($($name:ident),* $(,)?) => {
-        [$(Doings {
-            kind: || <$name<'_> as Struct<'_>>::kind(),
-            ask: |turn, event| $name::of(event.clone())?.ask(turn),
-            apply: |turn, event| $name::of(event.clone())?.apply(turn),
-            follow: |turn, event| $name::of(event.clone())?.follow(turn),
-        }),*]
+        [
+            Doings {
+                kind: || <ContactAdmitted<'_> as Struct<'_>>::kind(),
+                emit: admitted,
+                again: admitted,
+            },
+            $(Doings {
+                kind: || <$name<'_> as Struct<'_>>::kind(),
+                emit: |turn, event| {
+                    let event = $name::of(event.clone())?;
+                    let contact = turn.contact(&event.contact().get())?;
+                    event.ask(turn, &contact)?;
+                    event.apply(turn, &contact)?;
+                    event.follow(turn, &contact)
+                },
+                again: |turn, event| {
+                    let event = $name::of(event.clone())?;
+                    let contact = turn.contact(&event.contact().get())?;
+                    event.apply(turn, &contact)?;
+                    event.follow(turn, &contact)
+                },
+            }),*
+        ]
     };
 }
 
+/// A new contact: it asks for nothing and moves no line.
+fn admitted<'py>(turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<()> {
+    let event = ContactAdmitted::of(event.clone())?;
+    let key = joined(&event.channel().get(), &event.provider_id().get())?;
+    event.apply(turn, &key).map(|_| ())
+}
+
 static DOINGS: [Doings; 13] = doings![
-    ContactAdmitted,
     IdentificationStarted,
     ContactIdentified,
     ClassificationStarted,
@@ -64,17 +88,5 @@ impl Doings {
         // SAFETY: a live object has a type; only its address is compared.
         let kind = unsafe { ffi::Py_TYPE(event.as_ptr()) };
         DOINGS.iter().find(|doings| (doings.kind)() == kind)
-    }
-
-    pub(crate) fn ask<'py>(&self, turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<()> {
-        (self.ask)(turn, event)
-    }
-
-    pub(crate) fn apply<'py>(&self, turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<()> {
-        (self.apply)(turn, event)
-    }
-
-    pub(crate) fn follow<'py>(&self, turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<()> {
-        (self.follow)(turn, event)
     }
 }

@@ -13,6 +13,7 @@ use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use smallvec::SmallVec;
 
 /// One field of one object.
 pub(crate) struct Slot<'a, 'py> {
@@ -38,6 +39,54 @@ impl<'py> Slot<'_, 'py> {
     /// What is in it, known to be a dictionary.
     pub(crate) fn dict(&self) -> PyResult<Bound<'py, PyDict>> {
         Ok(self.get().cast_into::<PyDict>()?)
+    }
+
+    /// The dictionary in it, borrowed for one call.
+    fn table(&self) -> PyResult<*mut ffi::PyObject> {
+        let pointer = self.pointer();
+        // SAFETY: `pointer` is a live object; only its type is looked at.
+        if unsafe { ffi::PyDict_Check(pointer) } == 0 {
+            return Err(PyTypeError::new_err(format!("{} is no dict", self.get().get_type())));
+        }
+        Ok(pointer)
+    }
+
+    /// What the dictionary in it has for a key.
+    pub(crate) fn find(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // SAFETY: a dict and a live key; what is found is borrowed and gets a reference of its own at once.
+        let found = unsafe {
+            let found = ffi::PyDict_GetItemWithError(self.table()?, key.as_ptr());
+            Bound::from_borrowed_ptr_or_opt(self.py, found)
+        };
+        match found {
+            Some(found) => Ok(Some(found)),
+            None => PyErr::take(self.py).map_or(Ok(None), Err),
+        }
+    }
+
+    /// Whether the dictionary in it has a key.
+    pub(crate) fn has(&self, key: &Bound<'py, PyAny>) -> PyResult<bool> {
+        Ok(self.find(key)?.is_some())
+    }
+
+    /// Sets a key of the dictionary in it.
+    pub(crate) fn put(&self, key: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        // SAFETY: a dict and live objects, of which it takes references of its own.
+        let failed = unsafe { ffi::PyDict_SetItem(self.table()?, key.as_ptr(), value.as_ptr()) };
+        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(self.py)) }
+    }
+
+    /// Takes a key out of the dictionary in it; a KeyError when it is not there.
+    pub(crate) fn remove(&self, key: &Bound<'py, PyAny>) -> PyResult<()> {
+        // SAFETY: a dict and a live key.
+        let failed = unsafe { ffi::PyDict_DelItem(self.table()?, key.as_ptr()) };
+        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(self.py)) }
+    }
+
+    /// How many entries the dictionary in it has.
+    pub(crate) fn entries(&self) -> PyResult<isize> {
+        // SAFETY: a dict.
+        Ok(unsafe { ffi::PyDict_Size(self.table()?) })
     }
 
     /// Puts something else in.
@@ -99,8 +148,35 @@ impl<'py> Slot<'_, 'py> {
 
     /// Whether it holds this very object or an equal text.
     pub(crate) fn is_text(&self, text: &Bound<'py, PyString>) -> bool {
-        self.pointer() == text.as_ptr() || self.get().eq(text).unwrap_or(false)
+        let pointer = self.pointer();
+        if pointer == text.as_ptr() {
+            return true;
+        }
+        // SAFETY: live objects; what is no str gives -1 and an exception, which is taken back.
+        let length = unsafe { ffi::PyUnicode_GetLength(pointer) };
+        if length < 0 {
+            drop(PyErr::take(self.py));
+            return false;
+        }
+        // SAFETY: as above; two texts of one length are compared.
+        unsafe {
+            length == ffi::PyUnicode_GetLength(text.as_ptr()) && ffi::PyUnicode_Compare(pointer, text.as_ptr()) == 0
+        }
     }
+}
+
+/// Two texts with a line break between, as the keys of the state's indexes are.
+pub(crate) fn joined<'py>(first: &Bound<'py, PyAny>, second: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let (first, second) = (first.cast::<PyString>()?, second.cast::<PyString>()?);
+    if let (Ok(left), Ok(right)) = (first.to_str(), second.to_str()) {
+        let mut bytes: SmallVec<[u8; 128]> = SmallVec::with_capacity(left.len() + right.len() + 1);
+        bytes.extend_from_slice(left.as_bytes());
+        bytes.push(b'\n');
+        bytes.extend_from_slice(right.as_bytes());
+        return Ok(PyString::from_bytes(first.py(), &bytes)?.into_any());
+    }
+    // A text may hold halves of characters, which no UTF-8 does.
+    first.as_any().add("\n")?.add(second)
 }
 
 /// An int of Python's.

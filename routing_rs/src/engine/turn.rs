@@ -1,19 +1,21 @@
 //! One command's turn: what its stage reads, and how what it decides becomes true.
 
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::call::PyCallArgs;
 use pyo3::types::{PyDict, PyList};
 
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::lines::LinesHeld;
-use crate::engine::records::{Agent, Contact, EngineConfig, Queue, QueueRules, State, Step, Terms, Work};
-use crate::engine::slots::{Struct, int};
+use crate::engine::records::{Agent, ChannelRule, Contact, ContactAdmitted, EngineConfig, Queue, QueueRules, State, Step, Terms, Work};
+use crate::engine::slots::{Slot, Struct, int};
 use crate::engine::words::blanks;
 
 pub(crate) struct Turn<'a, 'py> {
     pub(crate) py: Python<'py>,
     pub(crate) engine: &'a Bound<'py, Dispatcher>,
     pub(crate) state: State<'py>,
+    pub(crate) contacts: Bound<'py, PyDict>,
     pub(crate) lines: Bound<'py, LinesHeld>,
     pub(crate) now_ns: i64,
     /// The same as Python's int, of which every event of this moment has a share.
@@ -24,16 +26,16 @@ pub(crate) struct Turn<'a, 'py> {
     capture: Option<Bound<'py, PyAny>>,
 }
 
-/// What an event does, in the engine's own hands: `asks.py`, `apply/` and `follow.py` for one type of event.
+/// What an event about a contact does: `asks.py`, `apply/` and `follow.py` for one type of event.
 pub(crate) trait Effect<'py>: Struct<'py> {
     /// The ask that follows, before the event is applied.
-    fn ask(&self, _turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn ask(&self, _turn: &Turn<'_, 'py>, _contact: &Contact<'py>) -> PyResult<()> {
         Ok(())
     }
     /// What becomes of the state.
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()>;
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()>;
     /// How the lines move.
-    fn follow(&self, _turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn follow(&self, _turn: &Turn<'_, 'py>, _contact: &Contact<'py>) -> PyResult<()> {
         Ok(())
     }
 }
@@ -44,10 +46,12 @@ impl<'a, 'py> Turn<'a, 'py> {
         let py = engine.py();
         let held = engine.borrow();
         let step = Step::of(held.step.bind(py).clone())?;
+        let state = State::of(held.state.bind(py).clone())?;
         Ok(Self {
             py,
             engine,
-            state: State::of(held.state.bind(py).clone())?,
+            contacts: state.contacts().dict()?,
+            state,
             lines: held.lines.bind(py).clone(),
             now_ns: held.now_ns,
             now: int(py, held.now_ns),
@@ -57,13 +61,21 @@ impl<'a, 'py> Turn<'a, 'py> {
         })
     }
 
-    /// Makes an event true, now.
-    pub(crate) fn emit<E: Effect<'py>>(&self, event: &E) -> PyResult<()> {
+    /// Makes an event about a contact true, now.
+    pub(crate) fn emit<E: Effect<'py>>(&self, contact: &Contact<'py>, event: &E) -> PyResult<()> {
         self.before(event.object())?;
-        event.ask(self)?;
-        event.apply(self)?;
-        event.follow(self)?;
+        event.ask(self, contact)?;
+        event.apply(self, contact)?;
+        event.follow(self, contact)?;
         self.events.append(event.object())
+    }
+
+    /// Makes a new contact.
+    pub(crate) fn admit(&self, event: &ContactAdmitted<'py>, key: &Bound<'py, PyAny>) -> PyResult<Contact<'py>> {
+        self.before(event.object())?;
+        let contact = event.apply(self, key)?;
+        self.events.append(event.object())?;
+        Ok(contact)
     }
 
     /// Tells a snapshot that is being taken what is about to change.
@@ -105,46 +117,58 @@ impl<'a, 'py> Turn<'a, 'py> {
     }
 
     pub(crate) fn find_contact(&self, number: &Bound<'py, PyAny>) -> PyResult<Option<Contact<'py>>> {
-        self.state.contacts().dict()?.get_item(number)?.map(Contact::of).transpose()
+        self.contacts.get_item(number)?.map(Contact::of).transpose()
     }
 
     /// A contact that is there, since an event names it.
     pub(crate) fn contact(&self, number: &Bound<'py, PyAny>) -> PyResult<Contact<'py>> {
-        member(&self.state.contacts().dict()?, number)
+        match self.contacts.get_item(number)? {
+            Some(contact) => Contact::of(contact),
+            None => Err(missing(number)),
+        }
     }
 
     pub(crate) fn agent(&self, name: &Bound<'py, PyAny>) -> PyResult<Agent<'py>> {
-        member(&self.state.agents().dict()?, name)
+        Agent::of(member(&self.state.agents(), name)?)
     }
 
     pub(crate) fn queue(&self, name: &Bound<'py, PyAny>) -> PyResult<Queue<'py>> {
-        member(&self.state.queues().dict()?, name)
+        Queue::of(member(&self.state.queues(), name)?)
     }
 
     pub(crate) fn rules(&self, queue: &Bound<'py, PyAny>) -> PyResult<QueueRules<'py>> {
-        member(&self.config()?.queues().dict()?, queue)
+        QueueRules::of(member(&self.config()?.queues(), queue)?)
+    }
+
+    pub(crate) fn channel(&self, name: &Bound<'py, PyAny>) -> PyResult<ChannelRule<'py>> {
+        ChannelRule::of(member(&self.config()?.channels(), name)?)
     }
 
     pub(crate) fn terms(&self, queue: &Bound<'py, PyAny>) -> PyResult<Terms<'py>> {
-        member(self.lines.borrow().terms.bind(self.py), queue)
+        match self.lines.borrow().terms.bind(self.py).get_item(queue)? {
+            Some(terms) => Terms::of(terms),
+            None => Err(missing(queue)),
+        }
     }
 }
 
-fn member<'py, S: Struct<'py>>(table: &Bound<'py, PyDict>, key: &Bound<'py, PyAny>) -> PyResult<S> {
-    match table.get_item(key)? {
-        Some(found) => S::of(found),
-        None => Err(pyo3::exceptions::PyKeyError::new_err(key.clone().unbind())),
-    }
+/// What must be in a dictionary.
+fn member<'py>(table: &Slot<'_, 'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    table.find(key)?.ok_or_else(|| missing(key))
+}
+
+fn missing(key: &Bound<'_, PyAny>) -> PyErr {
+    PyKeyError::new_err(key.clone().unbind())
 }
 
 /// An agent's part in a contact, if there is one.
 pub(crate) fn work_of<'py>(contact: &Contact<'py>, agent: &Bound<'py, PyAny>) -> PyResult<Option<Work<'py>>> {
-    contact.works().dict()?.get_item(agent)?.map(Work::of).transpose()
+    contact.works().find(&agent)?.map(Work::of).transpose()
 }
 
 
 /// Seconds of a setting as whole nanoseconds, as `config.ns` rounds them.
-pub(crate) fn ns(seconds: &crate::engine::slots::Slot<'_, '_>) -> PyResult<i64> {
+pub(crate) fn ns(seconds: &Slot<'_, '_>) -> PyResult<i64> {
     #[allow(clippy::cast_possible_truncation, reason = "settings are limited to what an i64 holds")]
     Ok((seconds.float()? * 1e9).round_ties_even() as i64)
 }

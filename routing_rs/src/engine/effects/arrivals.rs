@@ -3,20 +3,19 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::phases::{Phases, count, move_on, provider_key};
+use super::phases::{Phases, count, move_on};
 use crate::engine::lines::{Lines, STAGE};
 use crate::engine::records::{
     ClassificationStarted, Contact, ContactAdmitted, ContactClassified, ContactFields, ContactIdentified, Customer,
     FindClassificationFields, FindCustomerFields, IdentificationStarted,
 };
-use crate::engine::slots::{Struct, truth};
+use crate::engine::slots::{Struct, joined, truth};
 use crate::engine::turn::{Effect, Turn};
-use crate::engine::words::Phase;
+use crate::engine::words::{Phase, blanks};
 
 /// The key of a customer in `State.by_customer`.
 pub(crate) fn customer_key<'py>(customer: &Customer<'py>) -> PyResult<Bound<'py, PyAny>> {
-    let crm = customer.crm().get();
-    crm.add(pyo3::intern!(crm.py(), "\n"))?.add(customer.id().get())
+    joined(&customer.crm().get(), &customer.id().get())
 }
 
 /// The contact is no longer one of its customer's live ones.
@@ -28,13 +27,13 @@ pub(crate) fn forget_customer<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>)
     if theirs.is_empty() { by_customer.del_item(key) } else { Ok(()) }
 }
 
-impl<'py> Effect<'py> for ContactAdmitted<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+impl<'py> ContactAdmitted<'py> {
+    /// Makes the contact; `key` is its provider's.
+    pub(crate) fn apply(&self, turn: &Turn<'_, 'py>, key: &Bound<'py, PyAny>) -> PyResult<Contact<'py>> {
         let (py, state, number) = (turn.py, &turn.state, self.contact().get());
         state.last_id().set(number.clone());
         count(&state.admitted_n(), 1)?;
-        let key = provider_key(&self.channel().get(), &self.provider_id().get())?;
-        state.by_provider().dict()?.set_item(key, &number)?;
+        state.by_provider().put(key, &number)?;
         let (none, blank, zero, no) = (turn.none(), turn.blank(), turn.zero(), truth(py, false));
         let contact = ContactFields {
             id: number.clone(),
@@ -59,7 +58,7 @@ impl<'py> Effect<'py> for ContactAdmitted<'py> {
             own_credit_ns: self.credit_ns().get(),
             preferred_agent: self.preferred_agent().get(),
             attributes: self.attributes().get(),
-            skills: PyDict::new(py).into_any(),
+            skills: blanks(py).dict.bind(py).clone(), // replaced in its first line, never changed
             priority: zero.clone(),
             rate_thousandths: turn.int(1000),
             credit_ns: zero.clone(),
@@ -102,39 +101,38 @@ impl<'py> Effect<'py> for ContactAdmitted<'py> {
             undelivered: zero,
         }
         .make(py)?;
-        state.contacts().dict()?.set_item(number, contact.object())
+        turn.contacts.set_item(number, contact.object())?;
+        Ok(contact)
     }
 }
 
 impl<'py> Effect<'py> for IdentificationStarted<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        turn.ask(&FindCustomerFields { contact: self.contact().get() }.make(turn.py)?)
+    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        turn.ask(&FindCustomerFields { contact: contact.id().get() }.make(turn.py)?)
     }
 
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         contact.deadline_ns().set(self.deadline_ns().get());
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        turn.lines.schedule(STAGE, self.contact().int()?, self.deadline_ns().int()?)
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        turn.lines.schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
     }
 }
 
 impl<'py> Effect<'py> for ContactIdentified<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         if Phase::of(&contact.phase())? == Phase::Identifying {
             contact.deadline_ns().set(turn.zero()); // a later answer ends no other wait
         }
         if !self.customer().is_none() {
             if !contact.customer().is_none() {
-                forget_customer(turn, &contact)?;
+                forget_customer(turn, contact)?;
             }
             contact.customer().set(self.customer().get());
             let key = customer_key(&Customer::of(self.customer().get())?)?;
@@ -155,38 +153,35 @@ impl<'py> Effect<'py> for ContactIdentified<'py> {
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let number = self.contact().get();
-        if turn.contact(&number)?.deadline_ns().int()? == 0 {
-            turn.lines.cancel(STAGE, number.extract()?)?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        if contact.deadline_ns().int()? == 0 {
+            turn.lines.cancel(STAGE, contact.id().int()?)?;
         }
         Ok(())
     }
 }
 
 impl<'py> Effect<'py> for ClassificationStarted<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        turn.ask(&FindClassificationFields { contact: self.contact().get() }.make(turn.py)?)
+    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        turn.ask(&FindClassificationFields { contact: contact.id().get() }.make(turn.py)?)
     }
 
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         contact.deadline_ns().set(self.deadline_ns().get());
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        turn.lines.schedule(STAGE, self.contact().int()?, self.deadline_ns().int()?)
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        turn.lines.schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
     }
 }
 
 impl<'py> Effect<'py> for ContactClassified<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         contact.deadline_ns().set(turn.zero());
         contact.queue().set(self.queue().get());
         contact.own_skills().set(self.skills().get());
@@ -196,7 +191,7 @@ impl<'py> Effect<'py> for ContactClassified<'py> {
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        turn.lines.cancel(STAGE, self.contact().int()?)
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        turn.lines.cancel(STAGE, contact.id().int()?)
     }
 }

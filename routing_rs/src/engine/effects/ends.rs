@@ -30,15 +30,14 @@ fn disconnect<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, reason: Bound<'
 }
 
 impl<'py> Effect<'py> for ServiceEnded<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         let reason = if self.reason().is_blank() { self.by().get() } else { self.reason().get() };
-        disconnect(turn, &turn.contact(&self.contact().get())?, reason)
+        disconnect(turn, contact, reason)
     }
 
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         contact.deadline_ns().set(turn.zero());
         contact.announce_at_ns().set(turn.zero());
         contact.outcome().set(self.outcome().get());
@@ -47,11 +46,10 @@ impl<'py> Effect<'py> for ServiceEnded<'py> {
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let number = self.contact().int()?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        let number = contact.id().int()?;
         turn.lines.cancel(STAGE, number)?;
         turn.lines.cancel(ANNOUNCE, number)?;
-        let contact = turn.contact(&self.contact().get())?;
         for (_, work) in contact.works().dict()? {
             if Work::of(work)?.hold().int()? == 0 {
                 return Ok(());
@@ -62,35 +60,32 @@ impl<'py> Effect<'py> for ServiceEnded<'py> {
 }
 
 impl<'py> Effect<'py> for WrapUpStarted<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         let (agent, hold) = (self.agent().get(), self.hold().get());
         let elsewhere = self.hold().int()? != 0;
         if elsewhere {
             turn.state.last_id().set(hold.clone());
-            exclude(turn, &contact, &agent, self.deadline_ns().get())?;
+            exclude(turn, contact, &agent, self.deadline_ns().get())?;
         }
         let work = work(turn, intern!(turn.py, "wrapping"), self.deadline_ns().get(), turn.zero(), hold)?;
-        contact.works().dict()?.set_item(&agent, work.object())?;
-        if elsewhere { pass_on(turn, &contact, &agent) } else { Ok(()) }
+        contact.works().put(&agent, work.object())?;
+        if elsewhere { pass_on(turn, contact, &agent) } else { Ok(()) }
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         if self.hold().int()? != 0 {
             turn.python("centralita.follow", "keep_taken", (&turn.lines, self.object(), &turn.now))?;
         }
-        turn.lines.schedule(WORK, contact.id().int()?, earliest_work_ns(&contact)?)
+        turn.lines.schedule(WORK, contact.id().int()?, earliest_work_ns(contact)?)
     }
 }
 
 impl<'py> Effect<'py> for WrapUpEnded<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         count(&contact.wrap_up_ns(), self.wrap_up_ns().int()?)?;
         if !self.disposition().is_blank() {
             contact.disposition().set(self.disposition().get());
@@ -98,19 +93,18 @@ impl<'py> Effect<'py> for WrapUpEnded<'py> {
         if !self.notes().is_blank() {
             contact.notes().set(self.notes().get());
         }
-        drop_work(turn, &contact, &self.agent().get())
+        drop_work(turn, contact, &self.agent().get())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         if self.hold().int()? == 0 {
-            let_go(turn, &contact, &self.agent().get())?;
+            let_go(turn, contact, &self.agent().get())?;
         } else {
             take_out(turn, &self.hold().get())?;
         }
-        time_works(turn, &contact)?;
+        time_works(turn, contact)?;
         if !contact.excluded().is_none() {
-            time_asking_again(turn, &contact)?;
+            time_asking_again(turn, contact)?;
         }
         turn.lines.set_changed();
         Ok(())
@@ -135,38 +129,36 @@ fn let_go<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, agent: &Bound<'py, 
 }
 
 impl<'py> Effect<'py> for ContactEnded<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
+    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         if Phase::of(&contact.phase())? == Phase::Wrapping {
             return Ok(());
         }
-        disconnect(turn, &contact, self.outcome().get())
+        disconnect(turn, contact, self.outcome().get())
     }
 
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
         let number = contact.id().get();
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         let works = contact.works().dict()?;
         if !works.is_empty() {
             for (agent, _) in &works {
-                turn.agent(&agent)?.contacts().dict()?.del_item(&number)?;
+                turn.agent(&agent)?.contacts().remove(&number)?;
             }
             works.clear();
             contact.agent().set(turn.blank());
         }
-        self.learn(turn, &contact)?;
+        self.learn(turn, contact)?;
         count(&turn.state.ended_n(), 1)?;
         if !contact.customer().is_none() {
-            forget_customer(turn, &contact)?;
+            forget_customer(turn, contact)?;
         }
-        turn.state.contacts().dict()?.del_item(&number)?;
-        self.remember(turn, &contact, &number)
+        turn.contacts.del_item(&number)?;
+        self.remember(turn, contact, &number)
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let number = self.contact().get();
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        let number = contact.id().get();
         take_out(turn, &number)?;
         let number = number.extract()?;
         if self.outcome().is_text(intern!(turn.py, "served")) {
@@ -191,7 +183,7 @@ impl<'py> ContactEnded<'py> {
         if !served && !gave_up {
             return Ok(());
         }
-        let Some(queue) = turn.state.queues().dict()?.get_item(contact.queue().get())? else {
+        let Some(queue) = turn.state.queues().find(&contact.queue().get())? else {
             // A contact that was answered in a queue that is no more, and then was abandoned, is neither.
             return Ok(());
         };

@@ -12,17 +12,16 @@ use crate::engine::turn::{Effect, Turn};
 use crate::engine::words::Phase;
 
 impl<'py> Effect<'py> for ContactQueued<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
         if Phase::of(&contact.phase())? == Phase::Waiting {
             // It stays so, and its line changes.
             let number = contact.id().get();
             forget(&turn.queue(&contact.queue().get())?.waiting().dict()?, &number)?;
-            turn.queue(&self.queue().get())?.waiting().dict()?.set_item(number, turn.py.None())?;
+            turn.queue(&self.queue().get())?.waiting().put(&number, &turn.none())?;
         }
         contact.queue().set(self.queue().get());
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         if contact.wait_from_ns().int()? == 0 {
             contact.wait_from_ns().set(turn.now.clone());
         }
@@ -39,16 +38,15 @@ impl<'py> Effect<'py> for ContactQueued<'py> {
         contact.hops().set(self.hops().get());
         contact.rung().set(turn.zero());
         for agent in self.excluded().get().cast_into::<PyTuple>()? {
-            exclude(turn, &contact, &agent, turn.zero())?;
+            exclude(turn, contact, &agent, turn.zero())?;
         }
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         let number = contact.id().get();
         let been_in_line = contact.hops().int()? > 1
-            || !none_excluded(&contact)?
+            || !none_excluded(contact)?
             || turn.lines.borrow().known.bind(turn.py).contains(&number)?;
         if been_in_line {
             turn.python("centralita.follow", "put_back", (&turn.lines, contact.object(), &turn.now))?;
@@ -57,7 +55,7 @@ impl<'py> Effect<'py> for ContactQueued<'py> {
         // Into its first line a contact comes from nowhere and without any deadline, unless the agent who placed
         // it passes it on.
         if contact.due_ns().int()? == 0 {
-            enqueue(turn, &contact)?;
+            enqueue(turn, contact)?;
         }
         let number: i64 = number.extract()?;
         let deadline_ns = contact.deadline_ns().int()?;
@@ -73,7 +71,7 @@ impl<'py> Effect<'py> for ContactQueued<'py> {
 }
 
 fn none_excluded(contact: &Contact<'_>) -> PyResult<bool> {
-    Ok(contact.excluded().is_none() || contact.excluded().dict()?.is_empty())
+    Ok(contact.excluded().is_none() || contact.excluded().entries()? == 0)
 }
 
 /// Puts a contact into the queue at its own place, as the state has it: `Lines.enqueue`.

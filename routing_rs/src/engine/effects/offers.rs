@@ -31,10 +31,10 @@ pub(crate) fn left_line(py: Python<'_>, queue: &Queue<'_>, waited_ns: i64, gave_
 }
 
 impl<'py> Effect<'py> for ContactOffered<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         turn.ask(
             &SendOfferFields {
-                contact: self.contact().get(),
+                contact: contact.id().get(),
                 agent: self.agent().get(),
                 offer: self.offer().get(),
                 expires_ns: self.expires_ns().get(),
@@ -43,56 +43,51 @@ impl<'py> Effect<'py> for ContactOffered<'py> {
         )
     }
 
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         turn.state.last_id().set(self.offer().get());
         let (offered, agent) = (intern!(turn.py, "offered"), self.agent().get());
         let work = work(turn, offered, self.expires_ns().get(), self.offer().get(), turn.zero())?;
-        contact.works().dict()?.set_item(&agent, work.object())?;
-        turn.agent(&agent)?.contacts().dict()?.set_item(contact.id().get(), turn.py.None())
+        contact.works().put(&agent, work.object())?;
+        turn.agent(&agent)?.contacts().put(&contact.id().get(), &turn.none())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         // Somebody may still be wrapping up an earlier part of it.
-        let alone = contact.works().dict()?.len() == 1;
-        let at_ns = if alone { self.expires_ns().int()? } else { earliest_work_ns(&contact)? };
+        let alone = contact.works().entries()? == 1;
+        let at_ns = if alone { self.expires_ns().int()? } else { earliest_work_ns(contact)? };
         turn.lines.schedule(WORK, contact.id().int()?, at_ns)?;
         if !contact.excluded().is_none() {
             // Whoever is picked although they declined is waited for no more.
-            time_asking_again(turn, &contact)?;
+            time_asking_again(turn, contact)?;
         }
         Ok(())
     }
 }
 
 impl<'py> Effect<'py> for OfferAccepted<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
-        turn.ask(&connection(turn, &contact, self.agent().get())?.make(turn.py)?)
+    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        turn.ask(&connection(turn, contact, self.agent().get())?.make(turn.py)?)
     }
 
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         let agent = self.agent().get();
         let work = work(turn, intern!(turn.py, "connecting"), self.connect_by_ns().get(), turn.zero(), turn.zero())?;
-        contact.works().dict()?.set_item(&agent, work.object())?;
+        contact.works().put(&agent, work.object())?;
         contact.picked().set(turn.blank());
         turn.agent(&agent)?.no_answers().set(turn.zero());
         contact.agent().set(agent);
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let number = self.contact().int()?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+        let number = contact.id().int()?;
         let agent = turn.agent(&self.agent().get())?.number().int()?;
         turn.lines.queue()?.take(number, agent, turn.now_ns)?;
-        let contact = turn.contact(&self.contact().get())?;
-        turn.lines.schedule(WORK, number, earliest_work_ns(&contact)?)?;
+        turn.lines.schedule(WORK, number, earliest_work_ns(contact)?)?;
         if contact.deadline_ns().int()? != 0 {
             turn.lines.cancel(STAGE, number)?;
         }
@@ -131,13 +126,12 @@ pub(crate) fn reached_on<'py>(contact: &Contact<'py>) -> Bound<'py, PyAny> {
 }
 
 impl<'py> Effect<'py> for ContactConnected<'py> {
-    fn apply(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
+    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
-        let contact = turn.contact(&self.contact().get())?;
-        move_on::<Self>(turn, &contact, &PHASES)?;
+        move_on::<Self>(turn, contact, &PHASES)?;
         let agent = self.agent().get();
         let work = work(turn, intern!(turn.py, "connected"), turn.zero(), turn.zero(), turn.zero())?;
-        contact.works().dict()?.set_item(&agent, work.object())?;
+        contact.works().put(&agent, work.object())?;
         contact.last_agent().set(agent);
         contact.active_ns().set(turn.now.clone());
         count(&contact.waited_ns(), self.waited_ns().int()?)?;
@@ -145,24 +139,23 @@ impl<'py> Effect<'py> for ContactConnected<'py> {
         let limits = Limits::of(turn.config()?.limits().get())?;
         contact.deadline_ns().set_int(turn.now_ns + ns(&limits.silence_s())?);
         if contact.direction().is_text(intern!(turn.py, "inbound"))
-            && let Some(queue) = turn.state.queues().dict()?.get_item(self.queue().get())?
+            && let Some(queue) = turn.state.queues().find(&self.queue().get())?
         {
             started(turn, &Queue::of(queue)?, self.waited_ns().int()?)?;
         }
         Ok(())
     }
 
-    fn follow(&self, turn: &Turn<'_, 'py>) -> PyResult<()> {
-        let contact = turn.contact(&self.contact().get())?;
+    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         let number = contact.id().int()?;
         if !contact.queue().is_blank() && turn.terms(&contact.queue().get())?.has_rings().is_true() {
             turn.lines.queue()?.end_rings(number)?;
         }
         turn.lines.schedule(STAGE, number, contact.deadline_ns().int()?)?;
-        if contact.works().dict()?.len() == 1 {
+        if contact.works().entries()? == 1 {
             turn.lines.cancel(WORK, number) // the only work in it is the one that has just begun
         } else {
-            time_works(turn, &contact)
+            time_works(turn, contact)
         }
     }
 }
@@ -185,7 +178,7 @@ fn started(turn: &Turn<'_, '_>, queue: &Queue<'_>, waited_ns: i64) -> PyResult<(
         count(&queue.gaps_n(), 1)?;
     }
     queue.last_start_ns().set(turn.now.clone());
-    queue.backlog_at_last_start().set_bool(!queue.waiting().dict()?.is_empty());
+    queue.backlog_at_last_start().set_bool(queue.waiting().entries()? != 0);
     if waited_ns != 0 {
         left_line(turn.py, queue, waited_ns, false)?;
     }

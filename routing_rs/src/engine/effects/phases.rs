@@ -37,7 +37,7 @@ pub(crate) fn move_on<'py, E: Struct<'py>>(
     }
     if next == Phase::Waiting {
         let queue: Queue<'py> = turn.queue(&contact.queue().get())?;
-        queue.waiting().dict()?.set_item(contact.id().get(), py.None())?;
+        queue.waiting().put(&contact.id().get(), &turn.none())?;
     }
     contact.phase().set(next.word(py));
     contact.phase_since_ns().set(turn.now.clone());
@@ -83,8 +83,8 @@ pub(crate) fn work<'py>(
 
 /// Takes a contact out of an agent's hands; whoever else has it goes on.
 pub(crate) fn drop_work<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, agent: &Bound<'py, PyAny>) -> PyResult<()> {
-    contact.works().dict()?.del_item(agent)?;
-    turn.agent(agent)?.contacts().dict()?.del_item(contact.id().get())?;
+    contact.works().remove(agent)?;
+    turn.agent(agent)?.contacts().remove(&contact.id().get())?;
     pass_on(turn, contact, agent)
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn exclude<'py>(
     if contact.excluded().is_none() {
         contact.excluded().set(PyDict::new(turn.py).into_any());
     }
-    contact.excluded().dict()?.set_item(agent, until_ns)
+    contact.excluded().put(agent, &until_ns)
 }
 
 /// The earliest deadline of the agents' works in a contact; 0 when there is none: `lines.earliest_work_ns`.
@@ -175,11 +175,6 @@ pub(crate) fn take_out<'py>(turn: &Turn<'_, 'py>, number: &Bound<'py, PyAny>) ->
         turn.lines.set_changed();
     }
     Ok(())
-}
-
-/// The key of a contact in `State.by_provider`.
-pub(crate) fn provider_key<'py>(channel: &Bound<'py, PyAny>, provider_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    channel.add(pyo3::intern!(channel.py(), "\n"))?.add(provider_id)
 }
 
 /// Adds to a counter.

@@ -5,18 +5,18 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::{Decided, wait};
-use crate::engine::effects::{customer_key, provider_key};
+use crate::engine::effects::customer_key;
 use crate::engine::records::{
     AdmitContact, ChannelRule, ClassificationStartedFields, ClassifyContact, Contact, ContactAdmittedFields,
     ContactClassifiedFields, ContactIdentifiedFields, Customer, IdentificationStartedFields, IdentifyContact, Limits,
 };
-use crate::engine::slots::{Slot, Struct, truth};
+use crate::engine::slots::{Slot, Struct, joined, truth};
 use crate::engine::turn::{Turn, ns};
 use crate::engine::words::Phase;
 
 /// Whether a dictionary that may be None says nothing.
 fn says_nothing(slot: &Slot<'_, '_>) -> PyResult<bool> {
-    Ok(slot.is_none() || slot.dict()?.is_empty())
+    Ok(slot.is_none() || slot.entries()? == 0)
 }
 
 /// The first of two texts that is not empty.
@@ -26,7 +26,7 @@ fn either<'py>(first: &Slot<'_, 'py>, second: &Slot<'_, 'py>) -> Bound<'py, PyAn
 
 pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> PyResult<Decided<'py>> {
     let (py, state) = (turn.py, &turn.state);
-    let Some(channel) = turn.config()?.channels().dict()?.get_item(command.channel().get())? else {
+    let Some(channel) = turn.config()?.channels().find(&command.channel().get())? else {
         return Ok(Decided::Unusual);
     };
     let channel = ChannelRule::of(channel)?;
@@ -38,12 +38,12 @@ pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> P
     if !usual {
         return Ok(Decided::Unusual);
     }
-    let key = provider_key(&command.channel().get(), &command.provider_id().get())?;
-    if let Some(known) = state.by_provider().dict()?.get_item(key)? {
+    let key = joined(&command.channel().get(), &command.provider_id().get())?;
+    if let Some(known) = state.by_provider().find(&key)? {
         return Ok(Decided::Contact(known));
     }
     let queue = either(&command.queue(), &channel.queue());
-    if queue.len()? != 0 && !state.queues().dict()?.contains(&queue)? {
+    if queue.len()? != 0 && !state.queues().has(&queue)? {
         return Ok(Decided::Unusual);
     }
     let number = turn.int(state.last_id().int()? + 1);
@@ -70,8 +70,8 @@ pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> P
         attributes: command.attributes().get(),
         parent: turn.zero(),
     };
-    turn.emit(&admitted.make(py)?)?;
-    go_on(turn, &turn.contact(&number)?)?;
+    let contact = turn.admit(&admitted.make(py)?, &key)?;
+    go_on(turn, &contact)?;
     Ok(Decided::Contact(number))
 }
 
@@ -83,14 +83,14 @@ fn go_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
     let until = |seconds: Slot<'_, 'py>| PyResult::Ok(turn.int(turn.now_ns + ns(&seconds)?));
     if phase == Phase::Arrived && !config.crms().get().is_empty()? {
         let deadline_ns = until(limits.identify_s())?;
-        return turn.emit(&IdentificationStartedFields { contact: contact.id().get(), deadline_ns }.make(py)?);
+        return turn.emit(contact, &IdentificationStartedFields { contact: contact.id().get(), deadline_ns }.make(py)?);
     }
     if matches!(phase, Phase::Arrived | Phase::Identifying) && !config.classifiers().get().is_empty()? {
         let deadline_ns = until(limits.classify_s())?;
-        return turn.emit(&ClassificationStartedFields { contact: contact.id().get(), deadline_ns }.make(py)?);
+        return turn.emit(contact, &ClassificationStartedFields { contact: contact.id().get(), deadline_ns }.make(py)?);
     }
-    let channel = config.channels().dict()?.as_any().get_item(contact.channel().get())?;
-    if phase != Phase::SelfService && !ChannelRule::of(channel)?.bot().is_blank() {
+    let channel = turn.channel(&contact.channel().get())?;
+    if phase != Phase::SelfService && !channel.bot().is_blank() {
         turn.python("centralita.stages.arrive", "go_on", (turn.engine, contact.object()))?;
         return Ok(());
     }
@@ -122,7 +122,7 @@ pub(crate) fn identify<'py>(turn: &Turn<'_, 'py>, command: &IdentifyContact<'py>
         conversation,
         timed_out: truth(turn.py, false),
     };
-    turn.emit(&identified.make(turn.py)?)?;
+    turn.emit(&contact, &identified.make(turn.py)?)?;
     if identifying {
         go_on(turn, &contact)?;
     }
@@ -135,7 +135,7 @@ fn conversation<'py>(
     contact: &Contact<'py>,
     customer: &Customer<'py>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Some(theirs) = turn.state.by_customer().dict()?.get_item(customer_key(customer)?)? else {
+    let Some(theirs) = turn.state.by_customer().find(&customer_key(customer)?)? else {
         return Ok(None);
     };
     let own = contact.id().int()?;
@@ -154,7 +154,7 @@ pub(crate) fn classify<'py>(turn: &Turn<'_, 'py>, command: &ClassifyContact<'py>
         return Ok(Decided::Unusual);
     };
     let usual = Phase::of(&contact.phase())? == Phase::Classifying
-        && (command.queue().is_blank() || turn.state.queues().dict()?.contains(command.queue().get())?)
+        && (command.queue().is_blank() || turn.state.queues().has(&command.queue().get())?)
         && says_nothing(&command.skills())?
         && says_nothing(&command.attributes())?
         && (command.priority().is_none() || (-1000..=1000).contains(&command.priority().int()?));
@@ -172,7 +172,7 @@ pub(crate) fn classify<'py>(turn: &Turn<'_, 'py>, command: &ClassifyContact<'py>
         attributes: contact.attributes().get(),
         by: command.by().get(),
     };
-    turn.emit(&classified.make(turn.py)?)?;
+    turn.emit(&contact, &classified.make(turn.py)?)?;
     go_on(turn, &contact)?;
     Ok(Decided::Done)
 }

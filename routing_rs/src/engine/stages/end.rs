@@ -20,7 +20,7 @@ pub(crate) fn end<'py>(turn: &Turn<'_, 'py>, command: &EndContact<'py>) -> PyRes
     let Some(work) = work_of(&contact, &by)? else {
         return Ok(Decided::Unusual);
     };
-    let alone = contact.works().dict()?.len() == 1
+    let alone = contact.works().entries()? == 1
         && contact.consultation().int()? == 0
         && contact.parent().int()? == 0;
     let usual = alone
@@ -47,7 +47,7 @@ fn stop_serving<'py>(
         reason: reason.clone(),
         outcome: served.clone(),
     };
-    turn.emit(&ended.make(py)?)?;
+    turn.emit(contact, &ended.make(py)?)?;
     let queue = contact.queue().get();
     if contact.queue().is_blank() || turn.terms(&queue)?.wrap_up_ns().int()? == 0 {
         return finish(turn, contact, served, agent.clone(), reason);
@@ -58,7 +58,7 @@ fn stop_serving<'py>(
         deadline_ns: turn.int(turn.now_ns + ns(&turn.rules(&queue)?.wrap_up_s())?),
         hold: turn.zero(),
     };
-    turn.emit(&started.make(py)?)
+    turn.emit(contact, &started.make(py)?)
 }
 
 pub(crate) fn finish_wrap_up<'py>(turn: &Turn<'_, 'py>, command: &FinishWrapUp<'py>) -> PyResult<Decided<'py>> {
@@ -81,8 +81,8 @@ pub(crate) fn finish_wrap_up<'py>(turn: &Turn<'_, 'py>, command: &FinishWrapUp<'
         wrap_up_ns: turn.int(turn.now_ns - work.since_ns().int()?),
         hold: work.hold().get(),
     };
-    turn.emit(&wrapped.make(turn.py)?)?;
-    if Phase::of(&contact.phase())? == Phase::Wrapping && contact.works().dict()?.is_empty() {
+    turn.emit(&contact, &wrapped.make(turn.py)?)?;
+    if Phase::of(&contact.phase())? == Phase::Wrapping && contact.works().entries()? == 0 {
         let (outcome, by) = (contact.outcome().get(), contact.ended_by().get());
         finish(turn, &contact, outcome, by, contact.ended_reason().get())?;
     }
@@ -103,7 +103,7 @@ pub(crate) fn abandon<'py>(turn: &Turn<'_, 'py>, command: &AbandonContact<'py>) 
         return Ok(Decided::Unusual);
     };
     let usual = Phase::of(&contact.phase())? == Phase::Waiting
-        && contact.works().dict()?.is_empty()
+        && contact.works().entries()? == 0
         && contact.callback_handle().is_blank()
         && contact.parent().int()? == 0
         && contact.direction().is_text(intern!(turn.py, "inbound"));
@@ -146,5 +146,5 @@ fn finish<'py>(
         hold_ns: contact.hold_ns().get(),
         wrap_up_ns: contact.wrap_up_ns().get(),
     };
-    turn.emit(&ended.make(turn.py)?)
+    turn.emit(contact, &ended.make(turn.py)?)
 }

@@ -39,7 +39,7 @@ fn offer_to(turn: &Turn<'_, '_>, contact: u64, agent: u64) -> PyResult<()> {
         expires_ns: turn.int(turn.now_ns + turn.terms(&contact.queue().get())?.offer_ns().int()?),
         waited_ns: turn.int(turn.now_ns - contact.wait_from_ns().int()?),
     };
-    turn.emit(&offered.make(py)?)
+    turn.emit(&contact, &offered.make(py)?)
 }
 
 pub(crate) fn answer<'py>(turn: &Turn<'_, 'py>, command: &AnswerOffer<'py>) -> PyResult<Decided<'py>> {
@@ -53,7 +53,7 @@ pub(crate) fn answer<'py>(turn: &Turn<'_, 'py>, command: &AnswerOffer<'py>) -> P
     let usual = command.accept().is_true()
         && work.state().is_text(intern!(turn.py, "offered"))
         && work.offer().int()? == command.offer().int()?
-        && contact.works().dict()?.len() == 1;
+        && contact.works().entries()? == 1;
     if !usual {
         return Ok(Decided::Unusual);
     }
@@ -69,6 +69,6 @@ pub(crate) fn answer<'py>(turn: &Turn<'_, 'py>, command: &AnswerOffer<'py>) -> P
         offer: command.offer().get(),
         connect_by_ns: turn.int(turn.now_ns + connect_ns),
     };
-    turn.emit(&accepted.make(turn.py)?)?;
+    turn.emit(&contact, &accepted.make(turn.py)?)?;
     Ok(Decided::Done)
 }

@@ -29,6 +29,6 @@ pub(crate) fn report_connection<'py>(
         waited_ns: turn.int(turn.now_ns - contact.wait_from_ns().int()?),
         first: truth(turn.py, !contact.answered().is_true()),
     };
-    turn.emit(&connected.make(turn.py)?)?;
+    turn.emit(&contact, &connected.make(turn.py)?)?;
     Ok(Decided::Done)
 }

@@ -21,7 +21,7 @@ pub(crate) fn enter<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, queue: &B
         return Ok(());
     }
     if !rules.max_waiting().is_none() {
-        let waiting = i64::try_from(standing.waiting().dict()?.len())?;
+        let waiting = i64::try_from(standing.waiting().entries()?)?;
         if waiting > rules.max_waiting().int()? {
             offer::run(turn)?; // who is offered at once waits on nobody's place
             if Phase::of(&contact.phase())? == Phase::Waiting {
@@ -60,7 +60,7 @@ fn join<'py>(
     let on_the_line =
         contact.due_ns().int()? == 0 && (answered || (contact.callback_handle().is_blank() && !to_dial));
     let (preferred, until_ns) = preferred(turn, contact, rules)?;
-    let skills = if contact.own_skills().is_none() || contact.own_skills().dict()?.is_empty() {
+    let skills = if contact.own_skills().is_none() || contact.own_skills().entries()? == 0 {
         rules.skills().get()
     } else {
         let both = (rules.skills().get(), contact.own_skills().get());
@@ -83,7 +83,7 @@ fn join<'py>(
         hops: turn.int(contact.hops().int()? + 1),
         excluded: blanks(turn.py).tuple.bind(turn.py).clone(),
     };
-    turn.emit(&queued.make(turn.py)?)
+    turn.emit(contact, &queued.make(turn.py)?)
 }
 
 fn announces_ns(terms: &Terms<'_>) -> PyResult<i64> {
@@ -110,7 +110,7 @@ fn preferred<'py>(
     } else {
         contact.preferred_agent().get()
     };
-    match turn.state.agents().dict()?.get_item(&name)?.map(Agent::of).transpose()? {
+    match turn.state.agents().find(&name)?.map(Agent::of).transpose()? {
         Some(agent) if !agent.status().is_text(intern!(turn.py, "offline")) && name.len()? != 0 => {
             Ok((name, turn.now_ns + hold_ns))
         }
