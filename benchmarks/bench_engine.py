@@ -81,7 +81,7 @@ class Life:
         self.writer = writer
         self.records: list[Record] = []
         self.spent_ns: dict[str, int] = defaultdict(int)
-        self.timed = timed
+        self.handle = self._timed if timed else self.engine.handle
         self.now_ns = 1_700_000_000_000_000_000
         self.do(ApplyConfiguration(config=company()))
         for number in range(AGENTS):
@@ -89,28 +89,28 @@ class Life:
 
     def do(self, command: AnyCommand) -> Step:
         """One command, its record kept for the next batch."""
-        if self.timed:
-            before = time.perf_counter_ns()
-            step = self.engine.handle(command, now_ns=self.now_ns)
-            self.spent_ns[STAGE_OF.get(type(command), "set_up")] += time.perf_counter_ns() - before
-        else:
-            step = self.engine.handle(command, now_ns=self.now_ns)
+        step = self.handle(command, now_ns=self.now_ns)
         self.records.append(Record(seq=step.seq, at_ns=self.now_ns, command=command, events=step.events))
+        return step
+
+    def _timed(self, command: AnyCommand, *, now_ns: int) -> Step:
+        before = time.perf_counter_ns()
+        step = self.engine.handle(command, now_ns=now_ns)
+        self.spent_ns[STAGE_OF.get(type(command), "set_up")] += time.perf_counter_ns() - before
         return step
 
     async def live(self, contacts: int) -> None:
         """So many contacts from arrival to end."""
-        serving: deque[tuple[int, str]] = deque()
+        do, serving = self.do, deque[tuple[int, str]]()
         for number in range(contacts):
             self.now_ns += 1_000_000
-            admit = AdmitContact(channel="line", provider_id=str(number), handle="+34600111222")
-            contact = self.do(admit).contact
-            self.do(IdentifyContact(contact=contact, customer=Customer(id=str(number), crm="local")))
-            (*_, offered) = self.do(ClassifyContact(contact=contact, priority=0, by="words")).events
+            contact = do(AdmitContact(channel="line", provider_id=str(number), handle="+34600111222")).contact
+            do(IdentifyContact(contact=contact, customer=Customer(id=str(number), crm="local")))
+            offered = do(ClassifyContact(contact=contact, priority=0, by="words")).events[-1]
             assert isinstance(offered, ContactOffered)
             agent = offered.agent
-            self.do(AnswerOffer(contact=contact, agent=agent, offer=offered.offer, accept=True))
-            self.do(ReportConnection(contact=contact, agent=agent, made=True))
+            do(AnswerOffer(contact=contact, agent=agent, offer=offered.offer, accept=True))
+            do(ReportConnection(contact=contact, agent=agent, made=True))
             serving.append((contact, agent))
             if len(serving) == AT_ONCE:
                 self._end(*serving.popleft())

@@ -1,11 +1,69 @@
-"""The compiled matching queue and timers."""
+"""The compiled matching queue, timers, and what every contact goes through."""
 
 from collections.abc import Iterable, Sequence
-from typing import final
+from typing import Any, final
 
-from centralita.matching.protocol import Barred, Buffer
+from typing_extensions import disjoint_base
 
-__all__ = ["MatchingQueue", "QueueBrokenError", "Timers", "version"]
+from centralita.capture import Capture
+from centralita.engine import Step
+from centralita.lines import Lines, Terms
+from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
+from centralita.messages import AnyCommand, AnyEvent
+from centralita.state import State
+from centralita.timers import TimersProtocol
+
+__all__ = ["Dispatcher", "LinesHeld", "MatchingQueue", "QueueBrokenError", "Timers", "version"]
+
+@disjoint_base
+class Dispatcher:
+    """What an engine holds, and its way from a command to a step; `centralita.engine.Engine` is made of it."""
+
+    state: State
+    lines: Lines
+    seq: int
+    now_ns: int
+    _step: Step
+    _capture: Capture | None
+
+    def __new__(cls, *_given: Any, **_named: Any) -> Dispatcher: ...
+    def begin(
+        self,
+        state: State,
+        lines: Lines,
+        decide: dict[type, Any],
+        effects: dict[type, Any],
+        usual_here: bool,
+    ) -> None:
+        """Begin with a state, its lines and the tables of `stages` and `apply`."""
+
+    def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
+        """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
+
+        `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes nothing and is not to
+        be journalled. Raises only for bugs, and for what is no command.
+        """
+
+    def emit(self, event: AnyEvent) -> None:
+        """For stages: make an event true, now."""
+
+    def again(self, event: AnyEvent) -> None:
+        """Make a journalled event true again: nothing is decided or asked."""
+
+@disjoint_base
+class LinesHeld:
+    """The matching queue, the timers and the names of one engine; `centralita.lines.Lines` is made of it."""
+
+    queue: MatchingQueueProtocol
+    timers: TimersProtocol
+    changed: bool
+    agent_of: dict[int, str]
+    known: set[int]
+    leaving: set[str]
+    terms: dict[str, Terms]
+    _shared: dict[str, dict[str, tuple[dict[str, int], int, int]]]
+
+    def __new__(cls, *_given: Any, **_named: Any) -> LinesHeld: ...
 
 @final
 class MatchingQueue:

@@ -20,8 +20,8 @@ from typing import Final, Self
 
 import msgspec
 
-from centralita.apply import APPLY
 from centralita._routing import Dispatcher
+from centralita.apply import APPLY
 from centralita.asks import ASKS, open_asks, open_reports
 from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, rebuild_indexes
 from centralita.errors import JournalCorrupt, StateDiffers
@@ -30,7 +30,6 @@ from centralita.lines import Lines
 from centralita.matching import Core
 from centralita.messages import (
     AnyAsk,
-    AnyCommand,
     AnyEvent,
     ContactOffered,
     Record,
@@ -38,7 +37,7 @@ from centralita.messages import (
     ReportDelivery,
     RingPassed,
 )
-from centralita.stages import DECIDE, attend, match
+from centralita.stages import DECIDE
 from centralita.state import State
 from centralita.structs import often_set
 

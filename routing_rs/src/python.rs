@@ -179,7 +179,10 @@ impl PyQueue {
     /// Opens an agent's hand if the contact is in it, and says whether it was.
     pub(crate) fn finish_if_held(&mut self, contact: i64, agent: i64, now_ns: i64) -> PyResult<bool> {
         self.run(|queue| {
-            let held = queue.holders(contact)?.iter().any(|&one| one.cast_signed() == agent);
+            let held = queue
+                .holders(contact)?
+                .iter()
+                .any(|&one| one.cast_signed() == agent);
             if held {
                 queue.finish(contact, agent, now_ns)?;
             }

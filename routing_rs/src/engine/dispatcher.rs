@@ -46,7 +46,11 @@ impl Dispatcher {
     /// `native`: whether the queue and the timers of `lines` are the compiled ones.
     #[new]
     #[pyo3(signature = (*_given, **_named))]
-    fn new(py: Python<'_>, _given: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        _given: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
         BOUND.get_or_try_init(py, || bind_all(py))?;
         let lines = Py::new(py, LinesHeld::empty(py)?)?;
         Ok(Self {
@@ -57,7 +61,10 @@ impl Dispatcher {
             step: py.None(),
             capture: None,
             usual_here: false,
-            tables: Tables { decide: PyDict::new(py).unbind(), effects: PyDict::new(py).unbind() },
+            tables: Tables {
+                decide: PyDict::new(py).unbind(),
+                effects: PyDict::new(py).unbind(),
+            },
         })
     }
 
@@ -79,7 +86,11 @@ impl Dispatcher {
 
     /// Decide a command at a moment.
     #[pyo3(signature = (command, *, now_ns))]
-    fn handle<'py>(slf: &Bound<'py, Self>, command: Bound<'py, PyAny>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
+    fn handle<'py>(
+        slf: &Bound<'py, Self>,
+        command: Bound<'py, PyAny>,
+        now_ns: i64,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let step = new_step(py)?;
         let usual_here = {
@@ -112,34 +123,41 @@ impl Dispatcher {
     fn emit<'py>(slf: &Bound<'py, Self>, event: Bound<'py, PyAny>) -> PyResult<()> {
         let turn = Turn::of(slf)?;
         turn.before(&event)?;
-        let doings = if slf.borrow().usual_here { Doings::of(&event) } else { None };
-        match doings {
-            Some(doings) => (doings.emit)(&turn, &event)?,
-            None => {
-                let (ask, apply, follow) = effect(&turn, &event)?;
-                if !ask.is_none() {
-                    ask.call1((turn.state.object(), &event, &turn.asks))?;
-                }
-                apply.call1((turn.state.object(), &event, &turn.now))?;
-                if !follow.is_none() {
-                    follow.call1((&turn.lines, &event, &turn.now))?;
-                }
+        let doings = if slf.borrow().usual_here {
+            Doings::of(&event)
+        } else {
+            None
+        };
+        if let Some(doings) = doings {
+            (doings.emit)(&turn, &event)?;
+        } else {
+            let (ask, apply, follow) = effect(&turn, &event)?;
+            if !ask.is_none() {
+                ask.call1((turn.state.object(), &event, &turn.asks))?;
+            }
+            apply.call1((turn.state.object(), &event, &turn.now))?;
+            if !follow.is_none() {
+                follow.call1((&turn.lines, &event, &turn.now))?;
             }
         }
         turn.events.append(event)
     }
 
     /// Make a journalled event true again: nothing is decided or asked.
-    fn again<'py>(slf: &Bound<'py, Self>, event: Bound<'py, PyAny>) -> PyResult<()> {
+    fn again<'py>(slf: &Bound<'py, Self>, event: &Bound<'py, PyAny>) -> PyResult<()> {
         let turn = Turn::of(slf)?;
-        let doings = if slf.borrow().usual_here { Doings::of(&event) } else { None };
+        let doings = if slf.borrow().usual_here {
+            Doings::of(event)
+        } else {
+            None
+        };
         if let Some(doings) = doings {
-            return (doings.again)(&turn, &event);
+            return (doings.again)(&turn, event);
         }
-        let (_, apply, follow) = effect(&turn, &event)?;
-        apply.call1((turn.state.object(), &event, &turn.now))?;
+        let (_, apply, follow) = effect(&turn, event)?;
+        apply.call1((turn.state.object(), event, &turn.now))?;
         if !follow.is_none() {
-            follow.call1((&turn.lines, &event, &turn.now))?;
+            follow.call1((&turn.lines, event, &turn.now))?;
         }
         Ok(())
     }
@@ -157,7 +175,12 @@ fn new_step(py: Python<'_>) -> PyResult<Step<'_>> {
 }
 
 /// Has the stage of a command decide it.
-fn decide<'py>(turn: &Turn<'_, 'py>, command: Bound<'py, PyAny>, step: &Step<'py>, usual_here: bool) -> PyResult<()> {
+fn decide<'py>(
+    turn: &Turn<'_, 'py>,
+    command: Bound<'py, PyAny>,
+    step: &Step<'py>,
+    usual_here: bool,
+) -> PyResult<()> {
     if usual_here && let Some(decide) = decider(&command) {
         match decide(turn, command.clone())? {
             Decided::Done => return Ok(()),
@@ -188,7 +211,7 @@ fn effect<'py>(turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<Effe
     Ok((found.get_item(0)?, found.get_item(1)?, found.get_item(2)?))
 }
 
-/// What a table has for an object's type; a KeyError when it has nothing.
+/// What a table has for an object's type; a `KeyError` when it has nothing.
 fn found<'py>(table: &Bound<'py, PyDict>, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let kind = object.get_type();
     match table.get_item(&kind)? {

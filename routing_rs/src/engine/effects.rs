@@ -15,8 +15,9 @@ use pyo3::prelude::*;
 pub(crate) use arrivals::customer_key;
 
 use crate::engine::records::{
-    ClassificationStarted, ContactAdmitted, ContactClassified, ContactConnected, ContactEnded, ContactIdentified,
-    ContactOffered, ContactQueued, IdentificationStarted, OfferAccepted, ServiceEnded, WrapUpEnded, WrapUpStarted,
+    ClassificationStarted, ContactAdmitted, ContactClassified, ContactConnected, ContactEnded,
+    ContactIdentified, ContactOffered, ContactQueued, IdentificationStarted, OfferAccepted, ServiceEnded,
+    WrapUpEnded, WrapUpStarted,
 };
 use crate::engine::slots::{Struct, joined};
 use crate::engine::turn::{Effect, Turn};

@@ -67,11 +67,23 @@ pub(crate) trait Lines<'py> {
 
 impl<'py> Lines<'py> for Bound<'py, LinesHeld> {
     fn queue(&self) -> PyResult<PyRefMut<'py, PyQueue>> {
-        Ok(self.borrow().queue.bind(self.py()).clone().cast_into::<PyQueue>()?.try_borrow_mut()?)
+        Ok(self
+            .borrow()
+            .queue
+            .bind(self.py())
+            .clone()
+            .cast_into::<PyQueue>()?
+            .try_borrow_mut()?)
     }
 
     fn timers(&self) -> PyResult<PyRefMut<'py, PyTimers>> {
-        Ok(self.borrow().timers.bind(self.py()).clone().cast_into::<PyTimers>()?.try_borrow_mut()?)
+        Ok(self
+            .borrow()
+            .timers
+            .bind(self.py())
+            .clone()
+            .cast_into::<PyTimers>()?
+            .try_borrow_mut()?)
     }
 
     fn schedule(&self, kind: u32, contact: i64, at_ns: i64) -> PyResult<()> {

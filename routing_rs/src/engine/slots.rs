@@ -46,7 +46,10 @@ impl<'py> Slot<'_, 'py> {
         let pointer = self.pointer();
         // SAFETY: `pointer` is a live object; only its type is looked at.
         if unsafe { ffi::PyDict_Check(pointer) } == 0 {
-            return Err(PyTypeError::new_err(format!("{} is no dict", self.get().get_type())));
+            return Err(PyTypeError::new_err(format!(
+                "{} is no dict",
+                self.get().get_type()
+            )));
         }
         Ok(pointer)
     }
@@ -73,14 +76,22 @@ impl<'py> Slot<'_, 'py> {
     pub(crate) fn put(&self, key: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
         // SAFETY: a dict and live objects, of which it takes references of its own.
         let failed = unsafe { ffi::PyDict_SetItem(self.table()?, key.as_ptr(), value.as_ptr()) };
-        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(self.py)) }
+        if failed == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(self.py))
+        }
     }
 
-    /// Takes a key out of the dictionary in it; a KeyError when it is not there.
+    /// Takes a key out of the dictionary in it; a `KeyError` when it is not there.
     pub(crate) fn remove(&self, key: &Bound<'py, PyAny>) -> PyResult<()> {
         // SAFETY: a dict and a live key.
         let failed = unsafe { ffi::PyDict_DelItem(self.table()?, key.as_ptr()) };
-        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(self.py)) }
+        if failed == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(self.py))
+        }
     }
 
     /// How many entries the dictionary in it has.
@@ -160,13 +171,17 @@ impl<'py> Slot<'_, 'py> {
         }
         // SAFETY: as above; two texts of one length are compared.
         unsafe {
-            length == ffi::PyUnicode_GetLength(text.as_ptr()) && ffi::PyUnicode_Compare(pointer, text.as_ptr()) == 0
+            length == ffi::PyUnicode_GetLength(text.as_ptr())
+                && ffi::PyUnicode_Compare(pointer, text.as_ptr()) == 0
         }
     }
 }
 
 /// Two texts with a line break between, as the keys of the state's indexes are.
-pub(crate) fn joined<'py>(first: &Bound<'py, PyAny>, second: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn joined<'py>(
+    first: &Bound<'py, PyAny>,
+    second: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let (first, second) = (first.cast::<PyString>()?, second.cast::<PyString>()?);
     if let (Ok(left), Ok(right)) = (first.to_str(), second.to_str()) {
         let mut bytes: SmallVec<[u8; 128]> = SmallVec::with_capacity(left.len() + right.len() + 1);
@@ -216,7 +231,11 @@ impl<const N: usize> Layout<N> {
     pub(crate) fn slot<'a, 'py>(&self, object: &'a Bound<'py, PyAny>, field: usize) -> Slot<'a, 'py> {
         debug_assert!(self.is_of(object));
         // SAFETY: records are only made of objects of this type, in which this offset was found to be a field.
-        let place = unsafe { object.as_ptr().byte_add(self.offsets[field].load(Relaxed) as usize) };
+        let place = unsafe {
+            object
+                .as_ptr()
+                .byte_add(self.offsets[field].load(Relaxed) as usize)
+        };
         Slot {
             // SAFETY: an offset from a live object is not null.
             place: unsafe { NonNull::new_unchecked(place.cast()) },
@@ -226,7 +245,11 @@ impl<const N: usize> Layout<N> {
     }
 
     /// A new object of this type with these fields, in the layout's order.
-    pub(crate) fn make<'py>(&self, py: Python<'py>, fields: [Bound<'py, PyAny>; N]) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn make<'py>(
+        &self,
+        py: Python<'py>,
+        fields: [Bound<'py, PyAny>; N],
+    ) -> PyResult<Bound<'py, PyAny>> {
         let kind = self.kind.load(Relaxed);
         assert!(!kind.is_null(), "records are bound before any is made");
         // SAFETY: a heap type that `bind` has seen: a plain allocation, zeroed, which takes a reference to its type.
@@ -268,7 +291,9 @@ impl<const N: usize> Layout<N> {
                 // SAFETY: the offsets lie within the object's own size.
                 .find(|&at| unsafe { probe.as_ptr().byte_add(at).cast::<*mut ffi::PyObject>().read() } == mark.as_ptr());
             let Some(at) = found else {
-                return Err(PyImportError::new_err(format!("a field of {kind} does not lie in it")));
+                return Err(PyImportError::new_err(format!(
+                    "a field of {kind} does not lie in it"
+                )));
             };
             place.store(u32::try_from(at)?, Relaxed);
         }
@@ -368,7 +393,7 @@ macro_rules! records {
 pub(crate) use records;
 
 /// The members of a tuple that a Python function gave as a pair.
-pub(crate) fn pair<'py>(given: Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+pub(crate) fn pair(given: Bound<'_, PyAny>) -> PyResult<(Bound<'_, PyAny>, Bound<'_, PyAny>)> {
     let given = given.cast_into::<PyTuple>()?;
     Ok((given.get_item(0)?, given.get_item(1)?))
 }

@@ -60,5 +60,8 @@ static DECIDERS: [(Kind, Decide); 8] = deciders![
 pub(crate) fn decider(command: &Bound<'_, PyAny>) -> Option<Decide> {
     // SAFETY: a live object has a type; only its address is compared.
     let kind = unsafe { ffi::Py_TYPE(command.as_ptr()) };
-    DECIDERS.iter().find(|(of, _)| of() == kind).map(|(_, decide)| *decide)
+    DECIDERS
+        .iter()
+        .find(|(of, _)| of() == kind)
+        .map(|(_, decide)| *decide)
 }

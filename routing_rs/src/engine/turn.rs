@@ -1,13 +1,15 @@
 //! One command's turn: what its stage reads, and how what it decides becomes true.
 
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::call::PyCallArgs;
 use pyo3::types::{PyDict, PyList};
 
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::lines::LinesHeld;
-use crate::engine::records::{Agent, ChannelRule, Contact, ContactAdmitted, EngineConfig, Queue, QueueRules, State, Step, Terms, Work};
+use crate::engine::records::{
+    Agent, ChannelRule, Contact, ContactAdmitted, EngineConfig, Queue, QueueRules, State, Step, Terms, Work,
+};
 use crate::engine::slots::{Slot, Struct, int};
 use crate::engine::words::blanks;
 
@@ -71,7 +73,11 @@ impl<'a, 'py> Turn<'a, 'py> {
     }
 
     /// Makes a new contact.
-    pub(crate) fn admit(&self, event: &ContactAdmitted<'py>, key: &Bound<'py, PyAny>) -> PyResult<Contact<'py>> {
+    pub(crate) fn admit(
+        &self,
+        event: &ContactAdmitted<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Contact<'py>> {
         self.before(event.object())?;
         let contact = event.apply(self, key)?;
         self.events.append(event.object())?;
@@ -91,7 +97,12 @@ impl<'a, 'py> Turn<'a, 'py> {
     }
 
     /// Has a function of the Python modules do what is too rare to be here as well.
-    pub(crate) fn python<A: PyCallArgs<'py>>(&self, module: &str, name: &str, given: A) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn python<A: PyCallArgs<'py>>(
+        &self,
+        module: &str,
+        name: &str,
+        given: A,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.py.import(module)?.getattr(name)?.call1(given)
     }
 
@@ -163,12 +174,14 @@ fn missing(key: &Bound<'_, PyAny>) -> PyErr {
 
 /// An agent's part in a contact, if there is one.
 pub(crate) fn work_of<'py>(contact: &Contact<'py>, agent: &Bound<'py, PyAny>) -> PyResult<Option<Work<'py>>> {
-    contact.works().find(&agent)?.map(Work::of).transpose()
+    contact.works().find(agent)?.map(Work::of).transpose()
 }
-
 
 /// Seconds of a setting as whole nanoseconds, as `config.ns` rounds them.
 pub(crate) fn ns(seconds: &Slot<'_, '_>) -> PyResult<i64> {
-    #[allow(clippy::cast_possible_truncation, reason = "settings are limited to what an i64 holds")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "settings are limited to what an i64 holds"
+    )]
     Ok((seconds.float()? * 1e9).round_ties_even() as i64)
 }

@@ -128,7 +128,10 @@ static FIXED: PyOnceLock<Fixed> = PyOnceLock::new();
 
 pub(crate) fn fixed(py: Python<'_>) -> PyResult<&Fixed> {
     FIXED.get_or_try_init(py, || {
-        let (state, means) = (py.import("centralita.state")?, py.import("centralita.apply.means")?);
+        let (state, means) = (
+            py.import("centralita.state")?,
+            py.import("centralita.apply.means")?,
+        );
         Ok(Fixed {
             ended_kept_max: state.getattr("ENDED_KEPT_MAX")?.extract()?,
             words_swept_every_ns: state.getattr("WORDS_SWEPT_EVERY_NS")?.extract()?,

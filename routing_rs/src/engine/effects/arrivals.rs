@@ -6,8 +6,8 @@ use pyo3::types::PyDict;
 use super::phases::{Phases, count, move_on};
 use crate::engine::lines::{Lines, STAGE};
 use crate::engine::records::{
-    ClassificationStarted, Contact, ContactAdmitted, ContactClassified, ContactFields, ContactIdentified, Customer,
-    FindClassificationFields, FindCustomerFields, IdentificationStarted,
+    ClassificationStarted, Contact, ContactAdmitted, ContactClassified, ContactFields, ContactIdentified,
+    Customer, FindClassificationFields, FindCustomerFields, IdentificationStarted,
 };
 use crate::engine::slots::{Struct, joined, truth};
 use crate::engine::turn::{Effect, Turn};
@@ -24,7 +24,11 @@ pub(crate) fn forget_customer<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>)
     let by_customer = turn.state.by_customer().dict()?;
     let theirs = by_customer.as_any().get_item(&key)?.cast_into::<PyDict>()?;
     theirs.del_item(contact.id().get())?;
-    if theirs.is_empty() { by_customer.del_item(key) } else { Ok(()) }
+    if theirs.is_empty() {
+        by_customer.del_item(key)
+    } else {
+        Ok(())
+    }
 }
 
 impl<'py> ContactAdmitted<'py> {
@@ -108,7 +112,12 @@ impl<'py> ContactAdmitted<'py> {
 
 impl<'py> Effect<'py> for IdentificationStarted<'py> {
     fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.ask(&FindCustomerFields { contact: contact.id().get() }.make(turn.py)?)
+        turn.ask(
+            &FindCustomerFields {
+                contact: contact.id().get(),
+            }
+            .make(turn.py)?,
+        )
     }
 
     fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
@@ -119,7 +128,8 @@ impl<'py> Effect<'py> for IdentificationStarted<'py> {
     }
 
     fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.lines.schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
+        turn.lines
+            .schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
     }
 }
 
@@ -137,13 +147,12 @@ impl<'py> Effect<'py> for ContactIdentified<'py> {
             contact.customer().set(self.customer().get());
             let key = customer_key(&Customer::of(self.customer().get())?)?;
             let by_customer = turn.state.by_customer().dict()?;
-            let theirs = match by_customer.get_item(&key)? {
-                Some(theirs) => theirs.cast_into::<PyDict>()?,
-                None => {
-                    let theirs = PyDict::new(turn.py);
-                    by_customer.set_item(key, &theirs)?;
-                    theirs
-                }
+            let theirs = if let Some(theirs) = by_customer.get_item(&key)? {
+                theirs.cast_into::<PyDict>()?
+            } else {
+                let theirs = PyDict::new(turn.py);
+                by_customer.set_item(key, &theirs)?;
+                theirs
             };
             theirs.set_item(contact.id().get(), turn.py.None())?;
         }
@@ -163,7 +172,12 @@ impl<'py> Effect<'py> for ContactIdentified<'py> {
 
 impl<'py> Effect<'py> for ClassificationStarted<'py> {
     fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.ask(&FindClassificationFields { contact: contact.id().get() }.make(turn.py)?)
+        turn.ask(
+            &FindClassificationFields {
+                contact: contact.id().get(),
+            }
+            .make(turn.py)?,
+        )
     }
 
     fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
@@ -174,7 +188,8 @@ impl<'py> Effect<'py> for ClassificationStarted<'py> {
     }
 
     fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.lines.schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
+        turn.lines
+            .schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
     }
 }
 

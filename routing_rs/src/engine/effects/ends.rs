@@ -6,16 +6,19 @@ use pyo3::prelude::*;
 use super::arrivals::forget_customer;
 use super::offers::{left_line, reached_on, weight};
 use super::phases::{
-    Phases, count, drop_work, earliest_work_ns, exclude, move_on, pass_on, take_out, time_asking_again, time_works,
-    work,
+    Phases, count, drop_work, earliest_work_ns, exclude, move_on, pass_on, take_out, time_asking_again,
+    time_works, work,
 };
 use crate::engine::lines::{ANNOUNCE, ASK_AGAIN, DUE, Lines, STAGE, WORK};
 use crate::engine::records::{
-    Contact, ContactEnded, DisconnectContactFields, EndedFields, Queue, ServiceEnded, Work, WrapUpEnded, WrapUpStarted,
+    Contact, ContactEnded, DisconnectContactFields, EndedFields, Queue, ServiceEnded, Work, WrapUpEnded,
+    WrapUpStarted,
 };
 use crate::engine::slots::{Struct, truth};
 use crate::engine::turn::{Effect, Turn};
 use crate::engine::words::{Phase, blanks, fixed};
+
+const ENDS: &str = "centralita.apply.ends";
 
 fn disconnect<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, reason: Bound<'py, PyAny>) -> PyResult<()> {
     turn.ask(
@@ -31,7 +34,11 @@ fn disconnect<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, reason: Bound<'
 
 impl<'py> Effect<'py> for ServiceEnded<'py> {
     fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        let reason = if self.reason().is_blank() { self.by().get() } else { self.reason().get() };
+        let reason = if self.reason().is_blank() {
+            self.by().get()
+        } else {
+            self.reason().get()
+        };
         disconnect(turn, contact, reason)
     }
 
@@ -67,18 +74,33 @@ impl<'py> Effect<'py> for WrapUpStarted<'py> {
         let elsewhere = self.hold().int()? != 0;
         if elsewhere {
             turn.state.last_id().set(hold.clone());
-            exclude(turn, contact, &agent, self.deadline_ns().get())?;
+            exclude(turn, contact, &agent, &self.deadline_ns().get())?;
         }
-        let work = work(turn, intern!(turn.py, "wrapping"), self.deadline_ns().get(), turn.zero(), hold)?;
+        let work = work(
+            turn,
+            intern!(turn.py, "wrapping"),
+            self.deadline_ns().get(),
+            turn.zero(),
+            hold,
+        )?;
         contact.works().put(&agent, work.object())?;
-        if elsewhere { pass_on(turn, contact, &agent) } else { Ok(()) }
+        if elsewhere {
+            pass_on(turn, contact, &agent)
+        } else {
+            Ok(())
+        }
     }
 
     fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         if self.hold().int()? != 0 {
-            turn.python("centralita.follow", "keep_taken", (&turn.lines, self.object(), &turn.now))?;
+            turn.python(
+                "centralita.follow",
+                "keep_taken",
+                (&turn.lines, self.object(), &turn.now),
+            )?;
         }
-        turn.lines.schedule(WORK, contact.id().int()?, earliest_work_ns(contact)?)
+        turn.lines
+            .schedule(WORK, contact.id().int()?, earliest_work_ns(contact)?)
     }
 }
 
@@ -122,7 +144,11 @@ fn let_go<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, agent: &Bound<'py, 
         held |= Work::of(work)?.hold().int()? == 0;
     }
     if !held {
-        turn.lines.borrow().known.bind(turn.py).discard(contact.id().get())?;
+        turn.lines
+            .borrow()
+            .known
+            .bind(turn.py)
+            .discard(contact.id().get())?;
     }
     turn.lines.set_changed();
     Ok(())
@@ -154,7 +180,7 @@ impl<'py> Effect<'py> for ContactEnded<'py> {
             forget_customer(turn, contact)?;
         }
         turn.contacts.del_item(&number)?;
-        self.remember(turn, contact, &number)
+        remember(turn, contact, &number)
     }
 
     fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
@@ -177,9 +203,8 @@ impl<'py> ContactEnded<'py> {
     #[allow(clippy::cast_precision_loss, reason = "as Python makes a float of an int")]
     fn learn(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         let served = contact.answered().is_true() && contact.direction().is_text(intern!(turn.py, "inbound"));
-        let gave_up = !served
-            && self.outcome().is_text(intern!(turn.py, "abandoned"))
-            && self.waited_ns().int()? != 0;
+        let gave_up =
+            !served && self.outcome().is_text(intern!(turn.py, "abandoned")) && self.waited_ns().int()? != 0;
         if !served && !gave_up {
             return Ok(());
         }
@@ -195,43 +220,43 @@ impl<'py> ContactEnded<'py> {
         count(&queue.handled_n(), 1)?;
         let mean_ns = queue.handling_ns().float()?;
         let weight = weight(fixed(turn.py)?.gap_weight, queue.handled_n().int()?);
-        queue.handling_ns().set_float(mean_ns + (handling_ns as f64 - mean_ns) * weight);
+        queue
+            .handling_ns()
+            .set_float(mean_ns + (handling_ns as f64 - mean_ns) * weight);
         Ok(())
     }
+}
 
-    /// What is kept of the contact for a while.
-    fn remember(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>, number: &Bound<'py, PyAny>) -> PyResult<()> {
-        let py = turn.py;
-        const ENDS: &str = "centralita.apply.ends";
-        let said_nothing =
-            contact.messages().is_none() || contact.messages().get().is_empty()?;
-        let last_words = if said_nothing {
-            blanks(py).tuple.bind(py).clone()
-        } else {
-            turn.python(ENDS, "last_words", (contact.object(), &turn.now))?
-        };
-        let ended = turn.state.ended().dict()?;
-        let one = EndedFields {
-            channel: contact.channel().get(),
-            provider_id: contact.provider_id().get(),
-            queue: contact.queue().get(),
-            agent: contact.last_agent().get(),
-            ended_ns: turn.now.clone(),
-            rated: contact.rated().get(),
-            reached_on: contact.callback_channel().get(),
-            last_words,
-            consultation: truth(py, contact.parent().int()? != 0),
-            forwarded_to: contact.forwarded_to().get(),
-            undelivered: contact.undelivered().get(),
-        }
-        .make(py)?;
-        ended.set_item(number, one.object())?;
-        if turn.now_ns >= turn.state.words_swept_ns().int()? + fixed(py)?.words_swept_every_ns {
-            turn.python(ENDS, "let_go_of_words", (turn.state.object(), &turn.now))?;
-        }
-        if ended.len() > fixed(py)?.ended_kept_max {
-            turn.python(ENDS, "forget_oldest", (turn.state.object(),))?;
-        }
-        Ok(())
+/// What is kept of the contact for a while.
+fn remember<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, number: &Bound<'py, PyAny>) -> PyResult<()> {
+    let py = turn.py;
+    let said_nothing = contact.messages().is_none() || contact.messages().get().is_empty()?;
+    let last_words = if said_nothing {
+        blanks(py).tuple.bind(py).clone()
+    } else {
+        turn.python(ENDS, "last_words", (contact.object(), &turn.now))?
+    };
+    let ended = turn.state.ended().dict()?;
+    let one = EndedFields {
+        channel: contact.channel().get(),
+        provider_id: contact.provider_id().get(),
+        queue: contact.queue().get(),
+        agent: contact.last_agent().get(),
+        ended_ns: turn.now.clone(),
+        rated: contact.rated().get(),
+        reached_on: contact.callback_channel().get(),
+        last_words,
+        consultation: truth(py, contact.parent().int()? != 0),
+        forwarded_to: contact.forwarded_to().get(),
+        undelivered: contact.undelivered().get(),
     }
+    .make(py)?;
+    ended.set_item(number, one.object())?;
+    if turn.now_ns >= turn.state.words_swept_ns().int()? + fixed(py)?.words_swept_every_ns {
+        turn.python(ENDS, "let_go_of_words", (turn.state.object(), &turn.now))?;
+    }
+    if ended.len() > fixed(py)?.ended_kept_max {
+        turn.python(ENDS, "forget_oldest", (turn.state.object(),))?;
+    }
+    Ok(())
 }

@@ -18,7 +18,9 @@ impl<'py> Effect<'py> for ContactQueued<'py> {
             // It stays so, and its line changes.
             let number = contact.id().get();
             forget(&turn.queue(&contact.queue().get())?.waiting().dict()?, &number)?;
-            turn.queue(&self.queue().get())?.waiting().put(&number, &turn.none())?;
+            turn.queue(&self.queue().get())?
+                .waiting()
+                .put(&number, &turn.none())?;
         }
         contact.queue().set(self.queue().get());
         move_on::<Self>(turn, contact, &PHASES)?;
@@ -38,7 +40,7 @@ impl<'py> Effect<'py> for ContactQueued<'py> {
         contact.hops().set(self.hops().get());
         contact.rung().set(turn.zero());
         for agent in self.excluded().get().cast_into::<PyTuple>()? {
-            exclude(turn, contact, &agent, turn.zero())?;
+            exclude(turn, contact, &agent, &turn.zero())?;
         }
         Ok(())
     }
@@ -49,7 +51,11 @@ impl<'py> Effect<'py> for ContactQueued<'py> {
             || !none_excluded(contact)?
             || turn.lines.borrow().known.bind(turn.py).contains(&number)?;
         if been_in_line {
-            turn.python("centralita.follow", "put_back", (&turn.lines, contact.object(), &turn.now))?;
+            turn.python(
+                "centralita.follow",
+                "put_back",
+                (&turn.lines, contact.object(), &turn.now),
+            )?;
             return Ok(());
         }
         // Into its first line a contact comes from nowhere and without any deadline, unless the agent who placed
@@ -81,7 +87,8 @@ fn enqueue<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         && contact.prefer_agent().is_blank()
         && none_excluded(contact)?;
     if !plain {
-        turn.lines.call_method1(pyo3::intern!(turn.py, "enqueue"), (contact.object(),))?;
+        turn.lines
+            .call_method1(pyo3::intern!(turn.py, "enqueue"), (contact.object(),))?;
         return Ok(());
     }
     let queue = contact.queue().get();
@@ -92,7 +99,12 @@ fn enqueue<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         priority: contact.priority().int()?,
         rate: contact.rate_thousandths().int()?,
         ladder,
-        ..Enqueue::plain(contact.id().int()?, requirement, turn.terms(&queue)?.order().int()?, 0)
+        ..Enqueue::plain(
+            contact.id().int()?,
+            requirement,
+            turn.terms(&queue)?.order().int()?,
+            0,
+        )
     };
     turn.lines.borrow().known.bind(turn.py).add(contact.id().get())?;
     turn.lines.set_changed();
@@ -100,7 +112,11 @@ fn enqueue<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
 }
 
 /// (requirement, ladder) of a contact in a queue: `Lines.place`, and what it remembered last.
-fn place<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, queue: &Bound<'py, PyAny>) -> PyResult<(i64, i64)> {
+fn place<'py>(
+    turn: &Turn<'_, 'py>,
+    contact: &Contact<'py>,
+    queue: &Bound<'py, PyAny>,
+) -> PyResult<(i64, i64)> {
     let (medium, skills) = (contact.medium().get(), contact.skills().get());
     let shared = turn.lines.borrow().shared.bind(turn.py).clone();
     let known = match shared.get_item(queue)? {
@@ -113,7 +129,9 @@ fn place<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, queue: &Bound<'py, P
             return Ok((known.get_item(1)?.extract()?, known.get_item(2)?.extract()?));
         }
     }
-    let found = turn.lines.call_method1(pyo3::intern!(turn.py, "place"), (queue, medium, skills))?;
+    let found = turn
+        .lines
+        .call_method1(pyo3::intern!(turn.py, "place"), (queue, medium, skills))?;
     let (requirement, ladder) = pair(found)?;
     Ok((requirement.extract()?, ladder.extract()?))
 }

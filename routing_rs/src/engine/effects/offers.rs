@@ -1,12 +1,13 @@
 //! Offers and connections: `apply/offers.py`.
 
-use pyo3::prelude::*;
 use pyo3::intern;
+use pyo3::prelude::*;
 
 use super::phases::{Phases, count, earliest_work_ns, move_on, time_asking_again, time_works, work};
 use crate::engine::lines::{ANNOUNCE, Lines, STAGE, WORK};
 use crate::engine::records::{
-    ConnectContactFields, Contact, ContactConnected, ContactOffered, Limits, OfferAccepted, Queue, SendOfferFields,
+    ConnectContactFields, Contact, ContactConnected, ContactOffered, Limits, OfferAccepted, Queue,
+    SendOfferFields,
 };
 use crate::engine::slots::{Struct, truth};
 use crate::engine::turn::{Effect, Turn, ns};
@@ -24,9 +25,13 @@ pub(crate) fn left_line(py: Python<'_>, queue: &Queue<'_>, waited_ns: i64, gave_
     count(&queue.line_n(), 1)?;
     let weight = weight(fixed(py)?.line_weight, queue.line_n().int()?);
     let line_ns = queue.line_ns().float()?;
-    queue.line_ns().set_float(line_ns + (waited_ns as f64 - line_ns) * weight);
+    queue
+        .line_ns()
+        .set_float(line_ns + (waited_ns as f64 - line_ns) * weight);
     let before = queue.gave_up().float()?;
-    queue.gave_up().set_float(before + (f64::from(gave_up) - before) * weight);
+    queue
+        .gave_up()
+        .set_float(before + (f64::from(gave_up) - before) * weight);
     Ok(())
 }
 
@@ -48,15 +53,27 @@ impl<'py> Effect<'py> for ContactOffered<'py> {
         move_on::<Self>(turn, contact, &PHASES)?;
         turn.state.last_id().set(self.offer().get());
         let (offered, agent) = (intern!(turn.py, "offered"), self.agent().get());
-        let work = work(turn, offered, self.expires_ns().get(), self.offer().get(), turn.zero())?;
+        let work = work(
+            turn,
+            offered,
+            self.expires_ns().get(),
+            self.offer().get(),
+            turn.zero(),
+        )?;
         contact.works().put(&agent, work.object())?;
-        turn.agent(&agent)?.contacts().put(&contact.id().get(), &turn.none())
+        turn.agent(&agent)?
+            .contacts()
+            .put(&contact.id().get(), &turn.none())
     }
 
     fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         // Somebody may still be wrapping up an earlier part of it.
         let alone = contact.works().entries()? == 1;
-        let at_ns = if alone { self.expires_ns().int()? } else { earliest_work_ns(contact)? };
+        let at_ns = if alone {
+            self.expires_ns().int()?
+        } else {
+            earliest_work_ns(contact)?
+        };
         turn.lines.schedule(WORK, contact.id().int()?, at_ns)?;
         if !contact.excluded().is_none() {
             // Whoever is picked although they declined is waited for no more.
@@ -68,14 +85,20 @@ impl<'py> Effect<'py> for ContactOffered<'py> {
 
 impl<'py> Effect<'py> for OfferAccepted<'py> {
     fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.ask(&connection(turn, contact, self.agent().get())?.make(turn.py)?)
+        turn.ask(&connection(turn, contact, self.agent().get()).make(turn.py)?)
     }
 
     fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         static PHASES: Phases = Phases::new();
         move_on::<Self>(turn, contact, &PHASES)?;
         let agent = self.agent().get();
-        let work = work(turn, intern!(turn.py, "connecting"), self.connect_by_ns().get(), turn.zero(), turn.zero())?;
+        let work = work(
+            turn,
+            intern!(turn.py, "connecting"),
+            self.connect_by_ns().get(),
+            turn.zero(),
+            turn.zero(),
+        )?;
         contact.works().put(&agent, work.object())?;
         contact.picked().set(turn.blank());
         turn.agent(&agent)?.no_answers().set(turn.zero());
@@ -103,7 +126,7 @@ fn connection<'py>(
     turn: &Turn<'_, 'py>,
     contact: &Contact<'py>,
     agent: Bound<'py, PyAny>,
-) -> PyResult<ConnectContactFields<'py>> {
+) -> ConnectContactFields<'py> {
     let dialled = if !contact.callback_handle().is_blank() {
         contact.callback_handle().get()
     } else if contact.direction().is_text(intern!(turn.py, "outbound")) {
@@ -111,18 +134,22 @@ fn connection<'py>(
     } else {
         turn.blank()
     };
-    Ok(ConnectContactFields {
+    ConnectContactFields {
         contact: contact.id().get(),
         channel: reached_on(contact),
         provider_id: contact.provider_id().get(),
         agent,
         callback_handle: dialled,
-    })
+    }
 }
 
 /// The channel that has the customer.
 pub(crate) fn reached_on<'py>(contact: &Contact<'py>) -> Bound<'py, PyAny> {
-    if contact.callback_channel().is_blank() { contact.channel().get() } else { contact.callback_channel().get() }
+    if contact.callback_channel().is_blank() {
+        contact.channel().get()
+    } else {
+        contact.callback_channel().get()
+    }
 }
 
 impl<'py> Effect<'py> for ContactConnected<'py> {
@@ -130,14 +157,22 @@ impl<'py> Effect<'py> for ContactConnected<'py> {
         static PHASES: Phases = Phases::new();
         move_on::<Self>(turn, contact, &PHASES)?;
         let agent = self.agent().get();
-        let work = work(turn, intern!(turn.py, "connected"), turn.zero(), turn.zero(), turn.zero())?;
+        let work = work(
+            turn,
+            intern!(turn.py, "connected"),
+            turn.zero(),
+            turn.zero(),
+            turn.zero(),
+        )?;
         contact.works().put(&agent, work.object())?;
         contact.last_agent().set(agent);
         contact.active_ns().set(turn.now.clone());
         count(&contact.waited_ns(), self.waited_ns().int()?)?;
         contact.answered().set(truth(turn.py, true));
         let limits = Limits::of(turn.config()?.limits().get())?;
-        contact.deadline_ns().set_int(turn.now_ns + ns(&limits.silence_s())?);
+        contact
+            .deadline_ns()
+            .set_int(turn.now_ns + ns(&limits.silence_s())?);
         if contact.direction().is_text(intern!(turn.py, "inbound"))
             && let Some(queue) = turn.state.queues().find(&self.queue().get())?
         {
@@ -169,7 +204,8 @@ fn started(turn: &Turn<'_, '_>, queue: &Queue<'_>, waited_ns: i64) -> PyResult<(
         let mean_ns = queue.gap_ns().float()?;
         let weight = weight(limits.gap_weight, queue.gaps_n().int()? + 1);
         if mean_ns > 0.0 {
-            let off = (gap_ns / mean_ns - 1.0).powi(2);
+            // The platform's own power, as Python's: a product can differ in the last bit.
+            let off = (gap_ns / mean_ns - 1.0).powf(std::hint::black_box(2.0));
             let unevenness = queue.gap_unevenness().float()?;
             let more = (off.min(limits.unevenness_max) - unevenness) * limits.line_weight;
             queue.gap_unevenness().set_float(unevenness + more);
@@ -178,7 +214,9 @@ fn started(turn: &Turn<'_, '_>, queue: &Queue<'_>, waited_ns: i64) -> PyResult<(
         count(&queue.gaps_n(), 1)?;
     }
     queue.last_start_ns().set(turn.now.clone());
-    queue.backlog_at_last_start().set_bool(queue.waiting().entries()? != 0);
+    queue
+        .backlog_at_last_start()
+        .set_bool(queue.waiting().entries()? != 0);
     if waited_ns != 0 {
         left_line(turn.py, queue, waited_ns, false)?;
     }

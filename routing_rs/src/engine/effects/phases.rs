@@ -32,7 +32,10 @@ pub(crate) fn move_on<'py, E: Struct<'py>>(
     match phase {
         Phase::Connected => contact.talk_ns().set_int(contact.talk_ns().int()? + spent(turn)?),
         Phase::OnHold => contact.hold_ns().set_int(contact.hold_ns().int()? + spent(turn)?),
-        Phase::Waiting => forget(&turn.queue(&contact.queue().get())?.waiting().dict()?, &contact.id().get())?,
+        Phase::Waiting => forget(
+            &turn.queue(&contact.queue().get())?.waiting().dict()?,
+            &contact.id().get(),
+        )?,
         _ => {}
     }
     if next == Phase::Waiting {
@@ -82,14 +85,22 @@ pub(crate) fn work<'py>(
 }
 
 /// Takes a contact out of an agent's hands; whoever else has it goes on.
-pub(crate) fn drop_work<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, agent: &Bound<'py, PyAny>) -> PyResult<()> {
+pub(crate) fn drop_work<'py>(
+    turn: &Turn<'_, 'py>,
+    contact: &Contact<'py>,
+    agent: &Bound<'py, PyAny>,
+) -> PyResult<()> {
     contact.works().remove(agent)?;
     turn.agent(agent)?.contacts().remove(&contact.id().get())?;
     pass_on(turn, contact, agent)
 }
 
 /// If the contact was this agent's, who does not serve it any more, it is the next one's who does.
-pub(crate) fn pass_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, agent: &Bound<'py, PyAny>) -> PyResult<()> {
+pub(crate) fn pass_on<'py>(
+    turn: &Turn<'_, 'py>,
+    contact: &Contact<'py>,
+    agent: &Bound<'py, PyAny>,
+) -> PyResult<()> {
     if !contact.agent().get().eq(agent)? {
         return Ok(());
     }
@@ -109,12 +120,12 @@ pub(crate) fn exclude<'py>(
     turn: &Turn<'_, 'py>,
     contact: &Contact<'py>,
     agent: &Bound<'py, PyAny>,
-    until_ns: Bound<'py, PyAny>,
+    until_ns: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
     if contact.excluded().is_none() {
         contact.excluded().set(PyDict::new(turn.py).into_any());
     }
-    contact.excluded().put(agent, &until_ns)
+    contact.excluded().put(agent, until_ns)
 }
 
 /// The earliest deadline of the agents' works in a contact; 0 when there is none: `lines.earliest_work_ns`.
@@ -163,7 +174,11 @@ pub(crate) fn set_deadline<'py>(
     at_ns: i64,
 ) -> PyResult<()> {
     let number = contact.id().int()?;
-    if at_ns == 0 { turn.lines.cancel(kind, number) } else { turn.lines.schedule(kind, number, at_ns) }
+    if at_ns == 0 {
+        turn.lines.cancel(kind, number)
+    } else {
+        turn.lines.schedule(kind, number, at_ns)
+    }
 }
 
 /// Takes a contact out of the queue and out of all hands: `Lines.forget`.

@@ -8,7 +8,8 @@ use super::{Decided, wait};
 use crate::engine::effects::customer_key;
 use crate::engine::records::{
     AdmitContact, ChannelRule, ClassificationStartedFields, ClassifyContact, Contact, ContactAdmittedFields,
-    ContactClassifiedFields, ContactIdentifiedFields, Customer, IdentificationStartedFields, IdentifyContact, Limits,
+    ContactClassifiedFields, ContactIdentifiedFields, Customer, IdentificationStartedFields, IdentifyContact,
+    Limits,
 };
 use crate::engine::slots::{Slot, Struct, joined, truth};
 use crate::engine::turn::{Turn, ns};
@@ -21,7 +22,11 @@ fn says_nothing(slot: &Slot<'_, '_>) -> PyResult<bool> {
 
 /// The first of two texts that is not empty.
 fn either<'py>(first: &Slot<'_, 'py>, second: &Slot<'_, 'py>) -> Bound<'py, PyAny> {
-    if first.is_blank() { second.get() } else { first.get() }
+    if first.is_blank() {
+        second.get()
+    } else {
+        first.get()
+    }
 }
 
 pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> PyResult<Decided<'py>> {
@@ -47,9 +52,16 @@ pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> P
         return Ok(Decided::Unusual);
     }
     let number = turn.int(state.last_id().int()? + 1);
-    let credit_ns = if command.credit_s().is_none() { turn.none() } else { turn.int(ns(&command.credit_s())?) };
-    let conversation =
-        if command.conversation().int()? == 0 { number.clone() } else { command.conversation().get() };
+    let credit_ns = if command.credit_s().is_none() {
+        turn.none()
+    } else {
+        turn.int(ns(&command.credit_s())?)
+    };
+    let conversation = if command.conversation().int()? == 0 {
+        number.clone()
+    } else {
+        command.conversation().get()
+    };
     let admitted = ContactAdmittedFields {
         contact: number.clone(),
         conversation,
@@ -83,15 +95,33 @@ fn go_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
     let until = |seconds: Slot<'_, 'py>| PyResult::Ok(turn.int(turn.now_ns + ns(&seconds)?));
     if phase == Phase::Arrived && !config.crms().get().is_empty()? {
         let deadline_ns = until(limits.identify_s())?;
-        return turn.emit(contact, &IdentificationStartedFields { contact: contact.id().get(), deadline_ns }.make(py)?);
+        return turn.emit(
+            contact,
+            &IdentificationStartedFields {
+                contact: contact.id().get(),
+                deadline_ns,
+            }
+            .make(py)?,
+        );
     }
     if matches!(phase, Phase::Arrived | Phase::Identifying) && !config.classifiers().get().is_empty()? {
         let deadline_ns = until(limits.classify_s())?;
-        return turn.emit(contact, &ClassificationStartedFields { contact: contact.id().get(), deadline_ns }.make(py)?);
+        return turn.emit(
+            contact,
+            &ClassificationStartedFields {
+                contact: contact.id().get(),
+                deadline_ns,
+            }
+            .make(py)?,
+        );
     }
     let channel = turn.channel(&contact.channel().get())?;
     if phase != Phase::SelfService && !channel.bot().is_blank() {
-        turn.python("centralita.stages.arrive", "go_on", (turn.engine, contact.object()))?;
+        turn.python(
+            "centralita.stages.arrive",
+            "go_on",
+            (turn.engine, contact.object()),
+        )?;
         return Ok(());
     }
     let queue = either(&contact.queue(), &config.default_queue());
@@ -146,7 +176,9 @@ fn conversation<'py>(
             oldest = Some(number);
         }
     }
-    oldest.map(|number| Ok(turn.contact(&turn.int(number))?.conversation().get())).transpose()
+    oldest
+        .map(|number| Ok(turn.contact(&turn.int(number))?.conversation().get()))
+        .transpose()
 }
 
 pub(crate) fn classify<'py>(turn: &Turn<'_, 'py>, command: &ClassifyContact<'py>) -> PyResult<Decided<'py>> {
@@ -161,8 +193,16 @@ pub(crate) fn classify<'py>(turn: &Turn<'_, 'py>, command: &ClassifyContact<'py>
     if !usual {
         return Ok(Decided::Unusual);
     }
-    let skills = if command.skills().is_none() { contact.own_skills().get() } else { command.skills().get() };
-    let priority = if command.priority().is_none() { contact.own_priority().get() } else { command.priority().get() };
+    let skills = if command.skills().is_none() {
+        contact.own_skills().get()
+    } else {
+        command.skills().get()
+    };
+    let priority = if command.priority().is_none() {
+        contact.own_priority().get()
+    } else {
+        command.priority().get()
+    };
     let classified = ContactClassifiedFields {
         contact: contact.id().get(),
         queue: either(&command.queue(), &contact.queue()),

@@ -6,8 +6,8 @@ use pyo3::types::PyTuple;
 
 use super::Decided;
 use crate::engine::records::{
-    AbandonContact, Contact, ContactEndedFields, EndContact, FinishWrapUp, ServiceEndedFields, WrapUpEndedFields,
-    WrapUpStartedFields,
+    AbandonContact, Contact, ContactEndedFields, EndContact, FinishWrapUp, ServiceEndedFields,
+    WrapUpEndedFields, WrapUpStartedFields,
 };
 use crate::engine::turn::{Turn, ns, work_of};
 use crate::engine::words::Phase;
@@ -20,9 +20,8 @@ pub(crate) fn end<'py>(turn: &Turn<'_, 'py>, command: &EndContact<'py>) -> PyRes
     let Some(work) = work_of(&contact, &by)? else {
         return Ok(Decided::Unusual);
     };
-    let alone = contact.works().entries()? == 1
-        && contact.consultation().int()? == 0
-        && contact.parent().int()? == 0;
+    let alone =
+        contact.works().entries()? == 1 && contact.consultation().int()? == 0 && contact.parent().int()? == 0;
     let usual = alone
         && work.state().is_text(intern!(turn.py, "connected"))
         && matches!(Phase::of(&contact.phase())?, Phase::Connected | Phase::OnHold);
@@ -61,7 +60,10 @@ fn stop_serving<'py>(
     turn.emit(contact, &started.make(py)?)
 }
 
-pub(crate) fn finish_wrap_up<'py>(turn: &Turn<'_, 'py>, command: &FinishWrapUp<'py>) -> PyResult<Decided<'py>> {
+pub(crate) fn finish_wrap_up<'py>(
+    turn: &Turn<'_, 'py>,
+    command: &FinishWrapUp<'py>,
+) -> PyResult<Decided<'py>> {
     let agent = command.agent().get();
     let Some(contact) = turn.find_contact(&command.contact().get())? else {
         return Ok(Decided::Unusual);
@@ -127,7 +129,10 @@ fn finish<'py>(
 ) -> PyResult<()> {
     let mut waited_ns = contact.waited_ns().get();
     let wait_from_ns = contact.wait_from_ns().int()?;
-    let waits = matches!(Phase::of(&contact.phase())?, Phase::Waiting | Phase::Offered | Phase::Connecting);
+    let waits = matches!(
+        Phase::of(&contact.phase())?,
+        Phase::Waiting | Phase::Offered | Phase::Connecting
+    );
     if wait_from_ns != 0 && waits {
         waited_ns = turn.int(contact.waited_ns().int()? + turn.now_ns - wait_from_ns);
     }

@@ -1,7 +1,7 @@
 //! Who gets whom, and the answer to an offer: `stages/match.py`, `stages/offer.py`.
 
-use pyo3::prelude::*;
 use pyo3::intern;
+use pyo3::prelude::*;
 
 use super::Decided;
 use crate::Pairs;

@@ -10,11 +10,19 @@ use crate::engine::turn::{Turn, ns};
 use crate::engine::words::{Phase, blanks};
 
 /// Brings a contact into a queue, or does what the queue does with contacts it can't take now.
-pub(crate) fn enter<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, queue: &Bound<'py, PyAny>) -> PyResult<()> {
+pub(crate) fn enter<'py>(
+    turn: &Turn<'_, 'py>,
+    contact: &Contact<'py>,
+    queue: &Bound<'py, PyAny>,
+) -> PyResult<()> {
     let (rules, standing) = (turn.rules(queue)?, turn.queue(queue)?);
     join(turn, contact, queue, &rules)?;
     let overflow = |rule: Bound<'py, PyAny>, why: &str| {
-        turn.python("centralita.stages.wait", "overflow", (turn.engine, contact.object(), rule, why))
+        turn.python(
+            "centralita.stages.wait",
+            "overflow",
+            (turn.engine, contact.object(), rule, why),
+        )
     };
     if !standing.open().is_true() {
         overflow(rules.when_closed().get(), "closed")?;
@@ -31,8 +39,15 @@ pub(crate) fn enter<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, queue: &B
         }
     }
     let unstaffed = rules.when_unstaffed().get();
-    if !unstaffed.getattr(intern!(turn.py, "do"))?.eq(intern!(turn.py, "wait"))? {
-        let staffed = turn.python("centralita.stages.wait", "staffed", (turn.engine, contact.object()))?;
+    if !unstaffed
+        .getattr(intern!(turn.py, "do"))?
+        .eq(intern!(turn.py, "wait"))?
+    {
+        let staffed = turn.python(
+            "centralita.stages.wait",
+            "staffed",
+            (turn.engine, contact.object()),
+        )?;
         if !staffed.is_truthy()? {
             overflow(unstaffed, "unstaffed")?;
         }
@@ -49,8 +64,11 @@ fn join<'py>(
 ) -> PyResult<()> {
     let (now_ns, terms) = (turn.now_ns, turn.terms(queue)?);
     let answered = contact.answered().is_true();
-    let mut credit_ns =
-        if contact.own_credit_ns().is_none() { terms.credit_ns().int()? } else { contact.own_credit_ns().int()? };
+    let mut credit_ns = if contact.own_credit_ns().is_none() {
+        terms.credit_ns().int()?
+    } else {
+        contact.own_credit_ns().int()?
+    };
     if answered {
         credit_ns += now_ns - contact.arrived_ns().int()?;
     } else if contact.wait_from_ns().int()? != 0 {
@@ -92,7 +110,11 @@ fn announces_ns(terms: &Terms<'_>) -> PyResult<i64> {
 
 /// So long from now for somebody on the line; 0 for nobody, and for no time.
 fn on_line_until<'py>(turn: &Turn<'_, 'py>, on_the_line: bool, after_ns: i64) -> Bound<'py, PyAny> {
-    if on_the_line && after_ns != 0 { turn.int(turn.now_ns + after_ns) } else { turn.zero() }
+    if on_the_line && after_ns != 0 {
+        turn.int(turn.now_ns + after_ns)
+    } else {
+        turn.zero()
+    }
 }
 
 /// Whom the contact would rather have, if signed in, and until when: an offline agent holds nothing.
@@ -117,4 +139,3 @@ fn preferred<'py>(
         _ => Ok((turn.blank(), 0)),
     }
 }
-
