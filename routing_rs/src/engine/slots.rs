@@ -124,7 +124,7 @@ impl<'py> Slot<'_, 'py> {
     #[inline]
     pub(crate) fn int(&self) -> PyResult<i64> {
         // SAFETY: `pointer` is a live object; anything but an int is refused with an exception.
-        let value = unsafe { ffi::PyLong_AsLongLong(self.pointer()) };
+        let value = unsafe { read_int(self.pointer()) };
         if value == -1
             && let Some(error) = PyErr::take(self.py)
         {
@@ -192,6 +192,21 @@ pub(crate) fn joined<'py>(
     }
     // A text may hold halves of characters, which no UTF-8 does.
     first.as_any().add("\n")?.add(second)
+}
+
+/// As `PyLong_AsLongLong`, which takes four times as long where a C `long` is as wide.
+///
+/// # Safety
+/// The GIL is held, and the object lives.
+unsafe fn read_int(object: *mut ffi::PyObject) -> i64 {
+    if size_of::<std::ffi::c_long>() == size_of::<i64>() {
+        // SAFETY: as this function's.
+        #[allow(clippy::useless_conversion, reason = "a C long is narrower elsewhere")]
+        i64::from(unsafe { ffi::PyLong_AsLong(object) })
+    } else {
+        // SAFETY: as this function's.
+        unsafe { ffi::PyLong_AsLongLong(object) }
+    }
 }
 
 /// An int of Python's.
