@@ -3,7 +3,8 @@
 `handle` gives a command to the one stage that decides it; what the stage emits is applied to the state
 at once, moves the lines (queue and deadlines) and yields asks; then the matching rule runs if anything
 changed that could let it find a pair. There is no await, no clock, no randomness and no logging in
-here: whoever holds an Engine can drive it with any clock from any loop.
+here: whoever holds an Engine can drive it with any clock from any loop. The dispatch is compiled
+(`routing_rs/src/engine/dispatcher.rs`), and with it what every contact goes through: ARCHITECTURE.md, "What is compiled".
 
     engine = Engine()
     engine.handle(ApplyConfiguration(config=config), now_ns=0)
