@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::phases::{Phases, count, move_on, provider_key};
+use super::phases::{Phases, count, line_of, move_on, provider_key};
 use crate::engine::lines::{Lines, STAGE};
 use crate::engine::records::{
     ClassificationStarted, Contact, ContactAdmitted, ContactClassified, ContactFields, ContactIdentified, Customer,
@@ -15,8 +15,7 @@ use crate::engine::words::Phase;
 
 /// The key of a customer in `State.by_customer`.
 pub(crate) fn customer_key<'py>(customer: &Customer<'py>) -> PyResult<Bound<'py, PyAny>> {
-    let crm = customer.crm().get();
-    crm.add(pyo3::intern!(crm.py(), "\n"))?.add(customer.id().get())
+    line_of(&customer.crm().get(), &customer.id().get())
 }
 
 /// The contact is no longer one of its customer's live ones.
@@ -149,7 +148,7 @@ impl<'py> Effect<'py> for ContactIdentified<'py> {
             };
             theirs.set_item(contact.id().get(), turn.py.None())?;
         }
-        if self.conversation().int()? != 0 {
+        if !self.conversation().is_blank() {
             contact.conversation().set(self.conversation().get());
         }
         Ok(())

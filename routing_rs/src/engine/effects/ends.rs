@@ -211,9 +211,7 @@ impl<'py> ContactEnded<'py> {
     fn remember(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>, number: &Bound<'py, PyAny>) -> PyResult<()> {
         let py = turn.py;
         const ENDS: &str = "centralita.apply.ends";
-        let said_nothing =
-            contact.messages().is_none() || contact.messages().get().is_empty()?;
-        let last_words = if said_nothing {
+        let last_words = if contact.messages().is_blank() {
             blanks(py).tuple.bind(py).clone()
         } else {
             turn.python(ENDS, "last_words", (contact.object(), &turn.now))?

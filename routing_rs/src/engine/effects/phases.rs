@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use crate::engine::lines::{ASK_AGAIN, Lines, WORK};
 use crate::engine::records::{Contact, Queue, Work};
@@ -179,7 +179,16 @@ pub(crate) fn take_out<'py>(turn: &Turn<'_, 'py>, number: &Bound<'py, PyAny>) ->
 
 /// The key of a contact in `State.by_provider`.
 pub(crate) fn provider_key<'py>(channel: &Bound<'py, PyAny>, provider_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    channel.add(pyo3::intern!(channel.py(), "\n"))?.add(provider_id)
+    line_of(channel, provider_id)
+}
+
+/// Two texts in one, with a line break between; what is no text as Python formats it.
+pub(crate) fn line_of<'py>(first: &Bound<'py, PyAny>, second: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = first.py();
+    if first.is_exact_instance_of::<PyString>() && second.is_exact_instance_of::<PyString>() {
+        return first.add(pyo3::intern!(py, "\n"))?.add(second);
+    }
+    pyo3::intern!(py, "{}\n{}").call_method1("format", (first, second))
 }
 
 /// Adds to a counter.
