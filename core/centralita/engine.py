@@ -62,8 +62,9 @@ class Engine(Dispatcher):
     """One domain's routing: state, decisions, deadlines. Not thread-safe; drive it from one place.
 
     `handle(command, *, now_ns)` decides a command at a moment and returns the Step; time never goes back (an earlier
-    `now_ns` counts as the last). `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes
-    nothing and is not to be journalled. Raises only for bugs, and for what is no command.
+    `now_ns` counts as the last). `now_ns` is an int of nanoseconds since any one moment, below 2^61. A refusal changes
+    nothing and is not to be journalled. Raises only for bugs, and for what is no command or
+    no such moment.
     """
 
     def __init__(self, *, core: Core = "native") -> None:

@@ -46,7 +46,7 @@ fn trim_heap() {}
 
 /// A Python int; one that no 64 bits hold stands at their end, where every range check refuses it.
 #[derive(Clone, Copy)]
-struct Int(i64);
+pub(crate) struct Int(pub(crate) i64);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Int {
     type Error = PyErr;

@@ -1,6 +1,9 @@
 //! Commands in, events and asks out: dispatch, nothing else.
 
-use pyo3::exceptions::PyKeyError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::exceptions::{PyAttributeError, PyKeyError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyTuple};
@@ -8,10 +11,12 @@ use pyo3::types::{PyDict, PyInt, PyTuple};
 use crate::engine::effects::Doings;
 use crate::engine::lines::LinesHeld;
 use crate::engine::records::{Refusal, Step, StepFields, bind_all};
-use crate::engine::slots::{Struct, int};
+use crate::engine::slots::{Deleted, Struct, int};
 use crate::engine::stages::{Decided, decider, match_run};
 use crate::engine::turn::Turn;
 use crate::engine::words::blanks;
+use crate::python::{Int, QueueBrokenError};
+use crate::refused::time;
 
 /// What an engine holds, and its way from a command to a step; `centralita.engine.Engine` is made of it.
 #[pyclass(subclass, module = "centralita._routing", name = "Dispatcher")]
@@ -30,6 +35,8 @@ pub(crate) struct Dispatcher {
     pub(crate) capture: Option<Py<PyAny>>,
     /// Whether what is usual is decided here; otherwise Python's stages decide everything.
     usual_here: bool,
+    /// A bug ended an earlier call somewhere: what it left behind cannot be trusted.
+    broken: bool,
     tables: Tables,
 }
 
@@ -61,6 +68,7 @@ impl Dispatcher {
             step: py.None(),
             capture: None,
             usual_here: false,
+            broken: false,
             tables: Tables {
                 decide: PyDict::new(py).unbind(),
                 effects: PyDict::new(py).unbind(),
@@ -89,77 +97,127 @@ impl Dispatcher {
     fn handle<'py>(
         slf: &Bound<'py, Self>,
         command: Bound<'py, PyAny>,
-        now_ns: i64,
+        now_ns: Int,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let step = new_step(py)?;
-        let usual_here = {
-            let mut held = slf.borrow_mut();
-            held.now_ns = held.now_ns.max(now_ns);
-            held.step = step.object().clone().unbind();
-            held.usual_here
-        };
-        let turn = Turn::of(slf)?;
-        decide(&turn, command, &step, usual_here)?;
-        if !turn.lines.borrow().leaving.bind(py).is_empty() {
-            turn.python("centralita.stages.attend", "settle", (slf,))?;
-        }
-        if turn.lines.borrow().changed {
-            if usual_here {
-                match_run(&turn)?;
-            } else {
-                turn.python("centralita.stages.match", "run", (slf,))?;
-            }
-        }
-        if !turn.events.is_empty() {
-            let mut held = slf.borrow_mut();
-            held.seq += 1;
-            step.seq().set_int(held.seq);
-        }
-        Ok(step.object().clone())
+        let now_ns = time("now_ns", now_ns.0)?;
+        guarded(slf, || handle(slf, command, now_ns))
     }
 
     /// For stages: make an event true, now.
     fn emit<'py>(slf: &Bound<'py, Self>, event: Bound<'py, PyAny>) -> PyResult<()> {
-        let turn = Turn::of(slf)?;
-        turn.before(&event)?;
-        let doings = if slf.borrow().usual_here {
-            Doings::of(&event)
-        } else {
-            None
-        };
-        if let Some(doings) = doings {
-            (doings.emit)(&turn, &event)?;
-        } else {
-            let (ask, apply, follow) = effect(&turn, &event)?;
-            if !ask.is_none() {
-                ask.call1((turn.state.object(), &event, &turn.asks))?;
-            }
-            apply.call1((turn.state.object(), &event, &turn.now))?;
-            if !follow.is_none() {
-                follow.call1((&turn.lines, &event, &turn.now))?;
-            }
-        }
-        turn.events.append(event)
+        guarded(slf, || emit(slf, event))
     }
 
     /// Make a journalled event true again: nothing is decided or asked.
     fn again<'py>(slf: &Bound<'py, Self>, event: &Bound<'py, PyAny>) -> PyResult<()> {
-        let turn = Turn::of(slf)?;
-        let doings = if slf.borrow().usual_here {
-            Doings::of(event)
+        guarded(slf, || again(slf, event))
+    }
+
+    /// Breaks the engine, as a bug would: for the test that no panic crosses.
+    fn _panic(slf: &Bound<'_, Self>) -> PyResult<()> {
+        guarded(slf, || panic!("asked to"))
+    }
+
+    /// For Python's collector of cycles: what may refer back to whoever holds this.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.state)?;
+        visit.call(&self.lines)?;
+        visit.call(&self.step)?;
+        visit.call(&self.capture)
+    }
+}
+
+/// Has no panic cross into Python. A field that somebody has deleted is said as Python says it; anything else is a bug,
+/// after which the engine refuses to go on.
+fn guarded<T>(slf: &Bound<'_, Dispatcher>, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    if slf.try_borrow()?.broken {
+        return Err(QueueBrokenError::new_err("an earlier call broke this engine"));
+    }
+    let payload = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(done) => return done,
+        Err(payload) => payload,
+    };
+    if let Ok(deleted) = payload.downcast::<Deleted>() {
+        return Err(PyAttributeError::new_err(deleted.0));
+    }
+    slf.try_borrow_mut()?.broken = true;
+    Err(QueueBrokenError::new_err(
+        "a bug in the compiled engine; its message is on stderr",
+    ))
+}
+
+fn handle<'py>(
+    slf: &Bound<'py, Dispatcher>,
+    command: Bound<'py, PyAny>,
+    now_ns: i64,
+) -> PyResult<Bound<'py, PyAny>> {
+    let step = new_step(slf.py())?;
+    let (usual_here, earlier) = {
+        let mut held = slf.try_borrow_mut()?;
+        held.now_ns = held.now_ns.max(now_ns);
+        (
+            held.usual_here,
+            std::mem::replace(&mut held.step, step.object().clone().unbind()),
+        )
+    };
+    drop(earlier); // not while the engine is borrowed: what nobody else holds goes with it, and may call us
+    let turn = Turn::of(slf)?;
+    decide(&turn, command, &step, usual_here)?;
+    if !turn.lines.borrow().leaving.bind(turn.py).is_empty() {
+        turn.python("centralita.stages.attend", "settle", (slf,))?;
+    }
+    if turn.lines.borrow().changed {
+        if usual_here {
+            match_run(&turn)?;
         } else {
-            None
-        };
-        if let Some(doings) = doings {
-            return (doings.again)(&turn, event);
+            turn.python("centralita.stages.match", "run", (slf,))?;
         }
-        let (_, apply, follow) = effect(&turn, event)?;
-        apply.call1((turn.state.object(), event, &turn.now))?;
+    }
+    if !turn.events.is_empty() {
+        let mut held = slf.try_borrow_mut()?;
+        held.seq += 1;
+        step.seq().set_int(held.seq);
+    }
+    Ok(step.object().clone())
+}
+
+fn emit<'py>(slf: &Bound<'py, Dispatcher>, event: Bound<'py, PyAny>) -> PyResult<()> {
+    let turn = Turn::of(slf)?;
+    turn.before(&event)?;
+    if let Some(doings) = doings(slf, &event) {
+        (doings.emit)(&turn, &event)?;
+    } else {
+        let (ask, apply, follow) = effect(&turn, &event)?;
+        if !ask.is_none() {
+            ask.call1((turn.state.object(), &event, &turn.asks))?;
+        }
+        apply.call1((turn.state.object(), &event, &turn.now))?;
         if !follow.is_none() {
-            follow.call1((&turn.lines, event, &turn.now))?;
+            follow.call1((&turn.lines, &event, &turn.now))?;
         }
-        Ok(())
+    }
+    turn.events.append(event)
+}
+
+fn again<'py>(slf: &Bound<'py, Dispatcher>, event: &Bound<'py, PyAny>) -> PyResult<()> {
+    let turn = Turn::of(slf)?;
+    if let Some(doings) = doings(slf, event) {
+        return (doings.again)(&turn, event);
+    }
+    let (_, apply, follow) = effect(&turn, event)?;
+    apply.call1((turn.state.object(), event, &turn.now))?;
+    if !follow.is_none() {
+        follow.call1((&turn.lines, event, &turn.now))?;
+    }
+    Ok(())
+}
+
+/// What an event does, where that is compiled and this engine's own.
+fn doings(slf: &Bound<'_, Dispatcher>, event: &Bound<'_, PyAny>) -> Option<&'static Doings> {
+    if slf.borrow().usual_here {
+        Doings::of(event)
+    } else {
+        None
     }
 }
 

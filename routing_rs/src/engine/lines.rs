@@ -1,5 +1,6 @@
 //! What `lines.Lines` holds, where both languages reach it.
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
 
@@ -38,6 +39,13 @@ impl LinesHeld {
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         Self::empty(py)
+    }
+
+    /// For Python's collector of cycles.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.queue)?;
+        visit.call(&self.timers)?;
+        visit.call(&self.terms)
     }
 }
 

@@ -5,35 +5,57 @@
 //! objects and looking where they are, and from then on a field costs one read. All that is unsafe about it is in this
 //! file: a record is only made from an object of exactly its type, whose size and fields were looked at.
 
-use std::marker::PhantomData;
+use std::panic::resume_unwind;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
 use smallvec::SmallVec;
 
 /// One field of one object.
 pub(crate) struct Slot<'a, 'py> {
     place: NonNull<*mut ffi::PyObject>,
-    py: Python<'py>,
-    owner: PhantomData<&'a Bound<'py, PyAny>>,
+    name: &'static str,
+    owner: &'a Bound<'py, PyAny>,
 }
+
+/// What a field unwinds with that somebody has deleted, up to the dispatcher, which says so as Python would.
+pub(crate) struct Deleted(pub(crate) String);
 
 impl<'py> Slot<'_, 'py> {
     fn pointer(&self) -> *mut ffi::PyObject {
         // SAFETY: the place lies in a live object of the layout's type, and the GIL is held.
         let pointer = unsafe { self.place.read() };
-        assert!(!pointer.is_null(), "a field of a struct was deleted");
+        if pointer.is_null() {
+            self.deleted();
+        }
         pointer
+    }
+
+    /// A field is empty only once somebody has deleted it, which no other reader should have to think of.
+    #[cold]
+    fn deleted(&self) -> ! {
+        let kind = self.owner.get_type();
+        let kind = kind
+            .name()
+            .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+        resume_unwind(Box::new(Deleted(format!(
+            "'{kind}' object has no attribute '{}'",
+            self.name
+        ))))
+    }
+
+    fn py(&self) -> Python<'py> {
+        self.owner.py()
     }
 
     /// What is in it.
     pub(crate) fn get(&self) -> Bound<'py, PyAny> {
         // SAFETY: a field that is set holds an object, of which this takes a reference of its own.
-        unsafe { Bound::from_borrowed_ptr(self.py, self.pointer()) }
+        unsafe { Bound::from_borrowed_ptr(self.py(), self.pointer()) }
     }
 
     /// What is in it, known to be a dictionary.
@@ -59,11 +81,11 @@ impl<'py> Slot<'_, 'py> {
         // SAFETY: a dict and a live key; what is found is borrowed and gets a reference of its own at once.
         let found = unsafe {
             let found = ffi::PyDict_GetItemWithError(self.table()?, key.as_ptr());
-            Bound::from_borrowed_ptr_or_opt(self.py, found)
+            Bound::from_borrowed_ptr_or_opt(self.py(), found)
         };
         match found {
             Some(found) => Ok(Some(found)),
-            None => PyErr::take(self.py).map_or(Ok(None), Err),
+            None => PyErr::take(self.py()).map_or(Ok(None), Err),
         }
     }
 
@@ -79,7 +101,7 @@ impl<'py> Slot<'_, 'py> {
         if failed == 0 {
             Ok(())
         } else {
-            Err(PyErr::fetch(self.py))
+            Err(PyErr::fetch(self.py()))
         }
     }
 
@@ -90,7 +112,7 @@ impl<'py> Slot<'_, 'py> {
         if failed == 0 {
             Ok(())
         } else {
-            Err(PyErr::fetch(self.py))
+            Err(PyErr::fetch(self.py()))
         }
     }
 
@@ -105,19 +127,19 @@ impl<'py> Slot<'_, 'py> {
         // SAFETY: as above; the reference that was in the field is this one's to drop, after the field has the new one.
         let earlier = unsafe { self.place.replace(value.into_ptr()) };
         // SAFETY: a field's pointer is null or a reference that the field owned.
-        drop(unsafe { Bound::from_owned_ptr_or_opt(self.py, earlier) });
+        drop(unsafe { Bound::from_owned_ptr_or_opt(self.py(), earlier) });
     }
 
     pub(crate) fn set_int(&self, value: i64) {
-        self.set(int(self.py, value));
+        self.set(int(self.py(), value));
     }
 
     pub(crate) fn set_float(&self, value: f64) {
-        self.set(pyo3::types::PyFloat::new(self.py, value).into_any());
+        self.set(PyFloat::new(self.py(), value).into_any());
     }
 
     pub(crate) fn set_bool(&self, value: bool) {
-        self.set(truth(self.py, value));
+        self.set(truth(self.py(), value));
     }
 
     /// The integer in it.
@@ -126,7 +148,7 @@ impl<'py> Slot<'_, 'py> {
         // SAFETY: `pointer` is a live object; anything but an int is refused with an exception.
         let value = unsafe { read_int(self.pointer()) };
         if value == -1
-            && let Some(error) = PyErr::take(self.py)
+            && let Some(error) = PyErr::take(self.py())
         {
             return Err(error);
         }
@@ -147,14 +169,31 @@ impl<'py> Slot<'_, 'py> {
         self.pointer() == unsafe { ffi::Py_True() }
     }
 
-    /// Whether the text in it is empty.
+    /// The integer in it, if it is one and a machine's word holds it.
+    pub(crate) fn plain_int(&self) -> Option<i64> {
+        self.get()
+            .cast_exact::<PyInt>()
+            .ok()
+            .and_then(|value| value.extract().ok())
+    }
+
+    /// The seconds in it, if they are a number.
+    pub(crate) fn plain_float(&self) -> Option<f64> {
+        let value = self.get();
+        let number = value.is_exact_instance_of::<PyFloat>() || value.is_exact_instance_of::<PyInt>();
+        if number { value.extract().ok() } else { None }
+    }
+
+    /// Whether Python takes what is in it for false: the empty text or table, None, zero.
     pub(crate) fn is_blank(&self) -> bool {
-        // SAFETY: `pointer` is a live object; what is no str gives -1 and an exception, which is taken back.
-        let length = unsafe { ffi::PyUnicode_GetLength(self.pointer()) };
-        if length < 0 {
-            drop(PyErr::take(self.py));
+        let pointer = self.pointer();
+        // SAFETY: `pointer` is a live object, and only the length of a str is asked for.
+        unsafe {
+            if ffi::PyUnicode_CheckExact(pointer) != 0 {
+                return ffi::PyUnicode_GetLength(pointer) == 0;
+            }
         }
-        length == 0
+        !self.get().is_truthy().unwrap_or(true)
     }
 
     /// Whether it holds this very object or an equal text.
@@ -166,7 +205,7 @@ impl<'py> Slot<'_, 'py> {
         // SAFETY: live objects; what is no str gives -1 and an exception, which is taken back.
         let length = unsafe { ffi::PyUnicode_GetLength(pointer) };
         if length < 0 {
-            drop(PyErr::take(self.py));
+            drop(PyErr::take(self.py()));
             return false;
         }
         // SAFETY: as above; two texts of one length are compared.
@@ -177,13 +216,12 @@ impl<'py> Slot<'_, 'py> {
     }
 }
 
-/// Two texts with a line break between, as the keys of the state's indexes are.
+/// Two texts with a line break between, as the keys of the state's indexes are; what is no text as Python formats it.
 pub(crate) fn joined<'py>(
     first: &Bound<'py, PyAny>,
     second: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (first, second) = (first.cast::<PyString>()?, second.cast::<PyString>()?);
-    if let (Ok(left), Ok(right)) = (first.to_str(), second.to_str()) {
+    if let (Some(left), Some(right)) = (as_utf8(first), as_utf8(second)) {
         let mut bytes: SmallVec<[u8; 128]> = SmallVec::with_capacity(left.len() + right.len() + 1);
         bytes.extend_from_slice(left.as_bytes());
         bytes.push(b'\n');
@@ -191,7 +229,11 @@ pub(crate) fn joined<'py>(
         return Ok(PyString::from_bytes(first.py(), &bytes)?.into_any());
     }
     // A text may hold halves of characters, which no UTF-8 does.
-    first.as_any().add("\n")?.add(second)
+    pyo3::intern!(first.py(), "{}\n{}").call_method1("format", (first, second))
+}
+
+fn as_utf8<'a>(text: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    text.cast_exact::<PyString>().ok()?.to_str().ok()
 }
 
 /// As `PyLong_AsLongLong`, which takes four times as long where a C `long` is as wide.
@@ -235,15 +277,25 @@ impl<const N: usize> Layout<N> {
         }
     }
 
+    /// Whether an object is of this type. What a type adds that is made from it lies behind its fields.
     #[inline]
     pub(crate) fn is_of(&self, object: &Bound<'_, PyAny>) -> bool {
-        // SAFETY: a live object has a type; only its address is compared.
-        unsafe { ffi::Py_TYPE(object.as_ptr()) == self.kind.load(Relaxed) }
+        let wanted = self.kind.load(Relaxed);
+        // SAFETY: a live object has a type, and a layout's type lives as long as the process.
+        unsafe {
+            let kind = ffi::Py_TYPE(object.as_ptr());
+            kind == wanted || (!wanted.is_null() && ffi::PyType_IsSubtype(kind, wanted) != 0)
+        }
     }
 
     /// Where a field lies in an object that is of this type.
     #[inline]
-    pub(crate) fn slot<'a, 'py>(&self, object: &'a Bound<'py, PyAny>, field: usize) -> Slot<'a, 'py> {
+    pub(crate) fn slot<'a, 'py>(
+        &self,
+        object: &'a Bound<'py, PyAny>,
+        field: usize,
+        name: &'static str,
+    ) -> Slot<'a, 'py> {
         debug_assert!(self.is_of(object));
         // SAFETY: records are only made of objects of this type, in which this offset was found to be a field.
         let place = unsafe {
@@ -254,8 +306,8 @@ impl<const N: usize> Layout<N> {
         Slot {
             // SAFETY: an offset from a live object is not null.
             place: unsafe { NonNull::new_unchecked(place.cast()) },
-            py: object.py(),
-            owner: PhantomData,
+            name,
+            owner: object,
         }
     }
 
@@ -364,7 +416,7 @@ macro_rules! records {
                     $(
                         #[inline]
                         pub(crate) fn $field(&self) -> Slot<'_, 'py> {
-                            LAYOUT.slot(&self.0, At::$field as usize)
+                            LAYOUT.slot(&self.0, At::$field as usize, stringify!($field))
                         }
                     )*
                 }

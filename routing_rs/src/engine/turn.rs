@@ -46,7 +46,7 @@ impl<'a, 'py> Turn<'a, 'py> {
     /// What an engine holds now, with the step that its events and asks go to.
     pub(crate) fn of(engine: &'a Bound<'py, Dispatcher>) -> PyResult<Self> {
         let py = engine.py();
-        let held = engine.borrow();
+        let held = engine.try_borrow()?;
         let step = Step::of(held.step.bind(py).clone())?;
         let state = State::of(held.state.bind(py).clone())?;
         Ok(Self {

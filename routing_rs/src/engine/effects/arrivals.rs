@@ -156,7 +156,7 @@ impl<'py> Effect<'py> for ContactIdentified<'py> {
             };
             theirs.set_item(contact.id().get(), turn.py.None())?;
         }
-        if self.conversation().int()? != 0 {
+        if !self.conversation().is_blank() {
             contact.conversation().set(self.conversation().get());
         }
         Ok(())

@@ -230,8 +230,7 @@ impl<'py> ContactEnded<'py> {
 /// What is kept of the contact for a while.
 fn remember<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, number: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = turn.py;
-    let said_nothing = contact.messages().is_none() || contact.messages().get().is_empty()?;
-    let last_words = if said_nothing {
+    let last_words = if contact.messages().is_blank() {
         blanks(py).tuple.bind(py).clone()
     } else {
         turn.python(ENDS, "last_words", (contact.object(), &turn.now))?

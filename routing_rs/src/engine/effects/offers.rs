@@ -195,6 +195,12 @@ impl<'py> Effect<'py> for ContactConnected<'py> {
     }
 }
 
+/// `value ** 2` as Python has it: by the C library's `pow`, which is not in every last bit what a product is. The
+/// compiler must not see the exponent, from which it would make one.
+fn squared(value: f64) -> f64 {
+    value.abs().powf(std::hint::black_box(2.0))
+}
+
 /// A service begins: what the expected wait is estimated from.
 #[allow(clippy::cast_precision_loss, reason = "as Python makes a float of an int")]
 fn started(turn: &Turn<'_, '_>, queue: &Queue<'_>, waited_ns: i64) -> PyResult<()> {
@@ -204,8 +210,7 @@ fn started(turn: &Turn<'_, '_>, queue: &Queue<'_>, waited_ns: i64) -> PyResult<(
         let mean_ns = queue.gap_ns().float()?;
         let weight = weight(limits.gap_weight, queue.gaps_n().int()? + 1);
         if mean_ns > 0.0 {
-            // The platform's own power, as Python's: a product can differ in the last bit.
-            let off = (gap_ns / mean_ns - 1.0).powf(std::hint::black_box(2.0));
+            let off = squared(gap_ns / mean_ns - 1.0);
             let unevenness = queue.gap_unevenness().float()?;
             let more = (off.min(limits.unevenness_max) - unevenness) * limits.line_weight;
             queue.gap_unevenness().set_float(unevenness + more);

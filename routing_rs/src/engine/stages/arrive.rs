@@ -15,10 +15,18 @@ use crate::engine::slots::{Slot, Struct, joined, truth};
 use crate::engine::turn::{Turn, ns};
 use crate::engine::words::Phase;
 
-/// Whether a dictionary that may be None says nothing.
-fn says_nothing(slot: &Slot<'_, '_>) -> PyResult<bool> {
-    Ok(slot.is_none() || slot.entries()? == 0)
+/// Whether a priority is one that contacts may have.
+fn is_priority(slot: &Slot<'_, '_>) -> bool {
+    slot.plain_int()
+        .is_some_and(|priority| (-1000..=1000).contains(&priority))
 }
+
+/// Whether a credit is none, or one that may be given: within a year.
+fn is_credit(slot: &Slot<'_, '_>) -> bool {
+    slot.is_none() || slot.plain_float().is_some_and(|seconds| seconds.abs() <= YEAR_S)
+}
+
+const YEAR_S: f64 = 31_536_000.0;
 
 /// The first of two texts that is not empty.
 fn either<'py>(first: &Slot<'_, 'py>, second: &Slot<'_, 'py>) -> Bound<'py, PyAny> {
@@ -36,10 +44,11 @@ pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> P
     };
     let channel = ChannelRule::of(channel)?;
     let usual = !command.provider_id().is_blank()
-        && !command.outbound().is_true()
+        && command.outbound().is_blank()
         && command.text().is_blank()
-        && says_nothing(&command.skills())?
-        && (-1000..=1000).contains(&command.priority().int()?);
+        && command.skills().is_blank()
+        && is_priority(&command.priority())
+        && is_credit(&command.credit_s());
     if !usual {
         return Ok(Decided::Unusual);
     }
@@ -48,7 +57,7 @@ pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> P
         return Ok(Decided::Contact(known));
     }
     let queue = either(&command.queue(), &channel.queue());
-    if queue.len()? != 0 && !state.queues().has(&queue)? {
+    if queue.is_truthy()? && !state.queues().has(&queue)? {
         return Ok(Decided::Unusual);
     }
     let number = turn.int(state.last_id().int()? + 1);
@@ -57,7 +66,7 @@ pub(crate) fn admit<'py>(turn: &Turn<'_, 'py>, command: &AdmitContact<'py>) -> P
     } else {
         turn.int(ns(&command.credit_s())?)
     };
-    let conversation = if command.conversation().int()? == 0 {
+    let conversation = if command.conversation().is_blank() {
         number.clone()
     } else {
         command.conversation().get()
@@ -93,7 +102,7 @@ fn go_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
     let phase = Phase::of(&contact.phase())?;
     let limits = Limits::of(config.limits().get())?;
     let until = |seconds: Slot<'_, 'py>| PyResult::Ok(turn.int(turn.now_ns + ns(&seconds)?));
-    if phase == Phase::Arrived && !config.crms().get().is_empty()? {
+    if phase == Phase::Arrived && !config.crms().is_blank() {
         let deadline_ns = until(limits.identify_s())?;
         return turn.emit(
             contact,
@@ -104,7 +113,7 @@ fn go_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
             .make(py)?,
         );
     }
-    if matches!(phase, Phase::Arrived | Phase::Identifying) && !config.classifiers().get().is_empty()? {
+    if matches!(phase, Phase::Arrived | Phase::Identifying) && !config.classifiers().is_blank() {
         let deadline_ns = until(limits.classify_s())?;
         return turn.emit(
             contact,
@@ -136,15 +145,15 @@ pub(crate) fn identify<'py>(turn: &Turn<'_, 'py>, command: &IdentifyContact<'py>
     if command.customer().is_none() && !identifying {
         return Ok(Decided::Unusual);
     }
-    let conversation = if command.conversation().int()? != 0 {
-        command.conversation().get()
-    } else if command.customer().is_none() {
-        turn.zero()
+    let theirs = if command.customer().is_none() {
+        None
     } else {
-        match conversation(turn, &contact, &Customer::of(command.customer().get())?)? {
-            Some(conversation) => conversation,
-            None => turn.zero(),
-        }
+        conversation(turn, &contact, &Customer::of(command.customer().get())?)?
+    };
+    let conversation = if command.conversation().is_blank() {
+        theirs.unwrap_or_else(|| turn.zero())
+    } else {
+        command.conversation().get()
     };
     let identified = ContactIdentifiedFields {
         contact: contact.id().get(),
@@ -187,9 +196,9 @@ pub(crate) fn classify<'py>(turn: &Turn<'_, 'py>, command: &ClassifyContact<'py>
     };
     let usual = Phase::of(&contact.phase())? == Phase::Classifying
         && (command.queue().is_blank() || turn.state.queues().has(&command.queue().get())?)
-        && says_nothing(&command.skills())?
-        && says_nothing(&command.attributes())?
-        && (command.priority().is_none() || (-1000..=1000).contains(&command.priority().int()?));
+        && command.skills().is_blank()
+        && command.attributes().is_blank()
+        && (command.priority().is_none() || is_priority(&command.priority()));
     if !usual {
         return Ok(Decided::Unusual);
     }

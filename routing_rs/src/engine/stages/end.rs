@@ -2,7 +2,6 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::Decided;
 use crate::engine::records::{
@@ -96,8 +95,8 @@ fn is_known<'py>(turn: &Turn<'_, 'py>, command: &FinishWrapUp<'py>) -> PyResult<
     if command.disposition().is_blank() {
         return Ok(true);
     }
-    let known = turn.config()?.dispositions().get().cast_into::<PyTuple>()?;
-    Ok(known.is_empty() || known.contains(command.disposition().get())?)
+    let known = turn.config()?.dispositions().get();
+    Ok(!known.is_truthy()? || known.contains(command.disposition().get())?)
 }
 
 pub(crate) fn abandon<'py>(turn: &Turn<'_, 'py>, command: &AbandonContact<'py>) -> PyResult<Decided<'py>> {

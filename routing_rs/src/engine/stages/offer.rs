@@ -52,7 +52,7 @@ pub(crate) fn answer<'py>(turn: &Turn<'_, 'py>, command: &AnswerOffer<'py>) -> P
     };
     let usual = command.accept().is_true()
         && work.state().is_text(intern!(turn.py, "offered"))
-        && work.offer().int()? == command.offer().int()?
+        && command.offer().plain_int() == Some(work.offer().int()?)
         && contact.works().entries()? == 1;
     if !usual {
         return Ok(Decided::Unusual);

@@ -78,7 +78,7 @@ fn join<'py>(
     let on_the_line =
         contact.due_ns().int()? == 0 && (answered || (contact.callback_handle().is_blank() && !to_dial));
     let (preferred, until_ns) = preferred(turn, contact, rules)?;
-    let skills = if contact.own_skills().is_none() || contact.own_skills().entries()? == 0 {
+    let skills = if contact.own_skills().is_blank() {
         rules.skills().get()
     } else {
         let both = (rules.skills().get(), contact.own_skills().get());

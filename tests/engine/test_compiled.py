@@ -1,0 +1,239 @@
+"""The compiled way of a contact decides, changes and remembers as the Python stages do: two engines, the same histories."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from centralita import engine as engine_module
+from centralita.config import EngineConfig, Queue
+from centralita.engine import Engine
+from centralita.messages import (
+    AbandonContact,
+    AdmitContact,
+    AnswerOffer,
+    ApplyConfiguration,
+    ClassificationStarted,
+    ClassifyContact,
+    ContactAdmitted,
+    ContactClassified,
+    ContactConnected,
+    ContactEnded,
+    ContactIdentified,
+    ContactOffered,
+    ContactQueued,
+    EndContact,
+    FinishWrapUp,
+    IdentificationStarted,
+    IdentifyContact,
+    OfferAccepted,
+    Record,
+    ReportConnection,
+    SendOffer,
+    ServiceEnded,
+    SignIn,
+    WrapUpEnded,
+    WrapUpStarted,
+)
+from centralita.simulate.torture import centre as torture_centre
+from centralita.simulate.torture import day as torture_day
+from centralita.simulate.torture.day import Day
+from centralita.simulate.torture.evening import close
+from centralita.stages import DECIDE
+from tests.engine import histories
+from tests.engine.histories import Centre, commands
+from tests.engine.pair import Pair, same_engines
+
+COMPILED_COMMANDS = frozenset(
+    {
+        AbandonContact,
+        AdmitContact,
+        AnswerOffer,
+        ClassifyContact,
+        EndContact,
+        FinishWrapUp,
+        IdentifyContact,
+        ReportConnection,
+    }
+)
+COMPILED_EVENTS = frozenset(
+    {
+        ClassificationStarted,
+        ContactAdmitted,
+        ContactClassified,
+        ContactConnected,
+        ContactEnded,
+        ContactIdentified,
+        ContactOffered,
+        ContactQueued,
+        IdentificationStarted,
+        OfferAccepted,
+        ServiceEnded,
+        WrapUpEnded,
+        WrapUpStarted,
+    }
+)
+
+
+@pytest.fixture
+def paired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes an engine from here on makes a pair."""
+    monkeypatch.setattr(histories, "Engine", Pair)
+    monkeypatch.setattr(torture_day, "Engine", Pair)
+
+
+def pair_of(engine: Engine) -> Pair:
+    assert isinstance(engine, Pair)
+    return engine
+
+
+@pytest.mark.usefixtures("paired")
+@pytest.mark.parametrize("seed", range(100, 116))
+def test_a_random_history_is_the_same_compiled_and_not(seed: int) -> None:
+    centre = Centre()
+    pair, chance, told = pair_of(centre.engine), Random(seed), []
+    capture = None
+    for number, (later_s, command) in enumerate(commands(centre.engine, seed, 800)):
+        step = centre.do(command, after_s=later_s)
+        told += [msgspec.msgpack.encode(event) for event in step.events]
+        if capture is None and not number % 60:
+            capture = pair.begin_capture()
+        elif capture is not None and capture.step(1 + chance.randrange(4)):
+            pair.end_capture()
+            capture = None
+    pair.look()
+    # What has been told has not been changed by what came later.
+    kept = [msgspec.msgpack.encode(event) for record in centre.records[1:] for event in record.events]
+    assert kept == told
+    centre.pass_time(2_000)
+    pair.look()
+
+
+@pytest.mark.usefixtures("paired")
+@pytest.mark.parametrize("seed", range(6))
+def test_each_recovers_what_the_other_has_written(seed: int) -> None:
+    centre = Centre()
+    snapshots: list[tuple[int, bytes | None]] = [(0, None)]
+    for number, (later_s, command) in enumerate(commands(centre.engine, seed, 600)):
+        centre.do(command, after_s=later_s)
+        if not number % 97:
+            snapshots.append((len(centre.records), centre.engine.snapshot()))
+    journal = msgspec.msgpack.encode(centre.records)
+    for done, snapshot in snapshots:
+        one = Engine.restore(snapshot, msgspec.msgpack.decode(journal, type=list[Record])[done:])
+        other = Engine.restore(
+            snapshot, msgspec.msgpack.decode(journal, type=list[Record])[done:], core="naive"
+        )
+        same_engines(one, other, f"seed {seed}, from record {done}")
+        assert one.state_hash() == centre.engine.state_hash()
+
+
+def odd(config: EngineConfig, chance: Random) -> EngineConfig:
+    """What the torture's own rules leave out: lines in which nobody may wait, no dispositions, rules of nobody's."""
+    queues: dict[str, Queue] = {}
+    for name, queue in config.queues.items():
+        roll = chance.random()
+        queues[name] = replace(
+            queue,
+            max_waiting=0 if roll < 0.15 and name != "overflow" else queue.max_waiting,
+            wrap_up_s=0 if 0.1 < roll < 0.3 else queue.wrap_up_s,
+            prefer_for_s=20 if roll > 0.7 else queue.prefer_for_s,
+        )
+    return replace(config, queues=queues, dispositions=() if chance.random() < 0.3 else config.dispositions)
+
+
+def lived(seed: int, steps: int) -> Day:
+    """A day of the torture in which every engine is two."""
+    day = Day(f"compiled/{seed}")
+    for _ in range(steps):
+        day.step()
+    close(day)
+    return day
+
+
+def _odd_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, changed = torture_centre.centre, torture_centre.changed
+
+    def other(make: Callable[..., EngineConfig]) -> Callable[..., EngineConfig]:
+        def made(*given: Any) -> EngineConfig:
+            return torture_centre.as_journalled(odd(make(*given), given[-1]))
+
+        return made
+
+    monkeypatch.setattr(torture_day, "centre", other(plain))
+    monkeypatch.setattr(torture_day, "changed", other(changed))
+    monkeypatch.setattr("centralita.simulate.torture.people.changed", other(changed))
+
+
+@pytest.mark.usefixtures("paired")
+@pytest.mark.parametrize("seed", range(8))
+def test_a_tortured_day_is_the_same_compiled_and_not(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed % 2:
+        _odd_rules(monkeypatch)
+    pair_of(lived(seed, 4_000).engine).look()
+
+
+@pytest.mark.usefixtures("paired")
+def test_what_is_compiled_is_what_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python stage and the Python effect of each type are asked by the naive engine, always; by the native one never for
+    what is compiled, unless it meets something unusual."""
+    asked: Counter[type] = Counter()
+    applied: Counter[type] = Counter()
+
+    def counted(counts: Counter[type], kind: type, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*given: Any) -> Any:
+            counts[kind] += 1
+            return call(*given)
+
+        return counting
+
+    effects = engine_module._EFFECTS
+    for kind, stage in list(DECIDE.items()):
+        monkeypatch.setitem(DECIDE, kind, counted(asked, kind, stage))
+    for event, (ask, apply, follow) in list(effects.items()):
+        monkeypatch.setitem(effects, event, (ask, counted(applied, event, apply), follow))
+    commands_n: Counter[type] = Counter()
+    events_n: Counter[type] = Counter()
+    for seed in range(40, 46):
+        centre = Centre()
+        for later_s, command in commands(centre.engine, seed, 1_500):
+            centre.do(command, after_s=later_s)
+        pair = pair_of(centre.engine)
+        commands_n += pair.commands_n
+        events_n += pair.events_n
+    compiled = {kind: 2 * n - asked[kind] for kind, n in commands_n.items()}
+    assert {kind for kind, n in compiled.items() if n} == COMPILED_COMMANDS
+    assert {kind for kind, n in events_n.items() if applied[kind] != 2 * n} == COMPILED_EVENTS
+    for kind in COMPILED_COMMANDS:
+        assert compiled[kind] >= 50, f"{kind.__name__}: {compiled[kind]}"
+    for kind in COMPILED_EVENTS:
+        assert applied[kind] == events_n[kind] >= 50, f"{kind.__name__}: {events_n[kind]}"
+
+
+def test_every_last_bit_of_the_means_is_the_same() -> None:
+    """How uneven gaps are is a power, which C libraries round otherwise than a product once in a thousand times."""
+    chance = Random(11)
+    pair = Pair()
+    centre = Centre()
+    centre.engine = pair
+    centre.do(ApplyConfiguration(config=histories.centre(identify=False)))
+    centre.do(SignIn(agent="dan", desk="d1"))
+    step = centre.do(AdmitContact(channel="web", provider_id="1"))
+    (offer,) = (ask for ask in step.asks if isinstance(ask, SendOffer))
+    centre.do(AnswerOffer(contact=offer.contact, agent="dan", offer=offer.offer, accept=True))
+    connected = ContactConnected(contact=offer.contact, agent="dan", queue="sales", waited_ns=0, first=True)
+    assert pair.naive is not None
+    for _ in range(20_000):
+        gap_ns, since_ns = chance.random() * 1e12, chance.randrange(pair.now_ns)
+        for engine in (pair, pair.naive):
+            engine.state.contacts[offer.contact].phase = "connecting"
+            queue = engine.state.queues["sales"]
+            queue.gap_ns, queue.last_start_ns, queue.backlog_at_last_start = gap_ns, since_ns, True
+            engine.again(connected)
+        assert pair.state.queues["sales"] == pair.naive.state.queues["sales"]
