@@ -40,8 +40,9 @@ class Dispatcher:
     def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
         """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
 
-        `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes nothing and is not to
-        be journalled. Raises only for bugs, and for what is no command.
+        `now_ns` is an int of nanoseconds since any one moment, below 2^61. A refusal changes nothing and is not to
+        be journalled. Raises only for bugs, and for what is no command or no such moment; QueueBrokenError once a bug
+        in the compiled engine ended a call.
         """
 
     def emit(self, event: AnyEvent) -> None:
@@ -49,6 +50,8 @@ class Dispatcher:
 
     def again(self, event: AnyEvent) -> None:
         """Make a journalled event true again: nothing is decided or asked."""
+
+    def _panic(self) -> None: ...
 
 @disjoint_base
 class LinesHeld:
