@@ -27,7 +27,7 @@ pub(crate) struct Dispatcher {
     pub(crate) lines: Py<LinesHeld>,
     #[pyo3(get, set)]
     pub(crate) seq: i64,
-    #[pyo3(get, set)]
+    #[pyo3(get)]
     pub(crate) now_ns: i64,
     #[pyo3(get, set, name = "_step")]
     pub(crate) step: Py<PyAny>,
@@ -89,6 +89,12 @@ impl Dispatcher {
         (self.state, self.lines, self.usual_here) = (state, lines, usual_here);
         self.step = new_step(py)?.object().clone().unbind();
         self.tables = Tables { decide, effects };
+        Ok(())
+    }
+
+    #[setter]
+    fn set_now_ns(&mut self, now_ns: Int) -> PyResult<()> {
+        self.now_ns = time("now_ns", now_ns.0)?;
         Ok(())
     }
 

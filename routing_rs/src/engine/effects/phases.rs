@@ -1,5 +1,6 @@
 //! The phase of a contact and whose hands it is in: `apply/phases.py`.
 
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -192,8 +193,9 @@ pub(crate) fn take_out<'py>(turn: &Turn<'_, 'py>, number: &Bound<'py, PyAny>) ->
     Ok(())
 }
 
-/// Adds to a counter.
+/// Adds to a counter; an `OverflowError` when a journal tells of more than a word holds.
 pub(crate) fn count(slot: &crate::engine::slots::Slot<'_, '_>, more: i64) -> PyResult<()> {
-    slot.set_int(slot.int()? + more);
+    let sum = slot.int()?.checked_add(more);
+    slot.set_int(sum.ok_or_else(|| PyOverflowError::new_err("a counter ran over"))?);
     Ok(())
 }
