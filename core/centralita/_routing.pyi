@@ -1,6 +1,6 @@
 """The compiled matching queue, timers, and what every contact goes through."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 from typing_extensions import disjoint_base
@@ -9,8 +9,8 @@ from centralita.capture import Capture
 from centralita.engine import Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
-from centralita.messages import AnyCommand, AnyEvent
-from centralita.state import State
+from centralita.messages import AnyCommand, AnyEvent, ContactEnded
+from centralita.state import Contact, State
 from centralita.timers import TimersProtocol
 
 __all__ = ["Dispatcher", "LinesHeld", "MatchingQueue", "QueueBrokenError", "Timers", "version"]
@@ -25,6 +25,8 @@ class Dispatcher:
     now_ns: int
     _step: Step
     _capture: Capture | None
+    at_end: Callable[[Contact, ContactEnded], None] | None
+    """Called with each contact that is about to end, as it still stands, and its event."""
 
     def __new__(cls, *_given: Any, **_named: Any) -> Dispatcher: ...
     def begin(

@@ -33,6 +33,9 @@ pub(crate) struct Dispatcher {
     pub(crate) step: Py<PyAny>,
     #[pyo3(get, set, name = "_capture")]
     pub(crate) capture: Option<Py<PyAny>>,
+    /// Called with a contact that is about to end, and its `ContactEnded`.
+    #[pyo3(get, set)]
+    pub(crate) at_end: Option<Py<PyAny>>,
     /// Whether what is usual is decided here; otherwise Python's stages decide everything.
     usual_here: bool,
     /// A bug ended an earlier call somewhere: what it left behind cannot be trusted.
@@ -67,6 +70,7 @@ impl Dispatcher {
             now_ns: 0,
             step: py.None(),
             capture: None,
+            at_end: None,
             usual_here: false,
             broken: false,
             tables: Tables {
@@ -78,17 +82,25 @@ impl Dispatcher {
 
     /// Begin with a state, its lines and the tables of `stages` and `apply`.
     fn begin(
-        &mut self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         state: Py<PyAny>,
         lines: Py<LinesHeld>,
         decide: Py<PyDict>,
         effects: Py<PyDict>,
         usual_here: bool,
     ) -> PyResult<()> {
-        (self.state, self.lines, self.usual_here) = (state, lines, usual_here);
-        self.step = new_step(py)?.object().clone().unbind();
-        self.tables = Tables { decide, effects };
+        let py = slf.py();
+        // Whoever makes events true in a way of their own is asked for each of them.
+        let emit = pyo3::intern!(py, "emit");
+        let plain = slf
+            .get_type()
+            .getattr(emit)?
+            .is(py.get_type::<Self>().getattr(emit)?);
+        let step = new_step(py)?.object().clone().unbind();
+        let mut held = slf.try_borrow_mut()?;
+        (held.state, held.lines, held.step) = (state, lines, step);
+        held.usual_here = usual_here && plain;
+        held.tables = Tables { decide, effects };
         Ok(())
     }
 
@@ -123,7 +135,8 @@ impl Dispatcher {
         visit.call(&self.state)?;
         visit.call(&self.lines)?;
         visit.call(&self.step)?;
-        visit.call(&self.capture)
+        visit.call(&self.capture)?;
+        visit.call(&self.at_end)
     }
 }
 
