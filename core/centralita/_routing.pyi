@@ -52,6 +52,9 @@ class Dispatcher:
     def again(self, event: AnyEvent) -> None:
         """Make a journalled event true again: nothing is decided or asked."""
 
+    def _panic(self) -> None:
+        """Break the engine, as a bug would: for the test that no panic crosses."""
+
 @disjoint_base
 class LinesHeld:
     """The matching queue, the timers and the names of one engine; `centralita.lines.Lines` is made of it."""
