@@ -7,6 +7,7 @@
 //! the native one uses nothing of it but the dispatch, and the tests hold the two together.
 
 mod dispatcher;
+mod drive;
 mod effects;
 mod lines;
 mod records;
@@ -16,4 +17,5 @@ mod turn;
 mod words;
 
 pub(crate) use dispatcher::Dispatcher;
+pub(crate) use drive::DriveHeld;
 pub(crate) use lines::LinesHeld;

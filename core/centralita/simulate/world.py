@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -199,7 +198,7 @@ class _World:
         """Enter the next customer of a class."""
         at_ns = next(group.moments, None)
         if at_ns is not None and (at_ns < self.end_ns or not self.closes):
-            self.drive.at(at_ns, partial(self._arrive, group))
+            self.drive.at(at_ns, self._arrive, group)
 
     def _arrive(self, group: _Group) -> None:
         self._expect(group)
@@ -230,9 +229,9 @@ class _World:
         assert step.refusal is None, step.refusal
         if visitor.impatient:
             if patience_ns is not None:
-                drive.at(now_ns + patience_ns, partial(self._give_up, number, visitor))
+                drive.at(now_ns + patience_ns, self._give_up, number, visitor)
             if rules.callback is not None and group.callback() < rules.callback.share:
-                drive.at(now_ns + round(rules.callback.after_s * _NS), partial(self._ask, number, visitor))
+                drive.at(now_ns + round(rules.callback.after_s * _NS), self._ask, number, visitor)
 
     def _give_up(self, number: int, visitor: _Visitor) -> None:
         if visitor.impatient:
@@ -251,20 +250,24 @@ class _World:
 
     def _connect(self, ask: ConnectContact) -> None:
         number, agent = ask.contact, ask.agent
-        visitor = self.inside[number]
+        drive, visitor = self.drive, self.inside[number]
         callback = visitor.group.rules.callback
         if ask.callback_handle and callback is not None and visitor.group.callback() >= callback.reached:
-            self.drive.do(ReportConnection(contact=number, agent=agent, made=False, customer_gone=True))
+            drive.do(ReportConnection(contact=number, agent=agent, made=False, customer_gone=True))
             return
         visitor.impatient = False
-        self.drive.do(ReportConnection(contact=number, agent=agent, made=True))
-        self.drive.at(self.drive.now_ns + visitor.handling_ns, partial(self._end, number, agent, visitor))
+        drive.do(ReportConnection(contact=number, agent=agent, made=True))
+        end = EndContact(contact=number, by=agent)
+        if visitor.wrap_up_ns < 0:
+            drive.do_at(drive.now_ns + visitor.handling_ns, end)
+        else:
+            drive.at(drive.now_ns + visitor.handling_ns, self._end, end, visitor)
 
-    def _end(self, number: int, agent: str, visitor: _Visitor) -> None:
-        self.drive.do(EndContact(contact=number, by=agent))
-        if visitor.wrap_up_ns >= 0 and number in self.inside:
-            finish = FinishWrapUp(contact=number, agent=agent)
-            self.drive.at(self.drive.now_ns + visitor.wrap_up_ns, partial(self.drive.do, finish))
+    def _end(self, end: EndContact, visitor: _Visitor) -> None:
+        self.drive.do(end)
+        if end.contact in self.inside:
+            finish = FinishWrapUp(contact=end.contact, agent=end.by)
+            self.drive.do_at(self.drive.now_ns + visitor.wrap_up_ns, finish)
 
     def _ended(self, event: ContactEnded) -> None:
         visitor = self.inside.pop(event.contact)
@@ -298,7 +301,7 @@ class _World:
         at_ns = self.drive.now_ns + group.redial_after()
         if at_ns < self.end_ns or not self.closes:
             patience_ns = None if group.patience is None else group.patience()
-            self.drive.at(at_ns, partial(self._come_in, again, patience_ns))
+            self.drive.at(at_ns, self._come_in, again, patience_ns)
 
     # Agents.
 
@@ -313,7 +316,7 @@ class _World:
         accept = drawn >= crew.no_answer + crew.decline
         after_ns = 0 if behaviour.answer is None else behaviour.answer()
         answer = AnswerOffer(contact=ask.contact, agent=ask.agent, offer=ask.offer, accept=accept)
-        self.drive.at(self.drive.now_ns + after_ns, partial(self.drive.do, answer))
+        self.drive.do_at(self.drive.now_ns + after_ns, answer)
 
     def _staffed(self, event: AgentSignedIn | AgentStatusChanged | AgentSignedOut) -> None:
         """Keep the agents' time, and bring back whom the rules took out of the line."""
@@ -327,7 +330,7 @@ class _World:
             behaviour = self.behaviours.get(name)
             if behaviour is not None:
                 back_ns = now_ns + round(behaviour.crew.back_after_s * _NS)
-                self.drive.at(back_ns, partial(self._return, name))
+                self.drive.at(back_ns, self._return, name)
 
     def _count_staffed(self, name: str, since_ns: int, until_ns: int) -> None:
         counted_ns = min(until_ns, self.end_ns) - max(since_ns, self.from_ns)
@@ -339,7 +342,7 @@ class _World:
         for queue, hours in scenario.hours.items():
             for at_ns, is_open in openings(hours, self.start_ns, self.end_ns):
                 command = OpenQueue(queue=queue) if is_open else CloseQueue(queue=queue)
-                drive.at(at_ns, partial(drive.do, command))
+                drive.do_at(at_ns, command)
         shifted: set[str] = set()
         for name, crew in scenario.world.crews.items():
             if not crew.shifts:
@@ -347,11 +350,11 @@ class _World:
             shifted.update(agents_of(name, crew))
             for presence in presences(crew.shifts, self.start_ns, self.end_ns):
                 for agent in agents_of(name, crew):
-                    drive.at(presence.start_ns, partial(self._come, agent))
-                    drive.at(presence.end_ns, partial(self._go, agent))
+                    drive.at(presence.start_ns, self._come, agent)
+                    drive.at(presence.end_ns, self._go, agent)
                     for away in presence.breaks:
-                        drive.at(away.start_ns, partial(self._pause, agent, away.reason))
-                        drive.at(away.end_ns, partial(self._back, agent))
+                        drive.at(away.start_ns, self._pause, agent, away.reason)
+                        drive.at(away.end_ns, self._back, agent)
         for agent in scenario.config.agents:
             if agent not in shifted:
                 drive.do(SignIn(agent=agent, desk=LINE))
