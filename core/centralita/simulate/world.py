@@ -40,7 +40,7 @@ from centralita.messages import (
 )
 from centralita.simulate.distributions import Distribution, Sampler, stream
 from centralita.simulate.drive import Drive
-from centralita.simulate.outcome import NOBODY, OUTCOMES, Run, Unfinished
+from centralita.simulate.outcome import NOBODY, OUTCOMES, Run, Unfinished, packed
 from centralita.simulate.scenario import LINE, Crew, Customers, Scenario, agents_of
 from centralita.simulate.shifts import openings, presences
 
@@ -124,6 +124,7 @@ class _World:
             from_ns=self.from_ns,
             until_ns=self.end_ns,
         )
+        self.keep = self.found.numbers.frombytes
         self.drive = Drive(core=core, start_ns=self.start_ns)
         self.engine = self.drive.engine
         self.inside: dict[int, _Visitor] = {}
@@ -275,8 +276,8 @@ class _World:
         arrived_ns = event.arrived_ns
         if self.from_ns <= arrived_ns < self.end_ns:
             self.counted_inside -= 1
-        self.found.numbers.extend(
-            (
+        self.keep(
+            packed(
                 visitor.group.index,
                 self.queue_index[event.queue],
                 self.agent_index[event.agent],
