@@ -10,10 +10,12 @@ from centralita.engine import Engine, Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
 from centralita.messages import AnyCommand, AnyEvent, Ask, Event, Tick
+from centralita.simulate.drive import Drive
+from centralita.simulate.people import Group, Visitor
 from centralita.state import State
 from centralita.timers import TimersProtocol
 
-__all__ = ["Dispatcher", "DriveHeld", "LinesHeld", "MatchingQueue", "QueueBrokenError", "Timers", "version"]
+__all__ = ["Dispatcher", "DriveHeld", "LinesHeld", "MatchingQueue", "PeopleHeld", "QueueBrokenError", "Timers", "version"]
 
 _AskT = TypeVar("_AskT", bound=Ask)
 _EventT = TypeVar("_EventT", bound=Event)
@@ -213,6 +215,26 @@ class DriveHeld:
     def now_ns(self) -> int: ...
     @property
     def commands_n(self) -> int: ...
+
+@disjoint_base
+class PeopleHeld:
+    """What most people of a simulation do, compiled: see `centralita.simulate.world`."""
+
+    drive: Drive
+    inside: dict[int, Visitor]
+    admitted: int
+    counted_inside: int
+    from_ns: int
+    end_ns: int
+    closes: bool
+    behaviours: dict[str, Any]
+    queue_index: dict[str, int]
+    agent_index: dict[str, int]
+    outcome_index: dict[str, int]
+    keep: Callable[[bytes], None]
+    def __new__(cls, *_given: Any, **_named: Any) -> PeopleHeld: ...
+    def play(self) -> None: ...
+    def expect(self, group: Group) -> None: ...
 
 class QueueBrokenError(RuntimeError):
     """A bug broke this queue; rebuild it."""

@@ -16,11 +16,43 @@ use crate::engine::slots::Struct;
 use crate::python::{PyQueue, PyTimers};
 
 /// What an entry of the calendar does when its time has come.
-enum Deed {
+pub(crate) enum Deed {
     /// Calls something with these arguments.
     Call(Py<PyAny>, Py<PyTuple>),
     /// Gives the engine a command.
     Do(Py<PyAny>),
+    /// Has somebody compiled do something about this.
+    Act(Actor, Py<PyAny>),
+}
+
+/// Somebody compiled and what they do.
+pub(crate) struct Actor {
+    pub(crate) who: Py<PyAny>,
+    pub(crate) does: Act,
+}
+
+pub(crate) type Act = for<'py> fn(&Bound<'py, PyAny>, Bound<'py, PyAny>) -> PyResult<()>;
+
+/// Who is told of an event or does an ask.
+enum Listener {
+    Python(Py<PyAny>),
+    Compiled(Actor),
+}
+
+impl Listener {
+    fn who(&self) -> &Py<PyAny> {
+        match self {
+            Self::Python(who) => who,
+            Self::Compiled(actor) => &actor.who,
+        }
+    }
+
+    fn does(&self) -> Option<Act> {
+        match self {
+            Self::Python(_) => None,
+            Self::Compiled(actor) => Some(actor.does),
+        }
+    }
 }
 
 /// An entry of the calendar; they come in the order of (time, when entered).
@@ -59,11 +91,11 @@ impl Ord for Entry {
 /// Who is told of one type of event, or does one type of ask, in the order in which they asked for it.
 struct Told {
     kind: Py<PyType>,
-    callables: Vec<Py<PyAny>>,
+    listeners: Vec<Listener>,
 }
 
-/// Somebody with what is for them.
-type Telling<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+/// Who is told, how unless by a call, and what.
+type Telling<'py> = (Bound<'py, PyAny>, Option<Act>, Bound<'py, PyAny>);
 
 /// An engine, its calendar and who plays its edges; `centralita.simulate.drive.Drive` is made of it.
 #[pyclass(subclass, module = "centralita._routing", name = "DriveHeld")]
@@ -71,7 +103,7 @@ pub(crate) struct DriveHeld {
     engine: Option<Py<Dispatcher>>,
     tick: Py<PyAny>,
     #[pyo3(get)]
-    now_ns: i64,
+    pub(crate) now_ns: i64,
     #[pyo3(get)]
     commands_n: u64,
     calendar: BinaryHeap<Reverse<Entry>>,
@@ -117,12 +149,14 @@ impl DriveHeld {
 
     /// Let `edge` do what the engine asks of this kind; at most one each.
     fn plays(&mut self, kind: Bound<'_, PyType>, edge: Py<PyAny>) {
-        told(&mut self.edges, kind).callables = vec![edge];
+        told(&mut self.edges, kind).listeners = vec![Listener::Python(edge)];
     }
 
     /// Tell `watcher` of every event of this kind, once it is true.
     fn watches(&mut self, kind: Bound<'_, PyType>, watcher: Py<PyAny>) {
-        told(&mut self.watchers, kind).callables.push(watcher);
+        told(&mut self.watchers, kind)
+            .listeners
+            .push(Listener::Python(watcher));
     }
 
     /// Tell `watcher` of every step that changed something, with its command.
@@ -131,13 +165,16 @@ impl DriveHeld {
     }
 
     /// Give the engine a command now, and let the edges and the watchers have what comes of it.
-    fn r#do<'py>(slf: &Bound<'py, Self>, command: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn r#do<'py>(
+        slf: &Bound<'py, Self>,
+        command: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (engine, now_ns) = {
             let mut held = slf.borrow_mut();
             held.commands_n += 1;
             (held.engine(slf.py()), held.now_ns)
         };
-        let step = Step::of(Dispatcher::handle(&engine, command.clone(), now_ns)?)?;
+        let step = Step::of(Dispatcher::decide_at(&engine, command.clone(), now_ns)?)?;
         let events = step.events().get().cast_into::<PyList>()?;
         if !events.is_empty() {
             tell(slf, &step, &events, &command)?;
@@ -163,6 +200,7 @@ impl DriveHeld {
             match deed {
                 Some(Deed::Call(action, given)) => drop(action.bind(py).call1(given.bind(py))?),
                 Some(Deed::Do(command)) => drop(Self::r#do(slf, command.into_bound(py))?),
+                Some(Deed::Act(actor, what)) => (actor.does)(actor.who.bind(py), what.into_bound(py))?,
                 None => {}
             }
         }
@@ -190,12 +228,16 @@ impl DriveHeld {
                     visit.call(given)?;
                 }
                 Deed::Do(command) => visit.call(command)?,
+                Deed::Act(actor, what) => {
+                    visit.call(&actor.who)?;
+                    visit.call(what)?;
+                }
             }
         }
         for told in self.edges.iter().chain(&self.watchers) {
             visit.call(&told.kind)?;
-            for callable in &told.callables {
-                visit.call(callable)?;
+            for listener in &told.listeners {
+                visit.call(listener.who())?;
             }
         }
         for follower in &self.followers {
@@ -213,17 +255,29 @@ impl DriveHeld {
 }
 
 impl DriveHeld {
-    fn engine<'py>(&self, py: Python<'py>) -> Bound<'py, Dispatcher> {
+    pub(crate) fn engine<'py>(&self, py: Python<'py>) -> Bound<'py, Dispatcher> {
         match &self.engine {
             Some(engine) => engine.bind(py).clone(),
             None => unreachable!("a drive begins with an engine"),
         }
     }
 
-    fn enter(&mut self, at_ns: i64, deed: Deed) {
+    pub(crate) fn enter(&mut self, at_ns: i64, deed: Deed) {
         let (at_ns, entered) = (at_ns.max(self.now_ns), self.entered);
         self.entered += 1;
         self.calendar.push(Reverse(Entry { at_ns, entered, deed }));
+    }
+
+    /// Lets somebody compiled do what the engine asks of this kind.
+    pub(crate) fn play(&mut self, kind: Bound<'_, PyType>, actor: Actor) {
+        told(&mut self.edges, kind).listeners = vec![Listener::Compiled(actor)];
+    }
+
+    /// Tells somebody compiled of every event of this kind.
+    pub(crate) fn watch(&mut self, kind: Bound<'_, PyType>, actor: Actor) {
+        told(&mut self.watchers, kind)
+            .listeners
+            .push(Listener::Compiled(actor));
     }
 
     /// Takes the first entry out, whose time this is.
@@ -237,7 +291,11 @@ impl DriveHeld {
     }
 
     /// Who is to be told what: the watchers of each event, then the edges of each ask.
-    fn tellings<'py>(&self, events: &Bound<'py, PyList>, asks: &Bound<'py, PyList>) -> SmallVec<[Telling<'py>; 4]> {
+    fn tellings<'py>(
+        &self,
+        events: &Bound<'py, PyList>,
+        asks: &Bound<'py, PyList>,
+    ) -> SmallVec<[Telling<'py>; 4]> {
         let mut found = SmallVec::new();
         for (table, told) in [(&self.watchers, events), (&self.edges, asks)] {
             for one in told {
@@ -246,8 +304,9 @@ impl DriveHeld {
                 let Some(told) = table.iter().find(|told| told.kind.as_ptr() == kind.cast()) else {
                     continue;
                 };
-                let callables = told.callables.iter();
-                found.extend(callables.map(|callable| (callable.bind(one.py()).clone(), one.clone())));
+                let listeners = told.listeners.iter();
+                found
+                    .extend(listeners.map(|who| (who.who().bind(one.py()).clone(), who.does(), one.clone())));
             }
         }
         found
@@ -255,10 +314,16 @@ impl DriveHeld {
 }
 
 fn told<'a>(table: &'a mut Vec<Told>, kind: Bound<'_, PyType>) -> &'a mut Told {
-    let at = table.iter().position(|told| told.kind.is(&kind)).unwrap_or_else(|| {
-        table.push(Told { kind: kind.unbind(), callables: Vec::new() });
-        table.len() - 1
-    });
+    let at = table
+        .iter()
+        .position(|told| told.kind.is(&kind))
+        .unwrap_or_else(|| {
+            table.push(Told {
+                kind: kind.unbind(),
+                listeners: Vec::new(),
+            });
+            table.len() - 1
+        });
     &mut table[at]
 }
 
@@ -272,14 +337,21 @@ fn tell<'py>(
     let asks = step.asks().get().cast_into::<PyList>()?;
     let (followers, tellings) = {
         let held = drive.borrow();
-        let followers: Vec<_> = held.followers.iter().map(|follower| follower.bind(py).clone()).collect();
+        let followers: Vec<_> = held
+            .followers
+            .iter()
+            .map(|follower| follower.bind(py).clone())
+            .collect();
         (followers, held.tellings(events, &asks))
     };
     for follower in followers {
         follower.call1((step.object(), command))?;
     }
-    for (callable, what) in tellings {
-        callable.call1((what,))?;
+    for (who, does, what) in tellings {
+        match does {
+            Some(does) => does(&who, what)?,
+            None => drop(who.call1((what,))?),
+        }
     }
     Ok(())
 }
@@ -296,11 +368,19 @@ fn due_ns(drive: &Bound<'_, DriveHeld>) -> PyResult<i64> {
     let lines = engine.borrow().lines.bind(py).clone();
     {
         let lines = lines.borrow();
-        if let (Ok(queue), Ok(timers)) = (lines.queue.bind(py).cast::<PyQueue>(), lines.timers.bind(py).cast::<PyTimers>()) {
-            return Ok(queue.borrow_mut().next_deadline_ns()?.min(timers.borrow().next_deadline_ns()));
+        if let (Ok(queue), Ok(timers)) = (
+            lines.queue.bind(py).cast::<PyQueue>(),
+            lines.timers.bind(py).cast::<PyTimers>(),
+        ) {
+            return Ok(queue
+                .borrow_mut()
+                .next_deadline_ns()?
+                .min(timers.borrow().next_deadline_ns()));
         }
     }
-    engine.call_method0(pyo3::intern!(py, "next_deadline_ns"))?.extract()
+    engine
+        .call_method0(pyo3::intern!(py, "next_deadline_ns"))?
+        .extract()
 }
 
 /// Gives the engine its due Ticks, unless one of them enters something that comes first.
