@@ -1,19 +1,24 @@
 """The compiled matching queue, timers, and what every contact goes through."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from typing_extensions import disjoint_base
 
 from centralita.capture import Capture
-from centralita.engine import Step
+from centralita.engine import Engine, Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
-from centralita.messages import AnyCommand, AnyEvent, ContactEnded
+from centralita.messages import AnyCommand, AnyEvent, Ask, ContactEnded, Event, Tick
+from centralita.simulate.drive import Drive
+from centralita.simulate.people import Group, Visitor
 from centralita.state import Contact, State
 from centralita.timers import TimersProtocol
 
-__all__ = ["Dispatcher", "LinesHeld", "MatchingQueue", "QueueBrokenError", "Timers", "version"]
+__all__ = ["Dispatcher", "DriveHeld", "LinesHeld", "MatchingQueue", "PeopleHeld", "QueueBrokenError", "Timers", "version"]
+
+_AskT = TypeVar("_AskT", bound=Ask)
+_EventT = TypeVar("_EventT", bound=Event)
 
 @disjoint_base
 class Dispatcher:
@@ -196,6 +201,45 @@ class Timers:
     def next_deadline_ns(self) -> int: ...
     def deadline_ns(self, kind: int, subject: int) -> int: ...
     def __len__(self) -> int: ...
+
+@disjoint_base
+class DriveHeld:
+    """The compiled loop of a simulation: see `centralita.simulate.drive` for what each method does."""
+
+    def __new__(cls, *_given: Any, **_named: Any) -> DriveHeld: ...
+    def begin(self, engine: Engine, tick: Tick, start_ns: int) -> None: ...
+    def at(self, at_ns: int, action: Callable[..., object], *given: Any) -> None: ...
+    def do_at(self, at_ns: int, command: AnyCommand) -> None: ...
+    def plays(self, kind: type[_AskT], edge: Callable[[_AskT], object]) -> None: ...
+    def watches(self, kind: type[_EventT], watcher: Callable[[_EventT], object]) -> None: ...
+    def follows(self, watcher: Callable[[Step, AnyCommand], object]) -> None: ...
+    def do(self, command: AnyCommand) -> Step: ...
+    def run(self, until_ns: int | None = None) -> None: ...
+    def next_ns(self) -> int: ...
+    @property
+    def now_ns(self) -> int: ...
+    @property
+    def commands_n(self) -> int: ...
+
+@disjoint_base
+class PeopleHeld:
+    """What most people of a simulation do, compiled: see `centralita.simulate.world`."""
+
+    drive: Drive
+    inside: dict[int, Visitor]
+    admitted: int
+    counted_inside: int
+    from_ns: int
+    end_ns: int
+    closes: bool
+    behaviours: dict[str, Any]
+    queue_index: dict[str, int]
+    agent_index: dict[str, int]
+    outcome_index: dict[str, int]
+    keep: Callable[[bytes], None]
+    def __new__(cls, *_given: Any, **_named: Any) -> PeopleHeld: ...
+    def play(self) -> None: ...
+    def expect(self, group: Group) -> None: ...
 
 class QueueBrokenError(RuntimeError):
     """A bug broke this queue; rebuild it."""

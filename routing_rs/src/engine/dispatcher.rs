@@ -111,8 +111,7 @@ impl Dispatcher {
         command: Bound<'py, PyAny>,
         now_ns: Int,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let now_ns = time("now_ns", now_ns.0)?;
-        guarded(slf, || handle(slf, command, now_ns))
+        Self::decide_at(slf, command, now_ns.0)
     }
 
     /// For stages: make an event true, now.
@@ -137,6 +136,18 @@ impl Dispatcher {
         visit.call(&self.step)?;
         visit.call(&self.capture)?;
         visit.call(&self.at_end)
+    }
+}
+
+impl Dispatcher {
+    /// Decides a command at a moment.
+    pub(crate) fn decide_at<'py>(
+        slf: &Bound<'py, Self>,
+        command: Bound<'py, PyAny>,
+        now_ns: i64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let now_ns = time("now_ns", now_ns)?;
+        guarded(slf, || handle(slf, command, now_ns))
     }
 }
 
