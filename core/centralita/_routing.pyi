@@ -1,6 +1,6 @@
 """The compiled matching queue, timers, and what every contact goes through."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 from typing_extensions import disjoint_base
@@ -9,11 +9,21 @@ from centralita.capture import Capture
 from centralita.engine import Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
-from centralita.messages import AnyCommand, AnyEvent
+from centralita.memory import Live, Memory
+from centralita.messages import AnyCommand, AnyEvent, Record
 from centralita.state import State
+from centralita.tallies import AgentTally, QueueTally
 from centralita.timers import TimersProtocol
 
-__all__ = ["Dispatcher", "LinesHeld", "MatchingQueue", "QueueBrokenError", "Timers", "version"]
+__all__ = [
+    "Dispatcher",
+    "Folding",
+    "LinesHeld",
+    "MatchingQueue",
+    "QueueBrokenError",
+    "Timers",
+    "version",
+]
 
 @disjoint_base
 class Dispatcher:
@@ -191,6 +201,23 @@ class Timers:
     def next_deadline_ns(self) -> int: ...
     def deadline_ns(self, kind: int, subject: int) -> int: ...
     def __len__(self) -> int: ...
+
+@disjoint_base
+class Folding:
+    """What a fold keeps, and its counting of what is usual; `centralita.fold.Fold` is made of it."""
+
+    _memory: Memory
+    _live: dict[int, Live]
+    _queues: dict[str, QueueTally]
+    _agents: dict[str, AgentTally]
+    _handlers: dict[type, Callable[[Any, int], None]]
+    _command: type
+    _rolls_ns: int
+    _usual_here: bool
+
+    def __new__(cls, *_given: Any, **_named: Any) -> Folding: ...
+    def fold(self, record: Record) -> None:
+        """Take in the next record. Records come in order of seq, each once."""
 
 class QueueBrokenError(RuntimeError):
     """A bug broke this queue; rebuild it."""

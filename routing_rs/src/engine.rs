@@ -8,6 +8,9 @@
 
 mod dispatcher;
 mod effects;
+mod figures;
+mod guard;
+mod kinds;
 mod lines;
 mod records;
 mod slots;
@@ -16,4 +19,5 @@ mod turn;
 mod words;
 
 pub(crate) use dispatcher::Dispatcher;
+pub(crate) use figures::Folding;
 pub(crate) use lines::LinesHeld;
