@@ -9,13 +9,25 @@ from centralita.capture import Capture
 from centralita.engine import Engine, Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
-from centralita.messages import AnyCommand, AnyEvent, Ask, ContactEnded, Event, Tick
+from centralita.memory import Live, Memory
+from centralita.messages import AnyCommand, AnyEvent, Ask, ContactEnded, Event, Record, Tick
 from centralita.simulate.drive import Drive
 from centralita.simulate.people import Group, Visitor
 from centralita.state import Contact, State
+from centralita.tallies import AgentTally, QueueTally
 from centralita.timers import TimersProtocol
 
-__all__ = ["Dispatcher", "DriveHeld", "LinesHeld", "MatchingQueue", "PeopleHeld", "QueueBrokenError", "Timers", "version"]
+__all__ = [
+    "Dispatcher",
+    "DriveHeld",
+    "Folding",
+    "LinesHeld",
+    "MatchingQueue",
+    "PeopleHeld",
+    "QueueBrokenError",
+    "Timers",
+    "version",
+]
 
 _AskT = TypeVar("_AskT", bound=Ask)
 _EventT = TypeVar("_EventT", bound=Event)
@@ -240,6 +252,22 @@ class PeopleHeld:
     def __new__(cls, *_given: Any, **_named: Any) -> PeopleHeld: ...
     def play(self) -> None: ...
     def expect(self, group: Group) -> None: ...
+@disjoint_base
+class Folding:
+    """What a fold keeps, and its counting of what is usual; `centralita.fold.Fold` is made of it."""
+
+    _memory: Memory
+    _live: dict[int, Live]
+    _queues: dict[str, QueueTally]
+    _agents: dict[str, AgentTally]
+    _handlers: dict[type, Callable[[Any, int], None]]
+    _command: type
+    _rolls_ns: int
+    _usual_here: bool
+
+    def __new__(cls, *_given: Any, **_named: Any) -> Folding: ...
+    def fold(self, record: Record) -> None:
+        """Take in the next record. Records come in order of seq, each once."""
 
 class QueueBrokenError(RuntimeError):
     """A bug broke this queue; rebuild it."""

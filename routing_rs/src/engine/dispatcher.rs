@@ -1,17 +1,15 @@
 //! Commands in, events and asks out: dispatch, nothing else.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use pyo3::exceptions::{PyAttributeError, PyKeyError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyTuple};
 
 use crate::engine::effects::Doings;
+use crate::engine::guard::guard;
 use crate::engine::lines::LinesHeld;
 use crate::engine::records::{Refusal, Step, StepFields, bind_all};
-use crate::engine::slots::{Deleted, Struct, int};
+use crate::engine::slots::{Struct, int};
 use crate::engine::stages::{Decided, decider, match_run};
 use crate::engine::turn::Turn;
 use crate::engine::words::blanks;
@@ -49,8 +47,6 @@ struct Tables {
     effects: Py<PyDict>,
 }
 
-static BOUND: PyOnceLock<()> = PyOnceLock::new();
-
 #[pymethods]
 impl Dispatcher {
     /// `native`: whether the queue and the timers of `lines` are the compiled ones.
@@ -61,7 +57,7 @@ impl Dispatcher {
         _given: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        BOUND.get_or_try_init(py, || bind_all(py))?;
+        bind_all(py)?;
         let lines = Py::new(py, LinesHeld::empty(py)?)?;
         Ok(Self {
             state: py.None(),
@@ -151,23 +147,15 @@ impl Dispatcher {
     }
 }
 
-/// Has no panic cross into Python. A field that somebody has deleted is said as Python says it; anything else is a bug,
-/// after which the engine refuses to go on.
+/// After a bug the engine refuses to go on.
 fn guarded<T>(slf: &Bound<'_, Dispatcher>, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     if slf.try_borrow()?.broken {
         return Err(QueueBrokenError::new_err("an earlier call broke this engine"));
     }
-    let payload = match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(done) => return done,
-        Err(payload) => payload,
-    };
-    if let Ok(deleted) = payload.downcast::<Deleted>() {
-        return Err(PyAttributeError::new_err(deleted.0));
-    }
-    slf.try_borrow_mut()?.broken = true;
-    Err(QueueBrokenError::new_err(
-        "a bug in the compiled engine; its message is on stderr",
-    ))
+    guard(call, || {
+        slf.try_borrow_mut()?.broken = true;
+        Ok(())
+    })
 }
 
 fn handle<'py>(
