@@ -1,19 +1,36 @@
 """The compiled matching queue, timers, and what every contact goes through."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, final
 
 from typing_extensions import disjoint_base
 
 from centralita.capture import Capture
-from centralita.engine import Step
+from centralita.engine import Engine, Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
-from centralita.messages import AnyCommand, AnyEvent
-from centralita.state import State
+from centralita.memory import Live, Memory
+from centralita.messages import AnyCommand, AnyEvent, Ask, ContactEnded, Event, Record, Tick
+from centralita.simulate.drive import Drive
+from centralita.simulate.people import Group, Visitor
+from centralita.state import Contact, State
+from centralita.tallies import AgentTally, QueueTally
 from centralita.timers import TimersProtocol
 
-__all__ = ["Dispatcher", "LinesHeld", "MatchingQueue", "QueueBrokenError", "Timers", "version"]
+__all__ = [
+    "Dispatcher",
+    "DriveHeld",
+    "Folding",
+    "LinesHeld",
+    "MatchingQueue",
+    "PeopleHeld",
+    "QueueBrokenError",
+    "Timers",
+    "version",
+]
+
+_AskT = TypeVar("_AskT", bound=Ask)
+_EventT = TypeVar("_EventT", bound=Event)
 
 @disjoint_base
 class Dispatcher:
@@ -25,6 +42,8 @@ class Dispatcher:
     now_ns: int
     _step: Step
     _capture: Capture | None
+    at_end: Callable[[Contact, ContactEnded], None] | None
+    """Called with each contact that is about to end, as it still stands, and its event."""
 
     def __new__(cls, *_given: Any, **_named: Any) -> Dispatcher: ...
     def begin(
@@ -40,9 +59,8 @@ class Dispatcher:
     def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
         """Decide a command at a moment; time never goes back (an earlier `now_ns` counts as the last).
 
-        `now_ns` is an int of nanoseconds since any one moment, below 2^61. A refusal changes nothing and is not to
-        be journalled. Raises only for bugs, and for what is no command or no such moment; QueueBrokenError once a bug
-        in the compiled engine ended a call.
+        `now_ns` is an int of nanoseconds since any one moment, at most 2^61. A refusal changes nothing and is not to
+        be journalled. Raises only for bugs, and for what is no command.
         """
 
     def emit(self, event: AnyEvent) -> None:
@@ -51,7 +69,8 @@ class Dispatcher:
     def again(self, event: AnyEvent) -> None:
         """Make a journalled event true again: nothing is decided or asked."""
 
-    def _panic(self) -> None: ...
+    def _panic(self) -> None:
+        """Break the engine, as a bug would: for the test that no panic crosses."""
 
 @disjoint_base
 class LinesHeld:
@@ -194,6 +213,61 @@ class Timers:
     def next_deadline_ns(self) -> int: ...
     def deadline_ns(self, kind: int, subject: int) -> int: ...
     def __len__(self) -> int: ...
+
+@disjoint_base
+class DriveHeld:
+    """The compiled loop of a simulation: see `centralita.simulate.drive` for what each method does."""
+
+    def __new__(cls, *_given: Any, **_named: Any) -> DriveHeld: ...
+    def begin(self, engine: Engine, tick: Tick, start_ns: int) -> None: ...
+    def at(self, at_ns: int, action: Callable[..., object], *given: Any) -> None: ...
+    def do_at(self, at_ns: int, command: AnyCommand) -> None: ...
+    def plays(self, kind: type[_AskT], edge: Callable[[_AskT], object]) -> None: ...
+    def watches(self, kind: type[_EventT], watcher: Callable[[_EventT], object]) -> None: ...
+    def follows(self, watcher: Callable[[Step, AnyCommand], object]) -> None: ...
+    def do(self, command: AnyCommand) -> Step: ...
+    def run(self, until_ns: int | None = None) -> None: ...
+    def next_ns(self) -> int: ...
+    @property
+    def now_ns(self) -> int: ...
+    @property
+    def commands_n(self) -> int: ...
+
+@disjoint_base
+class PeopleHeld:
+    """What most people of a simulation do, compiled: see `centralita.simulate.world`."""
+
+    drive: Drive
+    inside: dict[int, Visitor]
+    admitted: int
+    counted_inside: int
+    from_ns: int
+    end_ns: int
+    closes: bool
+    behaviours: dict[str, Any]
+    queue_index: dict[str, int]
+    agent_index: dict[str, int]
+    outcome_index: dict[str, int]
+    keep: Callable[[bytes], None]
+    def __new__(cls, *_given: Any, **_named: Any) -> PeopleHeld: ...
+    def play(self) -> None: ...
+    def expect(self, group: Group) -> None: ...
+@disjoint_base
+class Folding:
+    """What a fold keeps, and its counting of what is usual; `centralita.fold.Fold` is made of it."""
+
+    _memory: Memory
+    _live: dict[int, Live]
+    _queues: dict[str, QueueTally]
+    _agents: dict[str, AgentTally]
+    _handlers: dict[type, Callable[[Any, int], None]]
+    _command: type
+    _rolls_ns: int
+    _usual_here: bool
+
+    def __new__(cls, *_given: Any, **_named: Any) -> Folding: ...
+    def fold(self, record: Record) -> None:
+        """Take in the next record. Records come in order of seq, each once."""
 
 class QueueBrokenError(RuntimeError):
     """A bug broke this queue; rebuild it."""

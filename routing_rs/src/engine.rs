@@ -7,8 +7,13 @@
 //! the native one uses nothing of it but the dispatch, and the tests hold the two together.
 
 mod dispatcher;
+mod drive;
 mod effects;
+mod figures;
+mod guard;
+mod kinds;
 mod lines;
+mod people;
 mod records;
 mod slots;
 mod stages;
@@ -16,4 +21,7 @@ mod turn;
 mod words;
 
 pub(crate) use dispatcher::Dispatcher;
+pub(crate) use drive::DriveHeld;
+pub(crate) use figures::Folding;
 pub(crate) use lines::LinesHeld;
+pub(crate) use people::PeopleHeld;

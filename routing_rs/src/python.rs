@@ -433,7 +433,7 @@ impl PyQueue {
         self.run_long(py, |queue| queue.advance(now_ns.0))
     }
 
-    fn next_deadline_ns(&mut self) -> PyResult<i64> {
+    pub(crate) fn next_deadline_ns(&mut self) -> PyResult<i64> {
         self.run(|queue| Ok(queue.next_deadline_ns()))
     }
 
@@ -681,7 +681,7 @@ impl PyTimers {
         self.timers.pop_due(now_ns.0)
     }
 
-    fn next_deadline_ns(&self) -> i64 {
+    pub(crate) fn next_deadline_ns(&self) -> i64 {
         self.timers.next_deadline_ns()
     }
 
@@ -702,7 +702,7 @@ mod _routing {
     #[pymodule_export]
     use super::{PyQueue, PyTimers, QueueBrokenError};
     #[pymodule_export]
-    use crate::engine::{Dispatcher, LinesHeld};
+    use crate::engine::{Dispatcher, DriveHeld, Folding, LinesHeld, PeopleHeld};
 
     /// Return the version of the compiled queue.
     #[pyfunction]

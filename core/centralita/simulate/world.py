@@ -5,17 +5,21 @@ who sign in, answer, take breaks and go home.
 engine; in here nobody knows a rule of routing. What a customer brings (patience, handling, after-work) is
 drawn at arrival, each from a stream of its own, so that runs which differ only in configuration or
 staff meet the same customers.
+
+With the native core, what most customers and agents do is done by `routing_rs/src/engine/people.rs`, compiled, which comes
+back here for the rest. With the other core it is all done here: the tests hold the two together.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from centralita._routing import PeopleHeld
 from centralita.matching import Core
 from centralita.messages import (
     AbandonContact,
@@ -41,7 +45,8 @@ from centralita.messages import (
 )
 from centralita.simulate.distributions import Distribution, Sampler, stream
 from centralita.simulate.drive import Drive
-from centralita.simulate.outcome import NOBODY, OUTCOMES, Run, Unfinished
+from centralita.simulate.outcome import NOBODY, OUTCOMES, Run, Unfinished, packed
+from centralita.simulate.people import Group, Visitor
 from centralita.simulate.scenario import LINE, Crew, Customers, Scenario, agents_of
 from centralita.simulate.shifts import openings, presences
 
@@ -70,32 +75,6 @@ def run(
     return world.run()
 
 
-class _Visitor(msgspec.Struct, gc=False):
-    """A customer who is inside."""
-
-    group: _Group
-    handling_ns: int
-    wrap_up_ns: int
-    attempt: int
-    impatient: bool = True
-    callback_ns: int = -1
-
-
-class _Group(msgspec.Struct):
-    """A class of customers with its streams."""
-
-    index: int
-    rules: Customers
-    channel: str
-    moments: Iterator[int]
-    handling: Sampler
-    patience: Sampler | None
-    wrap_up: Sampler | None
-    callback: Callable[[], float]
-    redial: Callable[[], float]
-    redial_after: Sampler | None
-
-
 class _Behaviour(msgspec.Struct):
     """How the agents of a crew answer."""
 
@@ -109,7 +88,7 @@ class _Behaviour(msgspec.Struct):
         return self.answer is None and not self.crew.no_answer and not self.crew.decline
 
 
-class _World:
+class _World(PeopleHeld):
     def __init__(self, scenario: Scenario, seed: int, replication: int, core: Core) -> None:
         self.scenario = scenario
         config, world = scenario.config, scenario.world
@@ -125,17 +104,15 @@ class _World:
             from_ns=self.from_ns,
             until_ns=self.end_ns,
         )
+        self.keep = self.found.numbers.frombytes
+        self.core = core
         self.drive = Drive(core=core, start_ns=self.start_ns)
         self.engine = self.drive.engine
-        self.inside: dict[int, _Visitor] = {}
-        self.counted_inside = 0
-        self.admitted = 0
         self.queue_index = {name: index for index, name in enumerate(config.queues)} | {"": NOBODY}
         self.agent_index = {name: index for index, name in enumerate(config.agents)} | {"": NOBODY}
         self.outcome_index = {name: index for index, name in enumerate(OUTCOMES)}
         self.staffed_since: dict[str, int] = {}
         self.resting: set[str] = set()
-        self.behaviours: dict[str, _Behaviour] = {}
         for name, crew in world.crews.items():
             behaviour = _Behaviour(
                 crew,
@@ -151,15 +128,23 @@ class _World:
             for index, (name, customers) in enumerate(world.customers.items())
         ]
 
-    def _group(self, index: int, name: str, rules: Customers, seed: int, replication: int) -> _Group:
+    def _group(self, index: int, name: str, rules: Customers, seed: int, replication: int) -> Group:
         def sampler(purpose: str, drawn: Distribution | None) -> Sampler | None:
             return None if drawn is None else drawn.sampler(stream(seed, replication, purpose, name))
 
         config = self.scenario.config
-        return _Group(
+        return Group(
             index=index,
             rules=rules,
-            channel=rules.channel or (LINE if LINE in config.channels else next(iter(config.channels))),
+            admission=AdmitContact(
+                channel=rules.channel or (LINE if LINE in config.channels else next(iter(config.channels))),
+                provider_id="",
+                handle=HANDLE,
+                queue=rules.queue,
+                skills=rules.skills or None,
+                priority=rules.priority,
+                credit_s=rules.credit_s,
+            ),
             moments=rules.arrivals.moments(
                 stream(seed, replication, "arrivals", name),
                 stream(seed, replication, "days", name),
@@ -168,16 +153,19 @@ class _World:
             handling=rules.handling.sampler(stream(seed, replication, "handling", name)),
             patience=sampler("patience", rules.patience),
             wrap_up=sampler("wrap-up", rules.wrap_up),
-            callback=stream(seed, replication, "callback", name).random,
+            callback=None if rules.callback is None else stream(seed, replication, "callback", name).random,
             redial=stream(seed, replication, "redial", name).random,
             redial_after=sampler("redial after", None if rules.redial is None else rules.redial.after),
         )
 
     def run(self) -> Run:
         drive = self.drive
-        drive.plays(SendOffer, self._ring)
-        drive.plays(ConnectContact, self._connect)
-        drive.watches(ContactEnded, self._ended)
+        if self.core == "native":
+            self.play()
+        else:
+            drive.plays(SendOffer, self._ring)
+            drive.plays(ConnectContact, self._connect)
+            drive.watches(ContactEnded, self._ended)
         drive.watches(CallbackRequested, self._called_back)
         drive.watches(AgentSignedIn, self._staffed)
         drive.watches(AgentStatusChanged, self._staffed)
@@ -185,8 +173,9 @@ class _World:
         refusal = drive.do(ApplyConfiguration(config=self.scenario.config)).refusal
         assert refusal is None, refusal
         self._open_and_staff()
+        expect = self.expect if self.core == "native" else self._expect
         for group in self.groups:
-            self._expect(group)
+            expect(group)
         drive.run(until_ns=self.end_ns)
         latest_ns = self.end_ns + LATE_MAX_NS
         while self.counted_inside and (next_ns := drive.next_ns()) <= latest_ns:
@@ -195,51 +184,48 @@ class _World:
 
     # Customers.
 
-    def _expect(self, group: _Group) -> None:
+    def _expect(self, group: Group) -> None:
         """Enter the next customer of a class."""
         at_ns = next(group.moments, None)
         if at_ns is not None and (at_ns < self.end_ns or not self.closes):
-            self.drive.at(at_ns, partial(self._arrive, group))
+            self.drive.at(at_ns, self._arrive, group)
 
-    def _arrive(self, group: _Group) -> None:
+    def _arrive(self, group: Group) -> None:
         self._expect(group)
         wrap_up_ns = -1 if group.wrap_up is None else group.wrap_up()
-        visitor = _Visitor(group, group.handling(), wrap_up_ns, 1)
+        visitor = Visitor(group, group.handling(), wrap_up_ns, 1)
         self._come_in(visitor, None if group.patience is None else group.patience())
 
-    def _come_in(self, visitor: _Visitor, patience_ns: int | None) -> None:
-        drive, group = self.drive, visitor.group
-        rules = group.rules
-        number = self.engine.next_id()
+    def _come_in(self, visitor: Visitor, patience_ns: int | None) -> None:
+        drive = self.drive
+        visitor.contact = number = self.engine.next_id()
         self.admitted += 1
         now_ns = drive.now_ns
         if self.from_ns <= now_ns < self.end_ns:
             self.counted_inside += 1
         self.inside[number] = visitor
-        step = drive.do(
-            AdmitContact(
-                channel=group.channel,
-                provider_id=str(self.admitted),
-                handle=HANDLE,
-                queue=rules.queue,
-                skills=rules.skills or None,
-                priority=rules.priority,
-                credit_s=rules.credit_s,
-            )
-        )
+        step = drive.do(replace(visitor.group.admission, provider_id=str(self.admitted)))
         assert step.refusal is None, step.refusal
         if visitor.impatient:
             if patience_ns is not None:
-                drive.at(now_ns + patience_ns, partial(self._give_up, number, visitor))
-            if rules.callback is not None and group.callback() < rules.callback.share:
-                drive.at(now_ns + round(rules.callback.after_s * _NS), partial(self._ask, number, visitor))
+                drive.at(now_ns + patience_ns, self._give_up, visitor)
+            if visitor.group.callback is not None:
+                self._consider_callback(visitor)
 
-    def _give_up(self, number: int, visitor: _Visitor) -> None:
+    def _give_up(self, visitor: Visitor) -> None:
         if visitor.impatient:
-            self.drive.do(AbandonContact(contact=number))
+            self.drive.do(AbandonContact(contact=visitor.contact))
 
-    def _ask(self, number: int, visitor: _Visitor) -> None:
+    def _consider_callback(self, visitor: Visitor) -> None:
+        callback, drawn = visitor.group.rules.callback, visitor.group.callback
+        assert callback is not None
+        assert drawn is not None
+        if drawn() < callback.share:
+            self.drive.at(self.drive.now_ns + round(callback.after_s * _NS), self._ask, visitor)
+
+    def _ask(self, visitor: Visitor) -> None:
         """Ask to be called back, unless an agent's telephone is ringing already."""
+        number = visitor.contact
         if visitor.impatient and self.engine.state.contacts[number].phase == "waiting":
             self.drive.do(RequestCallback(contact=number))
 
@@ -251,20 +237,24 @@ class _World:
 
     def _connect(self, ask: ConnectContact) -> None:
         number, agent = ask.contact, ask.agent
-        visitor = self.inside[number]
-        callback = visitor.group.rules.callback
-        if ask.callback_handle and callback is not None and visitor.group.callback() >= callback.reached:
-            self.drive.do(ReportConnection(contact=number, agent=agent, made=False, customer_gone=True))
+        drive, visitor = self.drive, self.inside[number]
+        callback, drawn = visitor.group.rules.callback, visitor.group.callback
+        if ask.callback_handle and callback is not None and drawn is not None and drawn() >= callback.reached:
+            drive.do(ReportConnection(contact=number, agent=agent, made=False, customer_gone=True))
             return
         visitor.impatient = False
-        self.drive.do(ReportConnection(contact=number, agent=agent, made=True))
-        self.drive.at(self.drive.now_ns + visitor.handling_ns, partial(self._end, number, agent, visitor))
+        drive.do(ReportConnection(contact=number, agent=agent, made=True))
+        end = EndContact(contact=number, by=agent)
+        if visitor.wrap_up_ns < 0:
+            drive.do_at(drive.now_ns + visitor.handling_ns, end)
+        else:
+            drive.at(drive.now_ns + visitor.handling_ns, self._end, end, visitor)
 
-    def _end(self, number: int, agent: str, visitor: _Visitor) -> None:
-        self.drive.do(EndContact(contact=number, by=agent))
-        if visitor.wrap_up_ns >= 0 and number in self.inside:
-            finish = FinishWrapUp(contact=number, agent=agent)
-            self.drive.at(self.drive.now_ns + visitor.wrap_up_ns, partial(self.drive.do, finish))
+    def _end(self, end: EndContact, visitor: Visitor) -> None:
+        self.drive.do(end)
+        if end.contact in self.inside:
+            finish = FinishWrapUp(contact=end.contact, agent=end.by)
+            self.drive.do_at(self.drive.now_ns + visitor.wrap_up_ns, finish)
 
     def _ended(self, event: ContactEnded) -> None:
         visitor = self.inside.pop(event.contact)
@@ -272,8 +262,8 @@ class _World:
         arrived_ns = event.arrived_ns
         if self.from_ns <= arrived_ns < self.end_ns:
             self.counted_inside -= 1
-        self.found.numbers.extend(
-            (
+        self.keep(
+            packed(
                 visitor.group.index,
                 self.queue_index[event.queue],
                 self.agent_index[event.agent],
@@ -288,17 +278,17 @@ class _World:
         if visitor.group.redial_after is not None and event.outcome in ("abandoned", "refused"):
             self._redial(visitor)
 
-    def _redial(self, visitor: _Visitor) -> None:
+    def _redial(self, visitor: Visitor) -> None:
         group, redial = visitor.group, visitor.group.rules.redial
         assert redial is not None
         assert group.redial_after is not None
         if visitor.attempt >= redial.attempts_max or group.redial() >= redial.share:
             return
-        again = _Visitor(group, visitor.handling_ns, visitor.wrap_up_ns, visitor.attempt + 1)
+        again = Visitor(group, visitor.handling_ns, visitor.wrap_up_ns, visitor.attempt + 1)
         at_ns = self.drive.now_ns + group.redial_after()
         if at_ns < self.end_ns or not self.closes:
             patience_ns = None if group.patience is None else group.patience()
-            self.drive.at(at_ns, partial(self._come_in, again, patience_ns))
+            self.drive.at(at_ns, self._come_in, again, patience_ns)
 
     # Agents.
 
@@ -313,7 +303,7 @@ class _World:
         accept = drawn >= crew.no_answer + crew.decline
         after_ns = 0 if behaviour.answer is None else behaviour.answer()
         answer = AnswerOffer(contact=ask.contact, agent=ask.agent, offer=ask.offer, accept=accept)
-        self.drive.at(self.drive.now_ns + after_ns, partial(self.drive.do, answer))
+        self.drive.do_at(self.drive.now_ns + after_ns, answer)
 
     def _staffed(self, event: AgentSignedIn | AgentStatusChanged | AgentSignedOut) -> None:
         """Keep the agents' time, and bring back whom the rules took out of the line."""
@@ -327,7 +317,7 @@ class _World:
             behaviour = self.behaviours.get(name)
             if behaviour is not None:
                 back_ns = now_ns + round(behaviour.crew.back_after_s * _NS)
-                self.drive.at(back_ns, partial(self._return, name))
+                self.drive.at(back_ns, self._return, name)
 
     def _count_staffed(self, name: str, since_ns: int, until_ns: int) -> None:
         counted_ns = min(until_ns, self.end_ns) - max(since_ns, self.from_ns)
@@ -339,7 +329,7 @@ class _World:
         for queue, hours in scenario.hours.items():
             for at_ns, is_open in openings(hours, self.start_ns, self.end_ns):
                 command = OpenQueue(queue=queue) if is_open else CloseQueue(queue=queue)
-                drive.at(at_ns, partial(drive.do, command))
+                drive.do_at(at_ns, command)
         shifted: set[str] = set()
         for name, crew in scenario.world.crews.items():
             if not crew.shifts:
@@ -347,11 +337,11 @@ class _World:
             shifted.update(agents_of(name, crew))
             for presence in presences(crew.shifts, self.start_ns, self.end_ns):
                 for agent in agents_of(name, crew):
-                    drive.at(presence.start_ns, partial(self._come, agent))
-                    drive.at(presence.end_ns, partial(self._go, agent))
+                    drive.at(presence.start_ns, self._come, agent)
+                    drive.at(presence.end_ns, self._go, agent)
                     for away in presence.breaks:
-                        drive.at(away.start_ns, partial(self._pause, agent, away.reason))
-                        drive.at(away.end_ns, partial(self._back, agent))
+                        drive.at(away.start_ns, self._pause, agent, away.reason)
+                        drive.at(away.end_ns, self._back, agent)
         for agent in scenario.config.agents:
             if agent not in shifted:
                 drive.do(SignIn(agent=agent, desk=LINE))
