@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from centralita import engine as engine_module
-from centralita.config import EngineConfig, Queue
+from centralita.config import EngineConfig, Overflow, Queue
 from centralita.engine import Engine
 from centralita.messages import (
     AbandonContact,
@@ -91,6 +91,26 @@ def paired(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torture_day, "Engine", Pair)
 
 
+def tight(chance: Random) -> EngineConfig:
+    """The small centre with lines that are soon full, or that nobody may wait in."""
+    config = histories.centre(identify=chance.random() < 0.7)
+    queues = {
+        name: replace(queue, max_waiting=chance.choice((None, 0, 1, 3)), when_full=chance.choice(FULL))
+        if name != "overflow"
+        else queue
+        for name, queue in config.queues.items()
+    }
+    return torture_centre.as_journalled(replace(config, queues=queues))
+
+
+FULL = (
+    Overflow(do="queue", queue="overflow"),
+    Overflow(do="refuse", text="Sorry."),
+    Overflow(do="callback"),
+    Overflow(do="message", text="It takes a little longer."),
+)
+
+
 def more(engine: Engine, seed: int, steps: int) -> Iterator[tuple[float, AnyCommand]]:
     """A random history with more of what the compiled deciders look at before they decide."""
     chance = Random(f"more {seed}")
@@ -98,7 +118,8 @@ def more(engine: Engine, seed: int, steps: int) -> Iterator[tuple[float, AnyComm
         live = list(engine.state.contacts.values())
         if live and chance.random() < 0.25:
             yield 0.0, _looked_at(chance, chance.choice(live), number)
-        yield later_s, command
+        rules = isinstance(command, ApplyConfiguration)
+        yield later_s, ApplyConfiguration(config=tight(chance)) if rules else command
 
 
 def _looked_at(chance: Random, contact: Contact, number: int) -> AnyCommand:
@@ -150,7 +171,7 @@ def pair_of(engine: Engine) -> Pair:
 @pytest.mark.usefixtures("paired")
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_a_random_history_is_the_same_compiled_and_not(seed: int) -> None:
-    centre = Centre()
+    centre = Centre(config=tight(Random(seed)))
     pair, chance, told = pair_of(centre.engine), Random(seed), []
     capture = None
     for number, (later_s, command) in enumerate(more(centre.engine, seed, 700)):
@@ -255,7 +276,7 @@ def test_what_is_compiled_is_what_is_compared(monkeypatch: pytest.MonkeyPatch) -
     commands_n: Counter[type] = Counter()
     events_n: Counter[type] = Counter()
     for seed in range(40, 44):
-        centre = Centre()
+        centre = Centre(config=histories.centre() if seed % 2 else tight(Random(seed)))
         for later_s, command in more(centre.engine, seed, 1_200):
             centre.do(command, after_s=later_s)
         pair = pair_of(centre.engine)
