@@ -15,7 +15,16 @@ from centralita.simulate.people import Group, Visitor
 from centralita.state import State
 from centralita.timers import TimersProtocol
 
-__all__ = ["Dispatcher", "DriveHeld", "LinesHeld", "MatchingQueue", "PeopleHeld", "QueueBrokenError", "Timers", "version"]
+__all__ = [
+    "Dispatcher",
+    "DriveHeld",
+    "LinesHeld",
+    "MatchingQueue",
+    "PeopleHeld",
+    "QueueBrokenError",
+    "Timers",
+    "version",
+]
 
 _AskT = TypeVar("_AskT", bound=Ask)
 _EventT = TypeVar("_EventT", bound=Event)
