@@ -9,15 +9,18 @@ from centralita.capture import Capture
 from centralita.engine import Engine, Step
 from centralita.lines import Lines, Terms
 from centralita.matching.protocol import Barred, Buffer, MatchingQueueProtocol
-from centralita.messages import AnyCommand, AnyEvent, Ask, Event, Tick
+from centralita.memory import Live, Memory
+from centralita.messages import AnyCommand, AnyEvent, Ask, ContactEnded, Event, Record, Tick
 from centralita.simulate.drive import Drive
 from centralita.simulate.people import Group, Visitor
-from centralita.state import State
+from centralita.state import Contact, State
+from centralita.tallies import AgentTally, QueueTally
 from centralita.timers import TimersProtocol
 
 __all__ = [
     "Dispatcher",
     "DriveHeld",
+    "Folding",
     "LinesHeld",
     "MatchingQueue",
     "PeopleHeld",
@@ -39,6 +42,8 @@ class Dispatcher:
     now_ns: int
     _step: Step
     _capture: Capture | None
+    at_end: Callable[[Contact, ContactEnded], None] | None
+    """Called with each contact that is about to end, as it still stands, and its event."""
 
     def __new__(cls, *_given: Any, **_named: Any) -> Dispatcher: ...
     def begin(
@@ -63,6 +68,9 @@ class Dispatcher:
 
     def again(self, event: AnyEvent) -> None:
         """Make a journalled event true again: nothing is decided or asked."""
+
+    def _panic(self) -> None:
+        """Break the engine, as a bug would: for the test that no panic crosses."""
 
 @disjoint_base
 class LinesHeld:
@@ -244,6 +252,22 @@ class PeopleHeld:
     def __new__(cls, *_given: Any, **_named: Any) -> PeopleHeld: ...
     def play(self) -> None: ...
     def expect(self, group: Group) -> None: ...
+@disjoint_base
+class Folding:
+    """What a fold keeps, and its counting of what is usual; `centralita.fold.Fold` is made of it."""
+
+    _memory: Memory
+    _live: dict[int, Live]
+    _queues: dict[str, QueueTally]
+    _agents: dict[str, AgentTally]
+    _handlers: dict[type, Callable[[Any, int], None]]
+    _command: type
+    _rolls_ns: int
+    _usual_here: bool
+
+    def __new__(cls, *_given: Any, **_named: Any) -> Folding: ...
+    def fold(self, record: Record) -> None:
+        """Take in the next record. Records come in order of seq, each once."""
 
 class QueueBrokenError(RuntimeError):
     """A bug broke this queue; rebuild it."""

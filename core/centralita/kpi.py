@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from centralita.fold import Fold
+from centralita.fold import Core, Fold
 from centralita.memory import SNAPSHOT_VERSION, Memory
 from centralita.messages import Record
 from centralita.since import begin
@@ -30,6 +30,10 @@ from centralita.tallies import AgentTally, QueueTally, added
 
 class Figures(Fold):
     """The figures of one domain, kept up by folding its records in order."""
+
+    def __init__(self, memory: Memory | None = None, *, core: Core = "native") -> None:
+        """`core`: "naive" counts all in Python."""
+        super().__init__(memory, core=core)
 
     @property
     def seq(self) -> int:

@@ -21,7 +21,7 @@ from centralita.config import NS_PER_S
 
 WAIT_BOUNDS_S: Final = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 """Upper bounds, inclusive, of the histogram of waits; one more class holds the longer ones."""
-_WAIT_BOUNDS_NS: Final = tuple(bound * NS_PER_S for bound in WAIT_BOUNDS_S)
+WAIT_BOUNDS_NS: Final = tuple(bound * NS_PER_S for bound in WAIT_BOUNDS_S)
 
 OUTCOMES: Final = (
     "served", "abandoned", "refused", "overflowed", "resolved_by_bot", "cancelled", "lost", "unreachable",
@@ -109,7 +109,7 @@ class QueueTally:
         self.wait_ns_max = max(self.wait_ns_max, waited_ns)
         if waited_ns <= self.answer_target_ns:
             self.answered_in_target += 1
-        self.waits[bisect_left(_WAIT_BOUNDS_NS, waited_ns)] += 1
+        self.waits[bisect_left(WAIT_BOUNDS_NS, waited_ns)] += 1
 
     def abandon(self, waited_ns: int) -> None:
         """A stay ends by the customer's leaving."""
@@ -118,7 +118,7 @@ class QueueTally:
         self.abandon_wait_ns_max = max(self.abandon_wait_ns_max, waited_ns)
         self.abandoned_in_target += waited_ns <= self.answer_target_ns
         self.short_abandons += waited_ns < self.short_abandon_ns
-        self.abandon_waits[bisect_left(_WAIT_BOUNDS_NS, waited_ns)] += 1
+        self.abandon_waits[bisect_left(WAIT_BOUNDS_NS, waited_ns)] += 1
 
     def anew(self) -> QueueTally:
         """The same queue with nothing counted but who waits now."""

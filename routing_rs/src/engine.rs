@@ -9,6 +9,9 @@
 mod dispatcher;
 mod drive;
 mod effects;
+mod figures;
+mod guard;
+mod kinds;
 mod lines;
 mod people;
 mod records;
@@ -19,5 +22,6 @@ mod words;
 
 pub(crate) use dispatcher::Dispatcher;
 pub(crate) use drive::DriveHeld;
+pub(crate) use figures::Folding;
 pub(crate) use lines::LinesHeld;
 pub(crate) use people::PeopleHeld;

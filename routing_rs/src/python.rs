@@ -702,7 +702,7 @@ mod _routing {
     #[pymodule_export]
     use super::{PyQueue, PyTimers, QueueBrokenError};
     #[pymodule_export]
-    use crate::engine::{Dispatcher, DriveHeld, LinesHeld, PeopleHeld};
+    use crate::engine::{Dispatcher, DriveHeld, Folding, LinesHeld, PeopleHeld};
 
     /// Return the version of the compiled queue.
     #[pyfunction]

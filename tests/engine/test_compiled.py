@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -18,6 +18,7 @@ from centralita.messages import (
     AbandonContact,
     AdmitContact,
     AnswerOffer,
+    AnyCommand,
     ApplyConfiguration,
     ClassificationStarted,
     ClassifyContact,
@@ -28,6 +29,7 @@ from centralita.messages import (
     ContactIdentified,
     ContactOffered,
     ContactQueued,
+    Customer,
     EndContact,
     FinishWrapUp,
     IdentificationStarted,
@@ -46,6 +48,7 @@ from centralita.simulate.torture import day as torture_day
 from centralita.simulate.torture.day import Day
 from centralita.simulate.torture.evening import close
 from centralita.stages import DECIDE
+from centralita.state import Contact
 from tests.engine import histories
 from tests.engine.histories import Centre, commands
 from tests.engine.pair import Pair, same_engines
@@ -88,18 +91,69 @@ def paired(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torture_day, "Engine", Pair)
 
 
+def more(engine: Engine, seed: int, steps: int) -> Iterator[tuple[float, AnyCommand]]:
+    """A random history with more of what the compiled deciders look at before they decide."""
+    chance = Random(f"more {seed}")
+    for number, (later_s, command) in enumerate(commands(engine, seed, steps)):
+        live = list(engine.state.contacts.values())
+        if live and chance.random() < 0.25:
+            yield 0.0, _looked_at(chance, chance.choice(live), number)
+        yield later_s, command
+
+
+def _looked_at(chance: Random, contact: Contact, number: int) -> AnyCommand:
+    here, agents = contact.id, (*contact.works, *histories.AGENTS)
+    agent = chance.choice(agents[: chance.choice((1, len(agents)))])
+    held = contact.works.get(agent)
+    offer = held.offer if held is not None else 0
+    customer = Customer(id=str(chance.randrange(3)), preferred_agent=chance.choice(("", "dan", "nobody")))
+    return chance.choice(
+        (
+            AdmitContact(
+                channel=chance.choice(("web", "mail", "phone")),
+                provider_id=f"more{number}",
+                handle=chance.choice(("", "+34600111222")),
+                customer_name=chance.choice(("", "Eva")),
+                priority=chance.choice((0, -1000, 1000, 1001)),
+                credit_s=chance.choice((None, 0, 2.5, -20.0)),
+                attributes=chance.choice((None, {}, {"vip": "yes"})),
+                conversation=chance.choice((0, 0, 7)),
+                outbound=chance.random() < 0.3,
+            ),
+            IdentifyContact(contact=here, customer=customer, conversation=chance.choice((0, 0, number))),
+            IdentifyContact(contact=here, customer=customer),
+            ClassifyContact(
+                contact=here,
+                queue=chance.choice(("", "overflow", "nowhere")),
+                skills=chance.choice((None, {}, {"tech": 1}, {"klingon": 1})),
+                priority=chance.choice((None, 0, 5, -1001)),
+                attributes=chance.choice((None, {"why": "bill"})),
+                preferred_agent=chance.choice(("", "bob")),
+                by="rules",
+            ),
+            AnswerOffer(contact=here, agent=agent, offer=offer + chance.randrange(2), accept=True),
+            ReportConnection(contact=here, agent=agent, made=True),
+            EndContact(
+                contact=here, by=chance.choice((agent, agent, "boss")), reason=chance.choice(("", "so"))
+            ),
+            FinishWrapUp(contact=here, agent=agent, disposition=chance.choice(("", "open", "unheard of"))),
+            AbandonContact(contact=here, reason=chance.choice(("", "gone"))),
+        )
+    )
+
+
 def pair_of(engine: Engine) -> Pair:
     assert isinstance(engine, Pair)
     return engine
 
 
 @pytest.mark.usefixtures("paired")
-@pytest.mark.parametrize("seed", range(100, 116))
+@pytest.mark.parametrize("seed", range(100, 110))
 def test_a_random_history_is_the_same_compiled_and_not(seed: int) -> None:
     centre = Centre()
     pair, chance, told = pair_of(centre.engine), Random(seed), []
     capture = None
-    for number, (later_s, command) in enumerate(commands(centre.engine, seed, 800)):
+    for number, (later_s, command) in enumerate(more(centre.engine, seed, 700)):
         step = centre.do(command, after_s=later_s)
         told += [msgspec.msgpack.encode(event) for event in step.events]
         if capture is None and not number % 60:
@@ -116,7 +170,7 @@ def test_a_random_history_is_the_same_compiled_and_not(seed: int) -> None:
 
 
 @pytest.mark.usefixtures("paired")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_each_recovers_what_the_other_has_written(seed: int) -> None:
     centre = Centre()
     snapshots: list[tuple[int, bytes | None]] = [(0, None)]
@@ -172,11 +226,11 @@ def _odd_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("paired")
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_tortured_day_is_the_same_compiled_and_not(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if seed % 2:
         _odd_rules(monkeypatch)
-    pair_of(lived(seed, 4_000).engine).look()
+    pair_of(lived(seed, 3_000).engine).look()
 
 
 @pytest.mark.usefixtures("paired")
@@ -200,9 +254,9 @@ def test_what_is_compiled_is_what_is_compared(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(effects, event, (ask, counted(applied, event, apply), follow))
     commands_n: Counter[type] = Counter()
     events_n: Counter[type] = Counter()
-    for seed in range(40, 46):
+    for seed in range(40, 44):
         centre = Centre()
-        for later_s, command in commands(centre.engine, seed, 1_500):
+        for later_s, command in more(centre.engine, seed, 1_200):
             centre.do(command, after_s=later_s)
         pair = pair_of(centre.engine)
         commands_n += pair.commands_n
@@ -211,9 +265,9 @@ def test_what_is_compiled_is_what_is_compared(monkeypatch: pytest.MonkeyPatch) -
     assert {kind for kind, n in compiled.items() if n} == COMPILED_COMMANDS
     assert {kind for kind, n in events_n.items() if applied[kind] != 2 * n} == COMPILED_EVENTS
     for kind in COMPILED_COMMANDS:
-        assert compiled[kind] >= 50, f"{kind.__name__}: {compiled[kind]}"
+        assert compiled[kind] >= 30, f"{kind.__name__}: {compiled[kind]}"
     for kind in COMPILED_EVENTS:
-        assert applied[kind] == events_n[kind] >= 50, f"{kind.__name__}: {events_n[kind]}"
+        assert applied[kind] == events_n[kind] >= 30, f"{kind.__name__}: {events_n[kind]}"
 
 
 def test_every_last_bit_of_the_means_is_the_same() -> None:
@@ -235,5 +289,6 @@ def test_every_last_bit_of_the_means_is_the_same() -> None:
             engine.state.contacts[offer.contact].phase = "connecting"
             queue = engine.state.queues["sales"]
             queue.gap_ns, queue.last_start_ns, queue.backlog_at_last_start = gap_ns, since_ns, True
+            queue.gap_unevenness = 0.0  # else the last bit is lost in what was there
             engine.again(connected)
         assert pair.state.queues["sales"] == pair.naive.state.queues["sales"]

@@ -11,10 +11,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from centralita.engine import Engine
+from centralita.engine import Engine, Step
 from centralita.look import contact_view, view_of
 from centralita.matching import Core
-from centralita.messages import AnyEvent, ContactEnded, ContactsErased, EraseContacts, Outcome, Record
+from centralita.messages import AnyCommand, ContactEnded, EraseContacts, Outcome, Record
 from centralita.state import Contact
 from centralita.views import ContactView
 
@@ -27,6 +27,7 @@ class RecentEngine(Engine):
 
     def __init__(self, *, core: Core = "native") -> None:
         super().__init__(core=core)
+        self.at_end = self._remember
         self._ended: OrderedDict[int, tuple[Contact, Outcome]] = OrderedDict()
         self.erased: list[int] = []
         """Contacts whose erasure was among the records recovered from: a crash may have come before it was done."""
@@ -37,16 +38,18 @@ class RecentEngine(Engine):
         if type(record.command) is EraseContacts:
             self.erased += record.command.contacts
 
-    def emit(self, event: AnyEvent) -> None:
-        """Make an event true; a contact that ends is remembered as it was at its end."""
-        if type(event) is ContactEnded:
-            self._ended[event.contact] = (self.state.contacts[event.contact], event.outcome)
-            if len(self._ended) > ENDED_SHOWN_MAX:
-                self._ended.popitem(last=False)
-        elif type(event) is ContactsErased:
-            for number in event.contacts:
+    def handle(self, command: AnyCommand, *, now_ns: int) -> Step:
+        """Decide a command; what is erased is shown no more."""
+        step = super().handle(command, now_ns=now_ns)
+        if type(command) is EraseContacts and step.refusal is None:
+            for number in command.contacts:
                 self._ended.pop(number, None)
-        super().emit(event)
+        return step
+
+    def _remember(self, contact: Contact, event: ContactEnded) -> None:
+        self._ended[contact.id] = (contact, event.outcome)
+        if len(self._ended) > ENDED_SHOWN_MAX:
+            self._ended.popitem(last=False)
 
     def parent_of(self, contact: int) -> int:
         """The customer's contact that a consultation belongs to; 0 for any other contact."""

@@ -42,7 +42,7 @@ class Times(Fold):
     """The agents' time by hour of the day, read off records: (spent on contacts, available for them)."""
 
     def __init__(self, hour_of: HourOf) -> None:
-        super().__init__()
+        super().__init__(core="native")
         self._hour_of = hour_of
         self._until_ns = 0
         self._before = (0, 0)

@@ -1,17 +1,15 @@
 //! Commands in, events and asks out: dispatch, nothing else.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use pyo3::exceptions::{PyAttributeError, PyKeyError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyTuple};
 
 use crate::engine::effects::Doings;
+use crate::engine::guard::guard;
 use crate::engine::lines::LinesHeld;
 use crate::engine::records::{Refusal, Step, StepFields, bind_all};
-use crate::engine::slots::{Deleted, Struct, int};
+use crate::engine::slots::{Struct, int};
 use crate::engine::stages::{Decided, decider, match_run};
 use crate::engine::turn::Turn;
 use crate::engine::words::blanks;
@@ -33,6 +31,9 @@ pub(crate) struct Dispatcher {
     pub(crate) step: Py<PyAny>,
     #[pyo3(get, set, name = "_capture")]
     pub(crate) capture: Option<Py<PyAny>>,
+    /// Called with a contact that is about to end, and its `ContactEnded`.
+    #[pyo3(get, set)]
+    pub(crate) at_end: Option<Py<PyAny>>,
     /// Whether what is usual is decided here; otherwise Python's stages decide everything.
     usual_here: bool,
     /// A bug ended an earlier call somewhere: what it left behind cannot be trusted.
@@ -46,8 +47,6 @@ struct Tables {
     effects: Py<PyDict>,
 }
 
-static BOUND: PyOnceLock<()> = PyOnceLock::new();
-
 #[pymethods]
 impl Dispatcher {
     /// `native`: whether the queue and the timers of `lines` are the compiled ones.
@@ -58,7 +57,7 @@ impl Dispatcher {
         _given: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        BOUND.get_or_try_init(py, || bind_all(py))?;
+        bind_all(py)?;
         let lines = Py::new(py, LinesHeld::empty(py)?)?;
         Ok(Self {
             state: py.None(),
@@ -67,6 +66,7 @@ impl Dispatcher {
             now_ns: 0,
             step: py.None(),
             capture: None,
+            at_end: None,
             usual_here: false,
             broken: false,
             tables: Tables {
@@ -78,17 +78,25 @@ impl Dispatcher {
 
     /// Begin with a state, its lines and the tables of `stages` and `apply`.
     fn begin(
-        &mut self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         state: Py<PyAny>,
         lines: Py<LinesHeld>,
         decide: Py<PyDict>,
         effects: Py<PyDict>,
         usual_here: bool,
     ) -> PyResult<()> {
-        (self.state, self.lines, self.usual_here) = (state, lines, usual_here);
-        self.step = new_step(py)?.object().clone().unbind();
-        self.tables = Tables { decide, effects };
+        let py = slf.py();
+        // Whoever makes events true in a way of their own is asked for each of them.
+        let emit = pyo3::intern!(py, "emit");
+        let plain = slf
+            .get_type()
+            .getattr(emit)?
+            .is(py.get_type::<Self>().getattr(emit)?);
+        let step = new_step(py)?.object().clone().unbind();
+        let mut held = slf.try_borrow_mut()?;
+        (held.state, held.lines, held.step) = (state, lines, step);
+        held.usual_here = usual_here && plain;
+        held.tables = Tables { decide, effects };
         Ok(())
     }
 
@@ -122,7 +130,8 @@ impl Dispatcher {
         visit.call(&self.state)?;
         visit.call(&self.lines)?;
         visit.call(&self.step)?;
-        visit.call(&self.capture)
+        visit.call(&self.capture)?;
+        visit.call(&self.at_end)
     }
 }
 
@@ -138,23 +147,15 @@ impl Dispatcher {
     }
 }
 
-/// Has no panic cross into Python. A field that somebody has deleted is said as Python says it; anything else is a bug,
-/// after which the engine refuses to go on.
+/// After a bug the engine refuses to go on.
 fn guarded<T>(slf: &Bound<'_, Dispatcher>, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     if slf.try_borrow()?.broken {
         return Err(QueueBrokenError::new_err("an earlier call broke this engine"));
     }
-    let payload = match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(done) => return done,
-        Err(payload) => payload,
-    };
-    if let Ok(deleted) = payload.downcast::<Deleted>() {
-        return Err(PyAttributeError::new_err(deleted.0));
-    }
-    slf.try_borrow_mut()?.broken = true;
-    Err(QueueBrokenError::new_err(
-        "a bug in the compiled engine; its message is on stderr",
-    ))
+    guard(call, || {
+        slf.try_borrow_mut()?.broken = true;
+        Ok(())
+    })
 }
 
 fn handle<'py>(

@@ -1,9 +1,9 @@
 //! The fields of Python's structs, read and written where they lie.
 //!
-//! msgspec keeps each field of a struct as one pointer at a fixed place in the object, as `__slots__` do. Asking
-//! for it by name costs a look-up each time; here the place is found once, by making a struct of known
-//! objects and looking where they are, and from then on a field costs one read. All that is unsafe about it is in this
-//! file: a record is only made from an object of exactly its type, whose size and fields were looked at.
+//! msgspec keeps each field of a struct as one pointer at a fixed place in the object, as `__slots__` do, those of a
+//! dataclass among them. Asking for it by name costs a look-up each time; here the place is found once, by making a
+//! struct of known objects and looking where they are, and from then on a field costs one read. All that is unsafe about
+//! it is in this file: a record is only made from an object of exactly its type, whose size and fields were looked at.
 
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
@@ -14,6 +14,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
 use smallvec::SmallVec;
+
+use crate::engine::words::blanks;
 
 /// One field of one object.
 pub(crate) struct Slot<'a, 'py> {
@@ -48,7 +50,7 @@ impl<'py> Slot<'_, 'py> {
         ))))
     }
 
-    fn py(&self) -> Python<'py> {
+    pub(crate) fn py(&self) -> Python<'py> {
         self.owner.py()
     }
 
@@ -145,14 +147,31 @@ impl<'py> Slot<'_, 'py> {
     /// The integer in it.
     #[inline]
     pub(crate) fn int(&self) -> PyResult<i64> {
-        // SAFETY: `pointer` is a live object; anything but an int is refused with an exception.
-        let value = unsafe { read_int(self.pointer()) };
-        if value == -1
-            && let Some(error) = PyErr::take(self.py())
-        {
-            return Err(error);
+        // SAFETY: `pointer` is a live object, and the GIL is held.
+        unsafe { long(self.py(), self.pointer()) }
+    }
+
+    /// Adds to the integer in it.
+    #[inline]
+    pub(crate) fn add(&self, by: i64) -> PyResult<()> {
+        if by == 0 {
+            return Ok(());
         }
-        Ok(value)
+        // SAFETY: as above.
+        let known = unsafe { long(self.py(), self.pointer()) };
+        match known.ok().and_then(|known| known.checked_add(by)) {
+            Some(sum) => self.set_int(sum),
+            None => self.set(self.get().add(by)?), // a sum of times may outgrow what an i64 holds
+        }
+        Ok(())
+    }
+
+    /// Whether the integer in it is 0.
+    #[inline]
+    pub(crate) fn is_zero(&self) -> PyResult<bool> {
+        let (pointer, known) = (self.pointer(), blanks(self.py()));
+        // Python has one object for each of its small ints, but does not promise it.
+        Ok(pointer == known.zero.as_ptr() || (pointer != known.one.as_ptr() && self.int()? == 0))
     }
 
     pub(crate) fn float(&self) -> PyResult<f64> {
@@ -251,6 +270,32 @@ unsafe fn read_int(object: *mut ffi::PyObject) -> i64 {
     }
 }
 
+/// What an int of Python's is; an error for anything else, and for one that an i64 does not hold.
+///
+/// # Safety
+/// The GIL is held, and the object lives.
+#[inline]
+unsafe fn long(py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<i64> {
+    // SAFETY: as this function's; anything but an int is refused with an exception.
+    let value = unsafe { read_int(object) };
+    if value == -1
+        && let Some(error) = PyErr::take(py)
+    {
+        return Err(error);
+    }
+    Ok(value)
+}
+
+/// One integer of Python's and another, as `Slot::add` adds them.
+pub(crate) fn sum<'py>(value: &Bound<'py, PyAny>, by: i64) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a bound object is live, and its GIL is held.
+    let known = unsafe { long(value.py(), value.as_ptr()) };
+    match known.ok().and_then(|known| known.checked_add(by)) {
+        Some(sum) => Ok(int(value.py(), sum)),
+        None => value.add(by),
+    }
+}
+
 /// An int of Python's.
 pub(crate) fn int(py: Python<'_>, value: i64) -> Bound<'_, PyAny> {
     match value.into_pyobject(py) {
@@ -336,7 +381,10 @@ impl<const N: usize> Layout<N> {
     /// Finds out where the fields lie. They must be exactly these, in this order.
     pub(crate) fn bind(&self, kind: &Bound<'_, PyType>, fields: [&str; N]) -> PyResult<()> {
         let py = kind.py();
-        let known: Vec<String> = kind.getattr("__struct_fields__")?.extract()?;
+        let known: Vec<String> = match kind.getattr_opt("__struct_fields__")? {
+            Some(known) => known.extract()?,
+            None => kind.getattr("__slots__")?.extract()?, // a dataclass that has them
+        };
         if known != fields {
             return Err(PyImportError::new_err(format!(
                 "{kind} has the fields {known:?}; the compiled engine knows {fields:?}"
@@ -452,8 +500,12 @@ macro_rules! records {
         /// Finds out how all records lie, once.
         pub(crate) fn bind_all(py: pyo3::Python<'_>) -> pyo3::PyResult<()> {
             use $crate::engine::slots::Struct;
-            $($( $name::bind(py)?; )*)*
-            Ok(())
+            static BOUND: pyo3::sync::PyOnceLock<()> = pyo3::sync::PyOnceLock::new();
+            BOUND.get_or_try_init(py, || {
+                $($( $name::bind(py)?; )*)*
+                Ok(())
+            })
+            .copied()
         }
     };
 }

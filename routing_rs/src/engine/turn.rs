@@ -8,7 +8,8 @@ use pyo3::types::{PyDict, PyList};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::lines::LinesHeld;
 use crate::engine::records::{
-    Agent, ChannelRule, Contact, ContactAdmitted, EngineConfig, Queue, QueueRules, State, Step, Terms, Work,
+    Agent, ChannelRule, Contact, ContactAdmitted, ContactEnded, EngineConfig, Queue, QueueRules, State, Step,
+    Terms, Work,
 };
 use crate::engine::slots::{Slot, Struct, int};
 use crate::engine::words::blanks;
@@ -26,6 +27,8 @@ pub(crate) struct Turn<'a, 'py> {
     pub(crate) asks: Bound<'py, PyList>,
     /// What is told of each event while a snapshot is being taken.
     capture: Option<Bound<'py, PyAny>>,
+    /// What is told of each contact that ends.
+    at_end: Option<Bound<'py, PyAny>>,
 }
 
 /// What an event about a contact does: `asks.py`, `apply/` and `follow.py` for one type of event.
@@ -60,6 +63,7 @@ impl<'a, 'py> Turn<'a, 'py> {
             events: step.events().get().cast_into()?,
             asks: step.asks().get().cast_into()?,
             capture: held.capture.as_ref().map(|capture| capture.bind(py).clone()),
+            at_end: held.at_end.as_ref().map(|at_end| at_end.bind(py).clone()),
         })
     }
 
@@ -84,10 +88,15 @@ impl<'a, 'py> Turn<'a, 'py> {
         Ok(contact)
     }
 
-    /// Tells a snapshot that is being taken what is about to change.
+    /// Tells a snapshot that is being taken, and whoever keeps contacts that end, what is about to change.
     pub(crate) fn before(&self, event: &Bound<'py, PyAny>) -> PyResult<()> {
         if let Some(capture) = &self.capture {
             capture.call_method1(pyo3::intern!(self.py, "before"), (event,))?;
+        }
+        if let Some(at_end) = &self.at_end
+            && let Ok(ended) = ContactEnded::of(event.clone())
+        {
+            at_end.call1((self.contact(&ended.contact().get())?.object(), event))?;
         }
         Ok(())
     }

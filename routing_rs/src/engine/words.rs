@@ -99,6 +99,7 @@ impl Following {
 pub(crate) struct Blanks {
     pub(crate) text: Py<PyAny>,
     pub(crate) zero: Py<PyAny>,
+    pub(crate) one: Py<PyAny>,
     pub(crate) tuple: Py<PyAny>,
     /// An empty dictionary, for what is replaced and never changed.
     pub(crate) dict: Py<PyAny>,
@@ -110,6 +111,7 @@ pub(crate) fn blanks(py: Python<'_>) -> &Blanks {
     BLANKS.get_or_init(py, || Blanks {
         text: PyString::intern(py, "").into_any().unbind(),
         zero: crate::engine::slots::int(py, 0).unbind(),
+        one: crate::engine::slots::int(py, 1).unbind(),
         tuple: PyTuple::empty(py).into_any().unbind(),
         dict: PyDict::new(py).into_any().unbind(),
     })
