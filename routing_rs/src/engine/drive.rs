@@ -167,7 +167,7 @@ impl DriveHeld {
     /// Give the engine a command now, and let the edges and the watchers have what comes of it.
     pub(crate) fn r#do<'py>(
         slf: &Bound<'py, Self>,
-        command: Bound<'py, PyAny>,
+        command: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (engine, now_ns) = {
             let mut held = slf.borrow_mut();
@@ -177,7 +177,7 @@ impl DriveHeld {
         let step = Step::of(Dispatcher::decide_at(&engine, command.clone(), now_ns)?)?;
         let events = step.events().get().cast_into::<PyList>()?;
         if !events.is_empty() {
-            tell(slf, &step, &events, &command)?;
+            tell(slf, &step, &events, command)?;
         }
         Ok(step.object().clone())
     }
@@ -199,7 +199,7 @@ impl DriveHeld {
             let deed = slf.borrow_mut().pop(at_ns);
             match deed {
                 Some(Deed::Call(action, given)) => drop(action.bind(py).call1(given.bind(py))?),
-                Some(Deed::Do(command)) => drop(Self::r#do(slf, command.into_bound(py))?),
+                Some(Deed::Do(command)) => drop(Self::r#do(slf, command.bind(py))?),
                 Some(Deed::Act(actor, what)) => (actor.does)(actor.who.bind(py), what.into_bound(py))?,
                 None => {}
             }
@@ -395,6 +395,6 @@ fn tick_until(drive: &Bound<'_, DriveHeld>, at_ns: i64) -> PyResult<()> {
             held.wind(due_ns);
             held.tick.bind(drive.py()).clone()
         };
-        DriveHeld::r#do(drive, tick)?;
+        DriveHeld::r#do(drive, &tick)?;
     }
 }

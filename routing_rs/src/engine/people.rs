@@ -91,12 +91,13 @@ impl PeopleHeld {
     }
 
     /// Answer what the engine asks of people, and see them leave.
-    fn play(slf: &Bound<'_, Self>) {
+    fn play(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, drive) = (slf.py(), drive(slf));
         let mut drive = drive.borrow_mut();
-        drive.play(kind::<SendOffer<'_>>(py), actor(slf, ring));
-        drive.play(kind::<ConnectContact<'_>>(py), actor(slf, connect));
-        drive.watch(kind::<ContactEnded<'_>>(py), actor(slf, ended));
+        drive.play(message(py, "SendOffer")?, actor(slf, ring));
+        drive.play(message(py, "ConnectContact")?, actor(slf, connect));
+        drive.watch(message(py, "ContactEnded")?, actor(slf, ended));
+        Ok(())
     }
 
     /// Enter the next customer of a class.
@@ -128,12 +129,9 @@ impl PeopleHeld {
     }
 }
 
-/// The Python type of a record.
-fn kind<'py, S: Struct<'py>>(py: Python<'py>) -> Bound<'py, PyType> {
-    // SAFETY: the records' types live as long as the process.
-    let kind = unsafe { Bound::from_borrowed_ptr(py, S::kind().cast()) };
-    // SAFETY: what a record is bound to is a type.
-    unsafe { kind.cast_into_unchecked() }
+/// A type of message.
+fn message<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
+    Ok(py.import("centralita.messages")?.getattr(name)?.cast_into()?)
 }
 
 fn actor(world: &Bound<'_, PeopleHeld>, does: Act) -> Actor {
@@ -228,7 +226,7 @@ fn come_in<'py>(
     };
     inside.set_item(number, visitor.object())?;
     let admission = AdmitContact::of(group.admission().get())?;
-    let step = Step::of(DriveHeld::r#do(&drive, admit(&admission, admitted)?)?)?;
+    let step = Step::of(DriveHeld::r#do(&drive, &admit(&admission, admitted)?)?)?;
     if !step.refusal().is_none() {
         return Err(PyAssertionError::new_err(step.refusal().get().unbind()));
     }
@@ -277,7 +275,7 @@ fn give_up<'py>(world: &Bound<'py, PyAny>, visitor: Bound<'py, PyAny>) -> PyResu
             contact: visitor.contact().get(),
             reason: blank(py),
         };
-        DriveHeld::r#do(&drive(world), command.make(py)?.object().clone())?;
+        DriveHeld::r#do(&drive(world), command.make(py)?.object())?;
     }
     Ok(())
 }
@@ -298,7 +296,7 @@ fn connect<'py>(world: &Bound<'py, PyAny>, ask: Bound<'py, PyAny>) -> PyResult<(
         customer_gone: truth(py, false),
         reason: blank(py),
     };
-    DriveHeld::r#do(&drive, made.make(py)?.object().clone())?;
+    DriveHeld::r#do(&drive, made.make(py)?.object())?;
     let end = EndContactFields {
         contact: number,
         by: agent,
@@ -384,7 +382,7 @@ fn ring<'py>(world: &Bound<'py, PyAny>, ask: Bound<'py, PyAny>) -> PyResult<()> 
         accept: truth(py, true),
         reason: blank(py),
     };
-    DriveHeld::r#do(&drive(world), answer.make(py)?.object().clone()).map(drop)
+    DriveHeld::r#do(&drive(world), answer.make(py)?.object()).map(drop)
 }
 
 fn blank(py: Python<'_>) -> Bound<'_, PyAny> {

@@ -20,7 +20,6 @@ use crate::engine::words::blanks;
 /// One field of one object.
 pub(crate) struct Slot<'a, 'py> {
     place: NonNull<*mut ffi::PyObject>,
-    name: &'static str,
     owner: &'a Bound<'py, PyAny>,
 }
 
@@ -39,14 +38,19 @@ impl<'py> Slot<'_, 'py> {
 
     /// A field is empty only once somebody has deleted it, which no other reader should have to think of.
     #[cold]
+    #[inline(never)]
     fn deleted(&self) -> ! {
         let kind = self.owner.get_type();
+        let missing = fields_of(&kind)
+            .unwrap_or_default()
+            .into_iter()
+            .find(|field| !self.owner.hasattr(field).unwrap_or(true));
         let kind = kind
             .name()
             .map_or_else(|_| "?".to_owned(), |name| name.to_string());
         resume_unwind(Box::new(Deleted(format!(
             "'{kind}' object has no attribute '{}'",
-            self.name
+            missing.unwrap_or_default()
         ))))
     }
 
@@ -255,15 +259,15 @@ fn as_utf8<'a>(text: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     text.cast_exact::<PyString>().ok()?.to_str().ok()
 }
 
-/// As `PyLong_AsLongLong`, which takes four times as long where a C `long` is as wide.
+/// As `PyLong_AsLongLong`, which takes five times as long where a size is as wide.
 ///
 /// # Safety
 /// The GIL is held, and the object lives.
+#[inline]
 unsafe fn read_int(object: *mut ffi::PyObject) -> i64 {
-    if size_of::<std::ffi::c_long>() == size_of::<i64>() {
+    if size_of::<isize>() == size_of::<i64>() {
         // SAFETY: as this function's.
-        #[allow(clippy::useless_conversion, reason = "a C long is narrower elsewhere")]
-        i64::from(unsafe { ffi::PyLong_AsLong(object) })
+        unsafe { ffi::PyLong_AsSsize_t(object) as i64 }
     } else {
         // SAFETY: as this function's.
         unsafe { ffi::PyLong_AsLongLong(object) }
@@ -335,12 +339,7 @@ impl<const N: usize> Layout<N> {
 
     /// Where a field lies in an object that is of this type.
     #[inline]
-    pub(crate) fn slot<'a, 'py>(
-        &self,
-        object: &'a Bound<'py, PyAny>,
-        field: usize,
-        name: &'static str,
-    ) -> Slot<'a, 'py> {
+    pub(crate) fn slot<'a, 'py>(&self, object: &'a Bound<'py, PyAny>, field: usize) -> Slot<'a, 'py> {
         debug_assert!(self.is_of(object));
         // SAFETY: records are only made of objects of this type, in which this offset was found to be a field.
         let place = unsafe {
@@ -351,7 +350,6 @@ impl<const N: usize> Layout<N> {
         Slot {
             // SAFETY: an offset from a live object is not null.
             place: unsafe { NonNull::new_unchecked(place.cast()) },
-            name,
             owner: object,
         }
     }
@@ -381,10 +379,7 @@ impl<const N: usize> Layout<N> {
     /// Finds out where the fields lie. They must be exactly these, in this order.
     pub(crate) fn bind(&self, kind: &Bound<'_, PyType>, fields: [&str; N]) -> PyResult<()> {
         let py = kind.py();
-        let known: Vec<String> = match kind.getattr_opt("__struct_fields__")? {
-            Some(known) => known.extract()?,
-            None => kind.getattr("__slots__")?.extract()?, // a dataclass that has them
-        };
+        let known = fields_of(kind)?;
         if known != fields {
             return Err(PyImportError::new_err(format!(
                 "{kind} has the fields {known:?}; the compiled engine knows {fields:?}"
@@ -420,6 +415,14 @@ impl<const N: usize> Layout<N> {
 
     pub(crate) fn kind(&self) -> *mut ffi::PyTypeObject {
         self.kind.load(Relaxed)
+    }
+}
+
+/// The names of a type's fields: a struct's, or the slots of a dataclass.
+fn fields_of(kind: &Bound<'_, PyType>) -> PyResult<Vec<String>> {
+    match kind.getattr_opt("__struct_fields__")? {
+        Some(known) => known.extract(),
+        None => kind.getattr("__slots__")?.extract(),
     }
 }
 
@@ -464,7 +467,7 @@ macro_rules! records {
                     $(
                         #[inline]
                         pub(crate) fn $field(&self) -> Slot<'_, 'py> {
-                            LAYOUT.slot(&self.0, At::$field as usize, stringify!($field))
+                            LAYOUT.slot(&self.0, At::$field as usize)
                         }
                     )*
                 }

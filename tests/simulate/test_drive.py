@@ -1,0 +1,132 @@
+"""The calendar of a simulation: its order, what it hands out, and that it is let go of."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from centralita import simulate
+from centralita.matching import Core
+from centralita.messages import (
+    AdmitContact,
+    AnswerOffer,
+    ApplyConfiguration,
+    ContactAdmitted,
+    ContactOffered,
+    OfferExpired,
+    SendOffer,
+    SignIn,
+)
+from centralita.simulate.drive import Drive
+from centralita.simulate.scenario import LINE
+
+S = 1_000_000_000
+CENTRE = """
+skills = ["general"]
+[queues.calls]
+skills = { general = 1 }
+offer_s = 20
+[simulate]
+duration_s = 600
+[simulate.customers.callers]
+queue = "calls"
+arrivals = { kind = "poisson", per_hour = 600 }
+handling = { kind = "exponential", mean_s = 60 }
+patience = { kind = "exponential", mean_s = 120 }
+[simulate.crews.all]
+agents = 5
+skills = { general = 1 }
+"""
+CORES: tuple[Core, ...] = ("native", "naive")
+
+
+@pytest.fixture(params=CORES)
+def drive(request: pytest.FixtureRequest) -> Drive:
+    scenario = simulate.loads(CENTRE)
+    made = Drive(core=request.param, start_ns=S)
+    made.do(ApplyConfiguration(config=scenario.config))
+    made.do(SignIn(agent=next(iter(scenario.config.agents)), desk="test"))
+    return made
+
+
+def admission(name: str) -> AdmitContact:
+    return AdmitContact(channel=LINE, provider_id=name, queue="calls")
+
+
+def test_entries_come_by_time_then_by_when_they_were_entered(drive: Drive) -> None:
+    done: list[tuple[str, int]] = []
+
+    def note(word: str) -> None:
+        done.append((word, drive.now_ns))
+
+    drive.at(5 * S, note, "third")
+    drive.at(3 * S, note, "first")
+    drive.at(3 * S, note, "second")
+    drive.at(0, note, "past")
+    drive.run(until_ns=4 * S)
+    assert done == [("past", S), ("first", 3 * S), ("second", 3 * S)]
+    assert drive.now_ns == 4 * S
+    drive.run()
+    assert done[3:] == [("third", 5 * S)]
+    assert drive.now_ns == 5 * S
+
+
+def test_a_command_and_a_call_keep_their_order(drive: Drive) -> None:
+    seen: list[int] = []
+    drive.at(2 * S, lambda: seen.append(drive.engine.state.last_id))
+    drive.do_at(2 * S, admission("1"))
+    drive.at(2 * S, lambda: seen.append(drive.engine.state.admitted_n))
+    drive.run()
+    assert seen[1] == 1
+    assert drive.commands_n == 3
+
+
+def test_what_is_due_comes_before_what_was_entered_for_the_same_time(drive: Drive) -> None:
+    order: list[str] = []
+    drive.watches(OfferExpired, lambda event: order.append("expired"))
+    drive.do_at(2 * S, admission("1"))
+    drive.at(22 * S, order.append, "entered")
+    drive.run()
+    assert order == ["expired", "entered"]
+
+
+def test_watchers_hear_before_edges_and_followers_before_both(drive: Drive) -> None:
+    heard: list[str] = []
+    drive.follows(lambda step, command: heard.append(type(command).__name__))
+    drive.plays(SendOffer, lambda ask: heard.append("replaced"))
+    drive.plays(
+        SendOffer,
+        lambda ask: drive.do(AnswerOffer(contact=ask.contact, agent=ask.agent, offer=ask.offer, accept=True)),
+    )
+    drive.watches(ContactAdmitted, lambda event: heard.append("admitted"))
+    drive.watches(ContactOffered, lambda event: heard.append("offered"))
+    drive.watches(ContactOffered, lambda event: heard.append("offered again"))
+    drive.do(admission("1"))
+    assert heard == ["AdmitContact", "admitted", "offered", "offered again", "AnswerOffer"]
+
+
+def test_what_an_action_raises_ends_the_run_and_the_rest_can_go_on(drive: Drive) -> None:
+    done: list[int] = []
+    drive.at(2 * S, lambda: 1 // 0)
+    drive.at(3 * S, done.append, 3)
+    with pytest.raises(ZeroDivisionError):
+        drive.run()
+    drive.run()
+    assert done == [3]
+
+
+def test_next_is_an_entry_or_a_deadline(drive: Drive) -> None:
+    drive.at(50 * S, lambda: None)
+    assert drive.next_ns() == 50 * S
+    drive.do(admission("1"))
+    assert drive.next_ns() == 21 * S
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_run_that_is_over_is_let_go_of(core: Core) -> None:
+    drives: list[weakref.ref[Drive]] = []
+    simulate.run(simulate.loads(CENTRE), 1, core=core, watch=lambda drive: drives.append(weakref.ref(drive)))
+    gc.collect()
+    assert drives[0]() is None
