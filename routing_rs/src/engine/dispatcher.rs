@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyInt, PyTuple};
 use crate::engine::effects::Doings;
 use crate::engine::guard::guard;
 use crate::engine::lines::LinesHeld;
-use crate::engine::records::{Refusal, Step, StepFields, bind_all};
+use crate::engine::records::{Refusal, State, Step, StepFields, bind_all};
 use crate::engine::slots::{Struct, int};
 use crate::engine::stages::{Decided, decider, match_run};
 use crate::engine::turn::Turn;
@@ -19,8 +19,10 @@ use crate::refused::time;
 /// What an engine holds, and its way from a command to a step; `centralita.engine.Engine` is made of it.
 #[pyclass(subclass, module = "centralita._routing", name = "Dispatcher")]
 pub(crate) struct Dispatcher {
-    #[pyo3(get, set)]
+    #[pyo3(get)]
     pub(crate) state: Py<PyAny>,
+    /// Whether it is known that no contact that ended has words kept, so that none are to be let go of.
+    pub(crate) wordless: bool,
     #[pyo3(get, set)]
     pub(crate) lines: Py<LinesHeld>,
     #[pyo3(get, set)]
@@ -61,6 +63,7 @@ impl Dispatcher {
         let lines = Py::new(py, LinesHeld::empty(py)?)?;
         Ok(Self {
             state: py.None(),
+            wordless: false,
             lines,
             seq: 0,
             now_ns: 0,
@@ -94,6 +97,7 @@ impl Dispatcher {
             .is(py.get_type::<Self>().getattr(emit)?);
         let step = new_step(py)?.object().clone().unbind();
         let mut held = slf.try_borrow_mut()?;
+        held.wordless = State::of(state.bind(py).clone())?.ended().entries()? == 0;
         (held.state, held.lines, held.step) = (state, lines, step);
         held.usual_here = usual_here && plain;
         held.tables = Tables { decide, effects };
@@ -103,6 +107,17 @@ impl Dispatcher {
     #[setter]
     fn set_now_ns(&mut self, now_ns: Int) -> PyResult<()> {
         self.now_ns = time("now_ns", now_ns.0)?;
+        Ok(())
+    }
+
+    #[setter]
+    fn set_state(slf: &Bound<'_, Self>, state: Py<PyAny>) -> PyResult<()> {
+        let earlier = {
+            let mut held = slf.try_borrow_mut()?;
+            held.wordless = false;
+            std::mem::replace(&mut held.state, state)
+        };
+        drop(earlier); // not while the engine is borrowed, as in `handle`
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
@@ -299,8 +298,7 @@ impl DriveHeld {
         let mut found = SmallVec::new();
         for (table, told) in [(&self.watchers, events), (&self.edges, asks)] {
             for one in told {
-                // SAFETY: a live object has a type; only its address is compared.
-                let kind = unsafe { ffi::Py_TYPE(one.as_ptr()) };
+                let kind = one.get_type_ptr();
                 let Some(told) = table.iter().find(|told| told.kind.as_ptr() == kind.cast()) else {
                     continue;
                 };

@@ -86,8 +86,7 @@ static DOINGS: [Doings; 13] = doings![
 impl Doings {
     /// Those of an event's type, if they are here.
     pub(crate) fn of(event: &Bound<'_, PyAny>) -> Option<&'static Self> {
-        // SAFETY: a live object has a type; only its address is compared.
-        let kind = unsafe { ffi::Py_TYPE(event.as_ptr()) };
+        let kind = event.get_type_ptr();
         DOINGS.iter().find(|doings| (doings.kind)() == kind)
     }
 }

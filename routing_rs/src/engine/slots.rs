@@ -413,6 +413,14 @@ impl<const N: usize> Layout<N> {
         Ok(())
     }
 
+    /// The type itself.
+    pub(crate) fn of_python<'py>(&self, py: Python<'py>) -> Bound<'py, PyType> {
+        let kind = self.kind();
+        assert!(!kind.is_null(), "records are bound before any is asked about");
+        // SAFETY: a type that `bind` has seen, and that lives as long as the process.
+        unsafe { Bound::from_borrowed_ptr(py, kind.cast()).cast_into_unchecked() }
+    }
+
     pub(crate) fn kind(&self) -> *mut ffi::PyTypeObject {
         self.kind.load(Relaxed)
     }
@@ -437,6 +445,8 @@ pub(crate) trait Struct<'py>: Sized {
     fn of(object: Bound<'py, PyAny>) -> PyResult<Self>;
     fn object(&self) -> &Bound<'py, PyAny>;
     fn kind() -> *mut ffi::PyTypeObject;
+    /// The type as Python knows it.
+    fn of_python(py: Python<'py>) -> Bound<'py, PyType>;
     fn bind(py: Python<'py>) -> PyResult<()>;
 }
 
@@ -490,6 +500,10 @@ macro_rules! records {
 
                     fn kind() -> *mut pyo3::ffi::PyTypeObject {
                         LAYOUT.kind()
+                    }
+
+                    fn of_python(py: Python<'py>) -> Bound<'py, pyo3::types::PyType> {
+                        LAYOUT.of_python(py)
                     }
 
                     fn bind(py: Python<'py>) -> PyResult<()> {

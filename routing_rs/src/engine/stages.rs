@@ -58,8 +58,7 @@ static DECIDERS: [(Kind, Decide); 8] = deciders![
 
 /// The decider of a command's type, if it is here.
 pub(crate) fn decider(command: &Bound<'_, PyAny>) -> Option<Decide> {
-    // SAFETY: a live object has a type; only its address is compared.
-    let kind = unsafe { ffi::Py_TYPE(command.as_ptr()) };
+    let kind = command.get_type_ptr();
     DECIDERS
         .iter()
         .find(|(of, _)| of() == kind)

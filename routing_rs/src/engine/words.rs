@@ -2,10 +2,9 @@
 //! comparing two is comparing where they are.
 
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::engine::slots::Slot;
 
@@ -79,10 +78,9 @@ pub(crate) struct Following([Option<Phase>; PHASES]);
 
 impl Following {
     /// What that table says of one type of event.
-    pub(crate) fn read(py: Python<'_>, kind: *mut ffi::PyTypeObject) -> PyResult<Self> {
-        let table = py.import("centralita.state")?.getattr("CONTACT_TRANSITIONS")?;
-        // SAFETY: the records' types live as long as the process.
-        let kind = unsafe { Bound::from_borrowed_ptr(py, kind.cast()) };
+    pub(crate) fn read(kind: &Bound<'_, PyType>) -> PyResult<Self> {
+        let state = kind.py().import("centralita.state")?;
+        let table = state.getattr("CONTACT_TRANSITIONS")?;
         let mut read = [None; PHASES];
         for (from, to) in table.get_item(kind)?.cast_into::<PyDict>()? {
             read[Phase::of_word(&from)? as usize] = Some(Phase::of_word(&to)?);

@@ -233,6 +233,7 @@ fn remember<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, number: &Bound<'p
     let last_words = if contact.messages().is_blank() {
         blanks(py).tuple.bind(py).clone()
     } else {
+        turn.engine.try_borrow_mut()?.wordless = false;
         turn.python(ENDS, "last_words", (contact.object(), &turn.now))?
     };
     let ended = turn.state.ended().dict()?;
@@ -252,7 +253,11 @@ fn remember<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>, number: &Bound<'p
     .make(py)?;
     ended.set_item(number, one.object())?;
     if turn.now_ns >= turn.state.words_swept_ns().int()? + fixed(py)?.words_swept_every_ns {
-        turn.python(ENDS, "let_go_of_words", (turn.state.object(), &turn.now))?;
+        if turn.engine.try_borrow()?.wordless {
+            turn.state.words_swept_ns().set(turn.now.clone());
+        } else {
+            turn.python(ENDS, "let_go_of_words", (turn.state.object(), &turn.now))?;
+        }
     }
     if ended.len() > fixed(py)?.ended_kept_max {
         turn.python(ENDS, "forget_oldest", (turn.state.object(),))?;

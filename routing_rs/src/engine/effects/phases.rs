@@ -22,7 +22,7 @@ pub(crate) fn move_on<'py, E: Struct<'py>>(
 ) -> PyResult<()> {
     let py = turn.py;
     let phase = Phase::of(&contact.phase())?;
-    let following = phases.get_or_try_init(py, || Following::read(py, E::kind()))?;
+    let following = phases.get_or_try_init(py, || Following::read(&E::of_python(py)))?;
     let Some(next) = following.after(phase) else {
         return refuse::<E>(turn, contact);
     };
@@ -51,10 +51,16 @@ pub(crate) fn move_on<'py, E: Struct<'py>>(
 /// Python's own `move` says it: a bug, whoever emitted the event.
 fn refuse<'py, E: Struct<'py>>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
     let py = turn.py;
-    // SAFETY: the records' types live as long as the process.
-    let kind = unsafe { Bound::from_borrowed_ptr(py, E::kind().cast()) };
     let phases = py.import("centralita.apply.phases")?;
-    phases.call_method1("move", (turn.state.object(), contact.object(), kind, turn.now_ns))?;
+    phases.call_method1(
+        "move",
+        (
+            turn.state.object(),
+            contact.object(),
+            E::of_python(py),
+            turn.now_ns,
+        ),
+    )?;
     Ok(())
 }
 
