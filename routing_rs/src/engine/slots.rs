@@ -69,63 +69,29 @@ impl<'py> Slot<'_, 'py> {
         Ok(self.get().cast_into::<PyDict>()?)
     }
 
-    /// The dictionary in it, borrowed for one call.
-    fn table(&self) -> PyResult<*mut ffi::PyObject> {
-        let pointer = self.pointer();
-        // SAFETY: `pointer` is a live object; only its type is looked at.
-        if unsafe { ffi::PyDict_Check(pointer) } == 0 {
-            return Err(PyTypeError::new_err(format!(
-                "{} is no dict",
-                self.get().get_type()
-            )));
-        }
-        Ok(pointer)
-    }
-
     /// What the dictionary in it has for a key.
     pub(crate) fn find(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        // SAFETY: a dict and a live key; what is found is borrowed and gets a reference of its own at once.
-        let found = unsafe {
-            let found = ffi::PyDict_GetItemWithError(self.table()?, key.as_ptr());
-            Bound::from_borrowed_ptr_or_opt(self.py(), found)
-        };
-        match found {
-            Some(found) => Ok(Some(found)),
-            None => PyErr::take(self.py()).map_or(Ok(None), Err),
-        }
+        self.dict()?.get_item(key)
     }
 
     /// Whether the dictionary in it has a key.
     pub(crate) fn has(&self, key: &Bound<'py, PyAny>) -> PyResult<bool> {
-        Ok(self.find(key)?.is_some())
+        self.dict()?.contains(key)
     }
 
     /// Sets a key of the dictionary in it.
     pub(crate) fn put(&self, key: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
-        // SAFETY: a dict and live objects, of which it takes references of its own.
-        let failed = unsafe { ffi::PyDict_SetItem(self.table()?, key.as_ptr(), value.as_ptr()) };
-        if failed == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(self.py()))
-        }
+        self.dict()?.set_item(key, value)
     }
 
     /// Takes a key out of the dictionary in it; a `KeyError` when it is not there.
     pub(crate) fn remove(&self, key: &Bound<'py, PyAny>) -> PyResult<()> {
-        // SAFETY: a dict and a live key.
-        let failed = unsafe { ffi::PyDict_DelItem(self.table()?, key.as_ptr()) };
-        if failed == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(self.py()))
-        }
+        self.dict()?.del_item(key)
     }
 
     /// How many entries the dictionary in it has.
-    pub(crate) fn entries(&self) -> PyResult<isize> {
-        // SAFETY: a dict.
-        Ok(unsafe { ffi::PyDict_Size(self.table()?) })
+    pub(crate) fn entries(&self) -> PyResult<usize> {
+        Ok(self.dict()?.len())
     }
 
     /// Puts something else in.
