@@ -51,7 +51,6 @@ struct Tables {
 
 #[pymethods]
 impl Dispatcher {
-    /// `native`: whether the queue and the timers of `lines` are the compiled ones.
     #[new]
     #[pyo3(signature = (*_given, **_named))]
     fn new(
@@ -79,7 +78,7 @@ impl Dispatcher {
         })
     }
 
-    /// Begin with a state, its lines and the tables of `stages` and `apply`.
+    /// Begin with a state, its lines and the tables of `stages` and `apply`; `usual_here` needs the compiled queue and timers.
     fn begin(
         slf: &Bound<'_, Self>,
         state: Py<PyAny>,
@@ -246,7 +245,7 @@ fn again<'py>(slf: &Bound<'py, Dispatcher>, event: &Bound<'py, PyAny>) -> PyResu
 }
 
 /// What an event does, where that is compiled and this engine's own.
-fn doings(slf: &Bound<'_, Dispatcher>, event: &Bound<'_, PyAny>) -> Option<&'static Doings> {
+fn doings(slf: &Bound<'_, Dispatcher>, event: &Bound<'_, PyAny>) -> Option<Doings> {
     if slf.borrow().usual_here {
         Doings::of(event)
     } else {

@@ -9,11 +9,12 @@ mod line;
 mod offers;
 mod phases;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 pub(crate) use arrivals::customer_key;
 
+use crate::engine::kinds::{Kind, Kinds};
 use crate::engine::records::{
     ClassificationStarted, ContactAdmitted, ContactClassified, ContactConnected, ContactEnded,
     ContactIdentified, ContactOffered, ContactQueued, IdentificationStarted, OfferAccepted, ServiceEnded,
@@ -25,8 +26,8 @@ use crate::engine::turn::{Effect, Turn};
 type Doing = for<'py> fn(&Turn<'_, 'py>, &Bound<'py, PyAny>) -> PyResult<()>;
 
 /// What one type of event does, asked of an object.
+#[derive(Clone, Copy)]
 pub(crate) struct Doings {
-    kind: fn() -> *mut ffi::PyTypeObject,
     /// All of it: the ask, the state's change, the lines' move.
     pub(crate) emit: Doing,
     /// All but the ask, for an event that was journalled.
@@ -36,13 +37,8 @@ pub(crate) struct Doings {
 macro_rules! doings {
     ($($name:ident),* $(,)?) => {
         [
-            Doings {
-                kind: || <ContactAdmitted<'_> as Struct<'_>>::kind(),
-                emit: admitted,
-                again: admitted,
-            },
-            $(Doings {
-                kind: || <$name<'_> as Struct<'_>>::kind(),
+            (|| <ContactAdmitted<'_> as Struct<'_>>::kind(), Doings { emit: admitted, again: admitted }),
+            $((|| <$name<'_> as Struct<'_>>::kind(), Doings {
                 emit: |turn, event| {
                     let event = $name::of(event.clone())?;
                     let contact = turn.contact(&event.contact().get())?;
@@ -56,7 +52,7 @@ macro_rules! doings {
                     event.apply(turn, &contact)?;
                     event.follow(turn, &contact)
                 },
-            }),*
+            })),*
         ]
     };
 }
@@ -68,7 +64,7 @@ fn admitted<'py>(turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<()
     event.apply(turn, &key).map(|_| ())
 }
 
-static DOINGS: [Doings; 13] = doings![
+static DOINGS: [(Kind, Doings); 13] = doings![
     IdentificationStarted,
     ContactIdentified,
     ClassificationStarted,
@@ -85,8 +81,8 @@ static DOINGS: [Doings; 13] = doings![
 
 impl Doings {
     /// Those of an event's type, if they are here.
-    pub(crate) fn of(event: &Bound<'_, PyAny>) -> Option<&'static Self> {
-        let kind = event.get_type_ptr();
-        DOINGS.iter().find(|doings| (doings.kind)() == kind)
+    pub(crate) fn of(event: &Bound<'_, PyAny>) -> Option<Self> {
+        static BY_KIND: PyOnceLock<Kinds<Doings>> = PyOnceLock::new();
+        BY_KIND.get_or_init(event.py(), || Kinds::of(&DOINGS)).find(event)
     }
 }

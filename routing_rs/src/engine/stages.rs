@@ -9,9 +9,10 @@ mod offer;
 mod serve;
 mod wait;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
+use crate::engine::kinds::{Kind, Kinds};
 use crate::engine::records::{
     AbandonContact, AdmitContact, AnswerOffer, ClassifyContact, EndContact, FinishWrapUp, IdentifyContact,
     ReportConnection,
@@ -43,8 +44,6 @@ macro_rules! deciders {
     };
 }
 
-type Kind = fn() -> *mut ffi::PyTypeObject;
-
 static DECIDERS: [(Kind, Decide); 8] = deciders![
     AdmitContact by arrive::admit,
     IdentifyContact by arrive::identify,
@@ -58,9 +57,8 @@ static DECIDERS: [(Kind, Decide); 8] = deciders![
 
 /// The decider of a command's type, if it is here.
 pub(crate) fn decider(command: &Bound<'_, PyAny>) -> Option<Decide> {
-    let kind = command.get_type_ptr();
-    DECIDERS
-        .iter()
-        .find(|(of, _)| of() == kind)
-        .map(|(_, decide)| *decide)
+    static BY_KIND: PyOnceLock<Kinds<Decide>> = PyOnceLock::new();
+    BY_KIND
+        .get_or_init(command.py(), || Kinds::of(&DECIDERS))
+        .find(command)
 }

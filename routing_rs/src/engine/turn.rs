@@ -136,8 +136,23 @@ impl<'a, 'py> Turn<'a, 'py> {
         EngineConfig::of(self.state.config().get())
     }
 
-    pub(crate) fn find_contact(&self, number: &Bound<'py, PyAny>) -> PyResult<Option<Contact<'py>>> {
-        self.contacts.get_item(number)?.map(Contact::of).transpose()
+    pub(crate) fn find_contact(&self, number: &Slot<'_, 'py>) -> PyResult<Option<Contact<'py>>> {
+        self.contacts.get_item(number.get())?.map(Contact::of).transpose()
+    }
+
+    /// A live contact and this agent's part in it: `refuse.find_work`.
+    pub(crate) fn find_work(
+        &self,
+        number: &Slot<'_, 'py>,
+        agent: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<(Contact<'py>, Work<'py>)>> {
+        let Some(contact) = self.find_contact(number)? else {
+            return Ok(None);
+        };
+        let Some(work) = contact.works().find(agent)? else {
+            return Ok(None);
+        };
+        Ok(Some((contact, Work::of(work)?)))
     }
 
     /// A contact that is there, since an event names it.
@@ -179,11 +194,6 @@ fn member<'py>(table: &Slot<'_, 'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound
 
 fn missing(key: &Bound<'_, PyAny>) -> PyErr {
     PyKeyError::new_err(key.clone().unbind())
-}
-
-/// An agent's part in a contact, if there is one.
-pub(crate) fn work_of<'py>(contact: &Contact<'py>, agent: &Bound<'py, PyAny>) -> PyResult<Option<Work<'py>>> {
-    contact.works().find(agent)?.map(Work::of).transpose()
 }
 
 /// Seconds of a setting as whole nanoseconds, as `config.ns` rounds them.

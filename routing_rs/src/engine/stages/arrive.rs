@@ -138,7 +138,7 @@ fn go_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
 }
 
 pub(crate) fn identify<'py>(turn: &Turn<'_, 'py>, command: &IdentifyContact<'py>) -> PyResult<Decided<'py>> {
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
+    let Some(contact) = turn.find_contact(&command.contact())? else {
         return Ok(Decided::Unusual);
     };
     let identifying = Phase::of(&contact.phase())? == Phase::Identifying;
@@ -191,7 +191,7 @@ fn conversation<'py>(
 }
 
 pub(crate) fn classify<'py>(turn: &Turn<'_, 'py>, command: &ClassifyContact<'py>) -> PyResult<Decided<'py>> {
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
+    let Some(contact) = turn.find_contact(&command.contact())? else {
         return Ok(Decided::Unusual);
     };
     let usual = Phase::of(&contact.phase())? == Phase::Classifying

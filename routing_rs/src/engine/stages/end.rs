@@ -8,15 +8,12 @@ use crate::engine::records::{
     AbandonContact, Contact, ContactEndedFields, EndContact, FinishWrapUp, ServiceEndedFields,
     WrapUpEndedFields, WrapUpStartedFields,
 };
-use crate::engine::turn::{Turn, ns, work_of};
+use crate::engine::turn::{Turn, ns};
 use crate::engine::words::Phase;
 
 pub(crate) fn end<'py>(turn: &Turn<'_, 'py>, command: &EndContact<'py>) -> PyResult<Decided<'py>> {
     let by = command.by().get();
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
-        return Ok(Decided::Unusual);
-    };
-    let Some(work) = work_of(&contact, &by)? else {
+    let Some((contact, work)) = turn.find_work(&command.contact(), &by)? else {
         return Ok(Decided::Unusual);
     };
     let alone =
@@ -64,10 +61,7 @@ pub(crate) fn finish_wrap_up<'py>(
     command: &FinishWrapUp<'py>,
 ) -> PyResult<Decided<'py>> {
     let agent = command.agent().get();
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
-        return Ok(Decided::Unusual);
-    };
-    let Some(work) = work_of(&contact, &agent)? else {
+    let Some((contact, work)) = turn.find_work(&command.contact(), &agent)? else {
         return Ok(Decided::Unusual);
     };
     if !work.state().is_text(intern!(turn.py, "wrapping")) || !is_known(turn, command)? {
@@ -100,7 +94,7 @@ fn is_known<'py>(turn: &Turn<'_, 'py>, command: &FinishWrapUp<'py>) -> PyResult<
 }
 
 pub(crate) fn abandon<'py>(turn: &Turn<'_, 'py>, command: &AbandonContact<'py>) -> PyResult<Decided<'py>> {
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
+    let Some(contact) = turn.find_contact(&command.contact())? else {
         return Ok(Decided::Unusual);
     };
     let usual = Phase::of(&contact.phase())? == Phase::Waiting

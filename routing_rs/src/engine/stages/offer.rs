@@ -7,7 +7,7 @@ use super::Decided;
 use crate::Pairs;
 use crate::engine::lines::Lines;
 use crate::engine::records::{AnswerOffer, ContactOfferedFields, OfferAcceptedFields};
-use crate::engine::turn::{Turn, ns, work_of};
+use crate::engine::turn::{Turn, ns};
 
 /// Passes the rings that are due, then offers until nobody eligible is left.
 pub(crate) fn run(turn: &Turn<'_, '_>) -> PyResult<()> {
@@ -44,10 +44,7 @@ fn offer_to(turn: &Turn<'_, '_>, contact: u64, agent: u64) -> PyResult<()> {
 
 pub(crate) fn answer<'py>(turn: &Turn<'_, 'py>, command: &AnswerOffer<'py>) -> PyResult<Decided<'py>> {
     let agent = command.agent().get();
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
-        return Ok(Decided::Unusual);
-    };
-    let Some(work) = work_of(&contact, &agent)? else {
+    let Some((contact, work)) = turn.find_work(&command.contact(), &agent)? else {
         return Ok(Decided::Unusual);
     };
     let usual = command.accept().is_true()

@@ -6,17 +6,14 @@ use pyo3::prelude::*;
 use super::Decided;
 use crate::engine::records::{ContactConnectedFields, ReportConnection};
 use crate::engine::slots::truth;
-use crate::engine::turn::{Turn, work_of};
+use crate::engine::turn::Turn;
 
 pub(crate) fn report_connection<'py>(
     turn: &Turn<'_, 'py>,
     command: &ReportConnection<'py>,
 ) -> PyResult<Decided<'py>> {
     let agent = command.agent().get();
-    let Some(contact) = turn.find_contact(&command.contact().get())? else {
-        return Ok(Decided::Unusual);
-    };
-    let Some(work) = work_of(&contact, &agent)? else {
+    let Some((contact, work)) = turn.find_work(&command.contact(), &agent)? else {
         return Ok(Decided::Unusual);
     };
     if !command.made().is_true() || !work.state().is_text(intern!(turn.py, "connecting")) {
