@@ -15,12 +15,13 @@ use pyo3::sync::PyOnceLock;
 pub(crate) use arrivals::customer_key;
 
 use crate::engine::kinds::{Kind, Kinds};
+use crate::engine::objects::joined;
 use crate::engine::records::{
     ClassificationStarted, ContactAdmitted, ContactClassified, ContactConnected, ContactEnded,
     ContactIdentified, ContactOffered, ContactQueued, IdentificationStarted, OfferAccepted, ServiceEnded,
     WrapUpEnded, WrapUpStarted,
 };
-use crate::engine::slots::{Struct, joined};
+use crate::engine::slots::Struct;
 use crate::engine::turn::{Effect, Turn};
 
 type Doing = for<'py> fn(&Turn<'_, 'py>, &Bound<'py, PyAny>) -> PyResult<()>;

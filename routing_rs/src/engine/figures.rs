@@ -85,22 +85,12 @@ impl Folding {
             slf.call_method1(intern!(slf.py(), "_fold"), (record,))?;
             return Ok(());
         }
-        let breaks = || {
-            slf.try_borrow_mut()?.broken = true;
-            Ok(())
-        };
-        guard(|| fold(slf, &Record::of(record)?, rolls_ns), breaks)
+        guard(|| fold(slf, &Record::of(record)?, rolls_ns), || breaks(slf))
     }
 
     /// Breaks the fold, as a bug would: for the test that no panic crosses.
     fn _panic(slf: &Bound<'_, Self>) -> PyResult<()> {
-        guard(
-            || panic!("asked to"),
-            || {
-                slf.try_borrow_mut()?.broken = true;
-                Ok(())
-            },
-        )
+        guard(|| panic!("asked to"), || breaks(slf))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -108,6 +98,12 @@ impl Folding {
         visit.call(&self.handlers)?;
         visit.call(&self.memory)
     }
+}
+
+/// After a bug the fold refuses to go on.
+fn breaks(slf: &Bound<'_, Folding>) -> PyResult<()> {
+    slf.try_borrow_mut()?.broken = true;
+    Ok(())
 }
 
 fn fold<'py>(slf: &Bound<'py, Folding>, record: &Record<'py>, rolls_ns: i64) -> PyResult<()> {

@@ -11,11 +11,12 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::engine::drive::{Act, Actor, Deed, DriveHeld};
+use crate::engine::objects::{int, truth};
 use crate::engine::records::{
     AbandonContactFields, AdmitContact, AdmitContactFields, AnswerOfferFields, ConnectContact, ContactEnded,
     EndContactFields, ReportConnectionFields, SendOffer, State, Step,
 };
-use crate::engine::slots::{Struct, int, records, truth};
+use crate::engine::slots::{Struct, records};
 use crate::engine::words::blanks;
 
 records! {

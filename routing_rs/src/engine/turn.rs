@@ -7,11 +7,12 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::lines::LinesHeld;
+use crate::engine::objects::int;
 use crate::engine::records::{
     Agent, ChannelRule, Contact, ContactAdmitted, ContactEnded, EngineConfig, Queue, QueueRules, State, Step,
     Terms, Work,
 };
-use crate::engine::slots::{Slot, Struct, int};
+use crate::engine::slots::{Slot, Struct};
 use crate::engine::words::blanks;
 
 pub(crate) struct Turn<'a, 'py> {

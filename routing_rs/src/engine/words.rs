@@ -108,8 +108,8 @@ static BLANKS: PyOnceLock<Blanks> = PyOnceLock::new();
 pub(crate) fn blanks(py: Python<'_>) -> &Blanks {
     BLANKS.get_or_init(py, || Blanks {
         text: PyString::intern(py, "").into_any().unbind(),
-        zero: crate::engine::slots::int(py, 0).unbind(),
-        one: crate::engine::slots::int(py, 1).unbind(),
+        zero: crate::engine::objects::int(py, 0).unbind(),
+        one: crate::engine::objects::int(py, 1).unbind(),
         tuple: PyTuple::empty(py).into_any().unbind(),
         dict: PyDict::new(py).into_any().unbind(),
     })

@@ -5,11 +5,12 @@ use pyo3::types::PyDict;
 
 use super::phases::{Phases, count, move_on};
 use crate::engine::lines::{Lines, STAGE};
+use crate::engine::objects::{joined, truth};
 use crate::engine::records::{
     ClassificationStarted, Contact, ContactAdmitted, ContactClassified, ContactFields, ContactIdentified,
     Customer, FindClassificationFields, FindCustomerFields, IdentificationStarted,
 };
-use crate::engine::slots::{Struct, joined, truth};
+use crate::engine::slots::Struct;
 use crate::engine::turn::{Effect, Turn};
 use crate::engine::words::{Phase, blanks};
 
@@ -110,28 +111,34 @@ impl<'py> ContactAdmitted<'py> {
     }
 }
 
-impl<'py> Effect<'py> for IdentificationStarted<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.ask(
-            &FindCustomerFields {
-                contact: contact.id().get(),
+/// Events by which somebody outside is asked about the contact, until a deadline.
+macro_rules! asks_outside {
+    ($($name:ident by $ask:ident),* $(,)?) => {
+        $(impl<'py> Effect<'py> for $name<'py> {
+            fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+                let contact = contact.id().get();
+                turn.ask(&$ask { contact }.make(turn.py)?)
             }
-            .make(turn.py)?,
-        )
-    }
 
-    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        static PHASES: Phases = Phases::new();
-        move_on::<Self>(turn, contact, &PHASES)?;
-        contact.deadline_ns().set(self.deadline_ns().get());
-        Ok(())
-    }
+            fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+                static PHASES: Phases = Phases::new();
+                move_on::<Self>(turn, contact, &PHASES)?;
+                contact.deadline_ns().set(self.deadline_ns().get());
+                Ok(())
+            }
 
-    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.lines
-            .schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
-    }
+            fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
+                turn.lines
+                    .schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
+            }
+        })*
+    };
 }
+
+asks_outside![
+    IdentificationStarted by FindCustomerFields,
+    ClassificationStarted by FindClassificationFields,
+];
 
 impl<'py> Effect<'py> for ContactIdentified<'py> {
     fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
@@ -167,29 +174,6 @@ impl<'py> Effect<'py> for ContactIdentified<'py> {
             turn.lines.cancel(STAGE, contact.id().int()?)?;
         }
         Ok(())
-    }
-}
-
-impl<'py> Effect<'py> for ClassificationStarted<'py> {
-    fn ask(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.ask(
-            &FindClassificationFields {
-                contact: contact.id().get(),
-            }
-            .make(turn.py)?,
-        )
-    }
-
-    fn apply(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        static PHASES: Phases = Phases::new();
-        move_on::<Self>(turn, contact, &PHASES)?;
-        contact.deadline_ns().set(self.deadline_ns().get());
-        Ok(())
-    }
-
-    fn follow(&self, turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
-        turn.lines
-            .schedule(STAGE, contact.id().int()?, self.deadline_ns().int()?)
     }
 }
 

@@ -10,11 +10,12 @@ use super::phases::{
     time_works, work,
 };
 use crate::engine::lines::{ANNOUNCE, ASK_AGAIN, DUE, Lines, STAGE, WORK};
+use crate::engine::objects::truth;
 use crate::engine::records::{
     Contact, ContactEnded, DisconnectContactFields, EndedFields, Queue, ServiceEnded, Work, WrapUpEnded,
     WrapUpStarted,
 };
-use crate::engine::slots::{Struct, truth};
+use crate::engine::slots::Struct;
 use crate::engine::turn::{Effect, Turn};
 use crate::engine::words::{Phase, blanks, fixed};
 

@@ -6,8 +6,9 @@ use pyo3::types::{PyDict, PyTuple};
 use super::phases::{Phases, exclude, forget, move_on};
 use crate::Enqueue;
 use crate::engine::lines::{ANNOUNCE, Lines, STAGE};
+use crate::engine::objects::pair;
 use crate::engine::records::{Contact, ContactQueued};
-use crate::engine::slots::{Struct, pair};
+use crate::engine::slots::Struct;
 use crate::engine::turn::{Effect, Turn};
 use crate::engine::words::Phase;
 

@@ -5,11 +5,12 @@ use pyo3::prelude::*;
 
 use super::phases::{Phases, count, earliest_work_ns, move_on, time_asking_again, time_works, work};
 use crate::engine::lines::{ANNOUNCE, Lines, STAGE, WORK};
+use crate::engine::objects::truth;
 use crate::engine::records::{
     ConnectContactFields, Contact, ContactConnected, ContactOffered, Limits, OfferAccepted, Queue,
     SendOfferFields,
 };
-use crate::engine::slots::{Struct, truth};
+use crate::engine::slots::Struct;
 use crate::engine::turn::{Effect, Turn, ns};
 use crate::engine::words::fixed;
 

@@ -5,8 +5,9 @@ use pyo3::prelude::*;
 use crate::engine::figures::count::{Count, Counted, Counts};
 use crate::engine::figures::queues::walked_out;
 use crate::engine::figures::records::{AgentTally, Live, Work, WorkFields};
+use crate::engine::objects::truth;
 use crate::engine::records::{ContactOffered, OfferAccepted, ServiceEnded, WrapUpEnded, WrapUpStarted};
-use crate::engine::slots::{Struct, truth};
+use crate::engine::slots::Struct;
 
 impl<'py> Counts<'py> for ContactOffered<'py> {
     fn count(&self, count: &Count<'_, 'py>) -> PyResult<Counted> {

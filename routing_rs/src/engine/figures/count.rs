@@ -7,12 +7,13 @@ use pyo3::types::PyDict;
 use crate::engine::figures::Folding;
 use crate::engine::figures::records::{AgentTally, Live, Memory, QueueTally};
 use crate::engine::kinds::{Kind, Kinds};
+use crate::engine::objects::truth;
 use crate::engine::records::{
     AbandonContact, ClassificationStarted, ContactAdmitted, ContactClassified, ContactConnected,
     ContactEnded, ContactIdentified, ContactOffered, ContactQueued, IdentificationStarted, OfferAccepted,
     Record, ServiceEnded, WrapUpEnded, WrapUpStarted,
 };
-use crate::engine::slots::{Slot, Struct, truth};
+use crate::engine::slots::{Slot, Struct};
 use crate::engine::words::blanks;
 
 /// What became of an event.
@@ -28,7 +29,7 @@ pub(crate) trait Counts<'py>: Struct<'py> {
     fn count(&self, count: &Count<'_, 'py>) -> PyResult<Counted>;
 }
 
-/// What a record's events are counted in. It holds nothing of its own: one is made for each event.
+/// What a record's events are counted in. It holds nothing of its own.
 pub(crate) struct Count<'a, 'py> {
     pub(crate) py: Python<'py>,
     fold: &'a Folding,

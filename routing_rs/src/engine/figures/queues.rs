@@ -7,8 +7,9 @@ use pyo3::types::PyDict;
 use crate::engine::figures::count::{Count, Counted, Counts};
 use crate::engine::figures::records::{Live, LiveFields};
 use crate::engine::figures::tallies::add_of;
+use crate::engine::objects::truth;
 use crate::engine::records::{ContactAdmitted, ContactConnected, ContactEnded, ContactQueued};
-use crate::engine::slots::{Slot, Struct, truth};
+use crate::engine::slots::{Slot, Struct};
 use crate::engine::words::blanks;
 
 impl<'py> Counts<'py> for ContactAdmitted<'py> {

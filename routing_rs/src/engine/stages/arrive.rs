@@ -6,12 +6,13 @@ use pyo3::types::PyDict;
 
 use super::{Decided, wait};
 use crate::engine::effects::customer_key;
+use crate::engine::objects::{joined, truth};
 use crate::engine::records::{
     AdmitContact, ChannelRule, ClassificationStartedFields, ClassifyContact, Contact, ContactAdmittedFields,
     ContactClassifiedFields, ContactIdentifiedFields, Customer, IdentificationStartedFields, IdentifyContact,
     Limits,
 };
-use crate::engine::slots::{Slot, Struct, joined, truth};
+use crate::engine::slots::{Slot, Struct};
 use crate::engine::turn::{Turn, ns};
 use crate::engine::words::Phase;
 

@@ -4,8 +4,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::Decided;
+use crate::engine::objects::truth;
 use crate::engine::records::{ContactConnectedFields, ReportConnection};
-use crate::engine::slots::truth;
 use crate::engine::turn::Turn;
 
 pub(crate) fn report_connection<'py>(
