@@ -232,6 +232,24 @@ async def test_lines_off_the_hook_outlive_our_restart(asterisk: Asterisk, tmp_pa
         nursery.cancel_scope.cancel()
 
 
+async def test_line_off_the_hook_that_was_muted_is_heard_in_its_next_call(asterisk: Asterisk) -> None:
+    settings = {"persistent": True, "tone": []}
+    async with open_house(asterisk, phones=settings) as house:
+        ana, customer = await house.phone("ana", sign_in=False), await house.customer()
+        line = await ana.call("*11")
+        await house.event(AgentSignedIn)
+        calling = await customer.call("sales")
+        await calling.hears(900)
+        await house.switchboard.control(house.only().id, by="ana", word="mute")
+        await calling.hears_not(900)
+        await calling.hang_up()
+        await house.quiet_contacts()
+        again = await customer.call("sales")
+        await again.hears(900)
+        await again.hang_up()
+        await line.hang_up()
+
+
 async def test_accepting_elsewhere_then_rings_the_phone_which_answers_itself(asterisk: Asterisk) -> None:
     async with open_house(asterisk, phone={"ring": "accept", "auto_answer": True}) as house:
         ana, customer = await house.phone("ana", sign_in=False), await house.customer()

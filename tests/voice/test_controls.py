@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from tools.asterisk_server import Asterisk
 
+from centralita import MemoryJournal
 from centralita.errors import ControlRefused
 from centralita.messages import ContactEnded, MessagePosted, Refusal, Target, TransferContact
+from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.recordings import Recordings
 from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone, Talk
@@ -32,6 +35,29 @@ async def test_muted_agent_hears_and_is_not_heard(asterisk: Asterisk) -> None:
         await house.switchboard.control(contact, by="ana", word="unmute")
         await calling.hears(900)
         await calling.hang_up()
+
+
+async def test_muted_agent_is_known_as_muted_after_our_restart(asterisk: Asterisk, tmp_path: Path) -> None:
+    same: dict[str, Any] = {"journal": MemoryJournal(), "folder": tmp_path}
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            contact, _, calling, answering = await talking(house)
+            await house.switchboard.control(contact, by="ana", word="mute")
+        async with open_house(asterisk, tidy=False, **same) as house:
+            calls = exchange_of(house.switchboard, "phone").calls
+            leg = await house.until(lambda: calls.leg(contact, "ana"))
+            assert leg.muted
+            await calling.hears_not(900)
+            now = await house.switchboard.control(contact, by="ana", word="unmute")
+            assert now["muted"] is False
+            await calling.hears(900)
+        async with open_house(asterisk, **same) as house:
+            calls = exchange_of(house.switchboard, "phone").calls
+            leg = await house.until(lambda: calls.leg(contact, "ana"))
+            assert not leg.muted
+            await answering.hang_up()
+        nursery.cancel_scope.cancel()
 
 
 async def test_keys_reach_the_other_side_and_no_journal(asterisk: Asterisk) -> None:

@@ -18,7 +18,7 @@ from centralita_asterisk.ari import AriError, AriRefused, Request, without
 from centralita_asterisk.calls import Call, Leg, cause_words
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.recordings import Recordings
-from centralita_asterisk.rooms import room_of
+from centralita_asterisk.rooms import mute_requests, room_of
 
 KEYS: Final = re.compile(r"[0-9*#A-D]{1,40}")
 NUMBER: Final = re.compile(r"\+?[0-9*#]{1,40}")
@@ -83,11 +83,11 @@ class Controls:
         }
 
     async def _mute(self, call: Call, leg: Leg, value: str) -> None:
-        await leg.server.ask("POST", f"channels/{leg.id}/mute", {"direction": "in"})
+        await leg.server.batch(mute_requests(leg, on=True))
         leg.muted = True
 
     async def _unmute(self, call: Call, leg: Leg, value: str) -> None:
-        await leg.server.ask("DELETE", f"channels/{leg.id}/mute", {"direction": "in"})
+        await leg.server.batch(mute_requests(leg, on=False))
         leg.muted = False
 
     async def _keys(self, call: Call, leg: Leg, value: str) -> None:

@@ -20,7 +20,7 @@ from centralita_asterisk.calls import Call, Leg, LegId, read_leg_id
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.hearing import WORD as SPEECH
 from centralita_asterisk.incoming import Incoming
-from centralita_asterisk.rooms import arrange_soon
+from centralita_asterisk.rooms import MUTED, arrange_soon
 from centralita_asterisk.server import Server
 
 CONTACTS_MAX: Final = 100_000
@@ -30,6 +30,10 @@ _TALKING: Final = ("connected", "held")
 class _Bridge(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     channels: tuple[str, ...] = ()
+
+
+class _Variable(msgspec.Struct, frozen=True, kw_only=True):
+    value: str = ""
 
 
 class _Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +74,7 @@ class Reconciliation:
         handed = exchange.outside.handed(server)
         ours = [channel for channel in channels if channel.id not in handed and self._is_ours(channel)]
         strangers = self._adopt(ours, rooms, expected)
+        await self._ask_who_is_muted()
         await self._end_vanished(
             expected, _ns(info.status.startup_time), [call.provider_id for call, _, _ in strangers]
         )
@@ -204,6 +209,15 @@ class Reconciliation:
             leg.contact = int(leg.room.rpartition("-")[2])
         exchange.calls.add_leg(leg)
         leg.up()
+
+    async def _ask_who_is_muted(self) -> None:
+        legs = [leg for leg in self._exchange.calls.legs if leg.server is self._server]
+        asked = [
+            Request("GET", f"channels/{leg.id}/variable", {"variable": MUTED}, known=(404,)) for leg in legs
+        ]
+        for leg, answer in zip(legs, await self._server.batch(asked), strict=True):
+            if answer.status_code != 404:
+                leg.muted = bool(msgspec.json.decode(answer.message_body, type=_Variable).value)
 
     def _know(self, call: Call, view: ContactView, room: str) -> None:
         call.room = room

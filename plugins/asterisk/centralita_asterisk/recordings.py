@@ -139,7 +139,7 @@ class Recordings:
         live = await server.those_there(list(paths))
         for path, one in paths.items():
             if path in live:
-                self._know_live(server, one.name)
+                self._know_live(server, msgspec.json.decode(live[path], type=Recording))
                 continue
             self._is_over(one.name)
             if one.name not in self._exchange.messages:
@@ -150,14 +150,17 @@ class Recordings:
                 # Whoever was about to leave a message has left without.
                 self._exchange.mailbox.forget(note.name)
 
-    def _know_live(self, server: Server, name: str) -> None:
-        """A conversation that another life of ours began to record; whether it paused, only that life knew. When the
-        contact is over already, so is this."""
+    def _know_live(self, server: Server, recording: Recording) -> None:
+        """A conversation that another life of ours began to record, and may have paused. When the contact is over
+        already, so is this."""
+        name = recording.name
         found = NAME.fullmatch(name)
         if found is None or found[1] != "call":
             return
         contact = int(found[2])
         self._live.setdefault(contact, name)
+        if recording.state == "paused":
+            self._paused.add(contact)
         view = self._exchange.view(contact)
         if view is None or view.phase == "wrapping":
             self._exchange.start(self._end, server, contact, name)

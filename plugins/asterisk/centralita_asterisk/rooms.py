@@ -26,6 +26,8 @@ GONE = (404,)
 """What is to end has ended."""
 OUTSIDE = (400, 404, 409, 422)
 """Who is to leave a room is in none, or there is no such room, or nobody of that name."""
+MUTED = "CENTRALITA_MUTED"
+"""The channel's variable that says whether its agent is muted."""
 THERE = (409,)
 """What is to exist exists."""
 _TALKING = frozenset({"connected", "held"})
@@ -244,8 +246,22 @@ def release_requests(leg: Leg) -> list[Request]:
     if leg.contact:
         # It may be in the room though nobody has said so: the answer may have been lost.
         room = leg.room or f"{leg.server.app}-room-{leg.contact}"
-        return [Request("POST", f"bridges/{room}/removeChannel", {"channel": leg.id}, known=OUTSIDE)]
+        away = Request("POST", f"bridges/{room}/removeChannel", {"channel": leg.id}, known=OUTSIDE)
+        return [away, *(mute_requests(leg, on=False) if leg.muted else ())]
     return []
+
+
+def mute_requests(leg: Leg, *, on: bool) -> list[Request]:
+    """Have an agent not be heard, or be heard again. The channel itself remembers which, for after our restart."""
+    return [
+        Request("POST" if on else "DELETE", f"channels/{leg.id}/mute", {"direction": "in"}, known=GONE),
+        Request(
+            "POST",
+            f"channels/{leg.id}/variable",
+            {"variable": MUTED, "value": "1" if on else ""},
+            known=GONE,
+        ),
+    ]
 
 
 def released(exchange: Exchange, leg: Leg) -> None:

@@ -102,11 +102,15 @@ class Server:
         """Whether the server has what this path names. Raises AriError."""
         return path in await self.those_there([path])
 
-    async def those_there(self, paths: Sequence[str]) -> set[str]:
-        """Which of these the server has. Raises AriError."""
+    async def those_there(self, paths: Sequence[str]) -> dict[str, str]:
+        """Those of these that the server has, each with what it says of it, as JSON. Raises AriError."""
         asked = [Request("GET", path, known=(404,)) for path in paths]
         answers = await self._connected().batch(asked) if asked else []
-        return {path for path, answer in zip(paths, answers, strict=True) if answer.status_code != 404}
+        return {
+            path: answer.message_body
+            for path, answer in zip(paths, answers, strict=True)
+            if answer.status_code != 404
+        }
 
     async def file(self, path: str) -> bytes | None:
         """The bytes of a stored file; None when there is none. Raises AriError. The WebSocket carries text only."""
