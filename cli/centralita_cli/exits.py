@@ -24,6 +24,10 @@ REFUSED: Final = 4
 """The daemon said no: no right to it, no such thing, or the engine's refusal."""
 BROKEN: Final = 5
 """Something failed that should not: the daemon's own error, or ours."""
+INTERRUPTED: Final = 130
+"""Ctrl-C: 128 and the number of SIGINT, as shells have it."""
+UNREAD: Final = 141
+"""Whoever read the output, `head` say, has gone: 128 and the number of SIGPIPE."""
 
 
 class Unusable(click.ClickException):

@@ -116,7 +116,7 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
                 to.write(lines)
             to.flush()
         except BrokenPipeError:
-            raise  # the reader has seen enough; click ends quietly
+            raise  # the reader has seen enough; we end quietly
         except OSError as error:
             raise Broken(f"{name} can't be written: {reason(error)}") from error
 

@@ -6,6 +6,7 @@ done only for a name we don't know and for the list of all.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from typing import Any, Final
 import click
 
 from centralita import __version__
-from centralita_cli.exits import BROKEN, Unusable
+from centralita_cli.exits import BROKEN, INTERRUPTED, UNREAD, Unusable
 
 PROGRAM: Final = "centralita"
 
@@ -76,6 +77,18 @@ class LazyGroup(click.Group):
             raise Unusable(f"no command {cmd_name!r} of ours, and the plugins can't be asked: {problem}")
         return commands.get(cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but with the codes of who was interrupted and of whose reader left: click's is 1 for both,
+        which is here a finding's."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Aborted!", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to write has nowhere to go
+            ctx.exit(UNREAD)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -133,7 +146,7 @@ def _ask_plugins() -> tuple[dict[str, click.Command], str]:
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 all well; 1 a problem was found; 2 wrong usage or configuration; 3 no daemon answers;"
-    " 4 refused; 5 something broke.",
+    " 4 refused; 5 something broke; 130 interrupted.",
 )
 @click.version_option(__version__, prog_name=PROGRAM)
 def cli() -> None:

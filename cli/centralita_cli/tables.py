@@ -84,7 +84,7 @@ def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise  # the reader has seen enough; click ends quietly
+        raise  # the reader has seen enough; we end quietly
     except OSError as error:
         raise Broken(f"stdout can't be written: {reason(error)}") from error
 

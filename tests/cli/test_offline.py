@@ -321,3 +321,18 @@ def test_a_mistyped_command_is_told_what_was_meant(call: Call) -> None:
     assert (near.exit_code, far.exit_code) == (2, 2)
     assert "No such command 'chek'. Did you mean 'check'?" in near.stderr
     assert "Did you mean" not in far.stderr
+
+
+def test_a_command_whose_reader_has_gone_ends_quietly_with_a_code_of_its_own() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = "from centralita_cli.main import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", command, "version"],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")

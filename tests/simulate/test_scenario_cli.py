@@ -131,7 +131,7 @@ def test_ctrl_c_ends_the_command_without_a_traceback_of_its_workers() -> None:
         time.sleep(0.01)
     os.killpg(running.pid, signal.SIGINT)
     said, complained = running.communicate(timeout=120)
-    assert (running.returncode, said, complained.strip()) == (1, "", "Aborted!")
+    assert (running.returncode, said, complained.strip()) == (130, "", "Aborted!")
 
 
 def test_a_page_names_hours_by_the_clock_and_follows_the_readers_light(tmp_path: Path) -> None:
