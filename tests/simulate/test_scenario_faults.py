@@ -223,3 +223,22 @@ def test_who_is_never_served_is_offered_in_every_row() -> None:
     for rows in (found.queues, found.customers, found.hours, found.queue_hours["calls"]):
         assert sum(row["offered"] or 0 for row in rows.values()) == offered
         assert all(row["of_offered"] == 0 for row in rows.values())
+
+
+def desk_alone(arrivals_s: list[int], shifts: str, *, handling_s: int, wrap_up_s: int = 0) -> simulate.Run:
+    """What comes of one agent, always there or with these shifts, and customers at these moments who wait for ever."""
+    head, _, _ = SCENARIO.partition("shifts = ")
+    text = (
+        head.replace("agents = 2", "agents = 1")
+        .replace(POISSON, f'arrivals = {{ kind = "listed", at_s = {arrivals_s} }}')
+        .replace(HANDLING, f'handling = {{ kind = "deterministic", value_s = {handling_s} }}')
+        .replace('patience = { kind = "exponential", mean_s = 60 }\n', "")
+        .replace("wrap_up_s = 0", f"wrap_up_s = {wrap_up_s}")
+    )
+    return simulate.run(simulate.loads(text + shifts))
+
+
+def test_an_agent_is_there_to_the_end_though_the_last_customer_waited_for_after_work() -> None:
+    found = desk_alone([5, 10], "", handling_s=100, wrap_up_s=30)
+    assert [row.waited_ns for row in found.rows()] == [0, 125_000_000_000]
+    assert found.staffed_ns == {"desk-1": HOUR_NS}
