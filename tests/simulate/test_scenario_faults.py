@@ -123,6 +123,11 @@ def problems(old: str, new: str, folder: Path = Path()) -> list[str]:
             "simulate.crews.desk.shifts[0].breaks[1].at was '11:19'; another break takes that time",
         ),
         (
+            "for_s = 1200 }",
+            'for_s = 1200, reason = "tea" }',
+            "simulate.crews.desk.shifts[0].breaks[0].reason was 'tea'; known: coffee, lunch, meeting, training",
+        ),
+        (
             '"09:00-17:00"',
             '"9-17"',
             'hours.day.week.mon[0] was \'9-17\'; must be like "09:00-14:00", at most until "24:00"',
@@ -242,3 +247,27 @@ def test_an_agent_is_there_to_the_end_though_the_last_customer_waited_for_after_
     found = desk_alone([5, 10], "", handling_s=100, wrap_up_s=30)
     assert [row.waited_ns for row in found.rows()] == [0, 125_000_000_000]
     assert found.staffed_ns == {"desk-1": HOUR_NS}
+
+
+@pytest.mark.parametrize(
+    ("arrival_s", "there_s"),
+    [
+        (500, 2400),  # free when the break begins at 600 s
+        (590, 2490),  # ninety seconds in it: finished first
+    ],
+)
+def test_who_is_busy_when_a_break_begins_is_there_until_it_is_over(arrival_s: int, there_s: int) -> None:
+    shifts = 'shifts = [{ start = "09:00", end = "10:00", breaks = [{ at = "09:10", for_s = 1200 }] }]\n'
+    found = desk_alone([arrival_s], shifts, handling_s=100)
+    assert found.staffed_ns["desk-1"] == there_s * 1_000_000_000
+    assert found.busy_ns()["desk-1"] == 100_000_000_000
+
+
+def test_breaks_of_shifts_that_overlap_are_over_when_both_are() -> None:
+    shifts = (
+        'shifts = [{ start = "09:00", end = "09:50", breaks = [{ at = "09:10", for_s = 600 }] },'
+        ' { start = "09:05", end = "10:00", breaks = [{ at = "09:15", for_s = 600 }] }]\n'
+    )
+    found = desk_alone([1_300], shifts, handling_s=100)
+    assert [row.waited_ns for row in found.rows()] == [200_000_000_000]
+    assert found.staffed_ns["desk-1"] == (3600 - 900) * 1_000_000_000
