@@ -9,6 +9,7 @@ import pytest
 from centralita import simulate
 from centralita.config import loads as configuration
 from centralita.errors import ConfigurationError
+from centralita.simulate.distributions import LONGEST_NS, stream
 from centralita.simulate.figures import summarise
 from centralita.simulate.scenario import Shift
 from centralita.simulate.shifts import presences
@@ -83,7 +84,7 @@ def problems(old: str, new: str, folder: Path = Path()) -> list[str]:
         (
             HANDLING,
             'handling = { kind = "empirical", file = "a\\u0000b" }',
-            "simulate.customers.callers.handling.file can't be read: embedded null byte",
+            "simulate.customers.callers.handling.file was 'a\\x00b'; can't be read: embedded null byte",
         ),
         (
             "2026-01-05T09:00",
@@ -152,7 +153,7 @@ def test_a_fault_is_told_once_with_its_place(old: str, new: str, said: str) -> N
         (b"12\x00\n", " values.txt:1 was '12\\x00'; expected seconds, 0 to 315,360,000"),
         (
             b"\xff12\n",
-            " can't be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+            " was 'values.txt'; can't be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
         ),
     ],
 )
@@ -271,3 +272,31 @@ def test_breaks_of_shifts_that_overlap_are_over_when_both_are() -> None:
     found = desk_alone([1_300], shifts, handling_s=100)
     assert [row.waited_ns for row in found.rows()] == [200_000_000_000]
     assert found.staffed_ns["desk-1"] == (3600 - 900) * 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        '{ kind = "poisson", per_hour = 1e-300 }',
+        '{ kind = "poisson", per_hour = 1e-12 }',
+        '{ kind = "piecewise", per_hour = [1e-300] }',
+    ],
+)
+def test_nobody_comes_at_a_rate_next_to_nothing(arrivals: str) -> None:
+    found = simulate.run(simulate.loads(SCENARIO.replace(POISSON, f"arrivals = {arrivals}")))
+    assert found.contacts_n == 0
+
+
+def test_days_that_hardly_differ_are_alike() -> None:
+    hardly = POISSON.replace("60 }", "60, busy_cv = 1e-300 }")
+    assert simulate.run(simulate.loads(SCENARIO.replace(POISSON, hardly))).contacts_n
+
+
+@pytest.mark.parametrize("kind", ["lognormal", "gamma"])
+def test_whoever_would_wait_for_centuries_waits_on(kind: str) -> None:
+    patience = f'patience = {{ kind = "{kind}", mean_s = 31_536_000, cv = 100 }}'
+    text = SCENARIO.replace('patience = { kind = "exponential", mean_s = 60 }', patience)
+    sampler = simulate.loads(text).world.customers["callers"].patience
+    assert sampler is not None
+    draw = sampler.sampler(stream(1, kind))
+    assert max(draw() for _ in range(200_000)) == LONGEST_NS

@@ -263,7 +263,7 @@ def _values(
         # A spreadsheet's export often begins with a byte order mark.
         lines = (folder / file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        problems.append(f"{path}.file can't be read: {reason(error)}")
+        problems.append(f"{path}.file was {file!r}; can't be read: {reason(error)}")
         return ()
     if len(lines) > VALUES_MAX:
         problems.append(f"{path}.file {file} has {len(lines):,} lines; allowed: {VALUES_MAX:,}")
