@@ -197,6 +197,7 @@ def _service_levels(axes: Axes, found: Together, start_ns: int) -> None:
 
 
 def _lines(axes: Axes, queue_hours: dict[str, dict[int, dict[str, Mean]]]) -> None:
+    drawn = False
     for name, hours in queue_hours.items():
         points = [
             (hour, level) for hour in sorted(hours) if (level := hours[hour]["of_offered"]).mean is not None
@@ -211,9 +212,13 @@ def _lines(axes: Axes, queue_hours: dict[str, dict[int, dict[str, Mean]]]) -> No
                 capsize=3,
                 label=_short(name),
             )
+            drawn = True
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(_percent())
-    _legend(axes)
+    if drawn:
+        _legend(axes)
+    else:
+        axes.text(0.5, 0.5, "nobody came", ha="center", transform=axes.transAxes)
 
 
 def _fields(axes: Axes, queue_hours: dict[str, dict[int, dict[str, Mean]]]) -> None:

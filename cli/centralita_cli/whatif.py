@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import msgspec
 from msgspec.structs import replace
-from rich.progress import Progress
 from rich.text import Text
 
 from centralita.calendars import zone_named
@@ -24,6 +23,7 @@ from centralita_cli import tables
 from centralita_cli.exits import Unusable, failing_as, unusable
 from centralita_cli.options import json_option, loaded
 from centralita_cli.replay import READERS, TABLE, read_recording
+from centralita_cli.simulate import progress
 
 JOURNAL = "journal"
 COLUMNS = (
@@ -99,8 +99,7 @@ def whatif(
     recording, last, times = _read(file, format_name, columns, proposed)
     recording = _renamed(recording, renamed, proposed.engine)
     try:
-        with Progress(transient=True, disable=as_json) as progress:
-            task = progress.add_task("replications", total=replications)
+        with progress("replications", replications) as done:
             found = run_whatif(
                 recording,
                 proposed.engine,
@@ -110,7 +109,7 @@ def whatif(
                 replications=replications,
                 seed=seed,
                 workers=workers or workers_n(),
-                done=lambda: progress.advance(task),
+                done=done,
             )
     except ConfigurationError as error:
         raise unusable(error, f"{proposed_path} with {file}") from error

@@ -92,6 +92,19 @@ def test_what_is_due_comes_before_what_was_entered_for_the_same_time(drive: Driv
     assert order == ["expired", "entered"]
 
 
+def test_what_a_tick_enters_is_done_before_the_time_is_up(drive: Drive) -> None:
+    done: list[int] = []
+
+    def note() -> None:
+        done.append(drive.now_ns)
+
+    drive.watches(OfferExpired, lambda event: drive.at(drive.now_ns + S, note))
+    drive.do(admission("1"))
+    drive.run(until_ns=60 * S)
+    assert done == [22 * S]
+    assert drive.now_ns == 60 * S
+
+
 def test_watchers_hear_before_edges_and_followers_before_both(drive: Drive) -> None:
     heard: list[str] = []
     drive.follows(lambda step, command: heard.append(type(command).__name__))

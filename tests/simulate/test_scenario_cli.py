@@ -94,6 +94,19 @@ def test_plots_are_written(tmp_path: Path, ending: str) -> None:
         assert b"src=" not in drawn
 
 
+def test_a_page_of_a_day_to_which_nobody_came_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    scenario, page = tmp_path / "quiet.toml", tmp_path / "quiet.html"
+    scenario.write_text(
+        'skills = ["general"]\n[queues.calls]\nskills = { general = 1 }\n[simulate]\nduration_s = 60\n'
+        '[simulate.customers.callers]\narrivals = { kind = "listed", at_s = [60] }\n'
+        'handling = { kind = "deterministic", value_s = 60 }\n',
+        encoding="utf-8",
+    )
+    invoke("simulate", str(scenario), "--replications", "2", "--workers", "1", "--plots", str(page))
+    assert "nobody came" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_scenarios_pass_the_check(path: Path) -> None:
     assert "0 errors" in (output := invoke("check", str(path))) or "nothing to mend" in output

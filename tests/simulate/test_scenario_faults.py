@@ -9,6 +9,7 @@ import pytest
 from centralita import simulate
 from centralita.config import loads as configuration
 from centralita.errors import ConfigurationError
+from centralita.simulate.distributions import LONGEST_NS, stream
 from centralita.simulate.figures import summarise
 from centralita.simulate.scenario import Shift
 from centralita.simulate.shifts import presences
@@ -83,7 +84,7 @@ def problems(old: str, new: str, folder: Path = Path()) -> list[str]:
         (
             HANDLING,
             'handling = { kind = "empirical", file = "a\\u0000b" }',
-            "simulate.customers.callers.handling.file can't be read: embedded null byte",
+            "simulate.customers.callers.handling.file was 'a\\x00b'; can't be read: embedded null byte",
         ),
         (
             "2026-01-05T09:00",
@@ -123,6 +124,11 @@ def problems(old: str, new: str, folder: Path = Path()) -> list[str]:
             "simulate.crews.desk.shifts[0].breaks[1].at was '11:19'; another break takes that time",
         ),
         (
+            "for_s = 1200 }",
+            'for_s = 1200, reason = "tea" }',
+            "simulate.crews.desk.shifts[0].breaks[0].reason was 'tea'; known: coffee, lunch, meeting, training",
+        ),
+        (
             '"09:00-17:00"',
             '"9-17"',
             'hours.day.week.mon[0] was \'9-17\'; must be like "09:00-14:00", at most until "24:00"',
@@ -147,7 +153,7 @@ def test_a_fault_is_told_once_with_its_place(old: str, new: str, said: str) -> N
         (b"12\x00\n", " values.txt:1 was '12\\x00'; expected seconds, 0 to 315,360,000"),
         (
             b"\xff12\n",
-            " can't be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+            " was 'values.txt'; can't be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
         ),
     ],
 )
@@ -223,3 +229,74 @@ def test_who_is_never_served_is_offered_in_every_row() -> None:
     for rows in (found.queues, found.customers, found.hours, found.queue_hours["calls"]):
         assert sum(row["offered"] or 0 for row in rows.values()) == offered
         assert all(row["of_offered"] == 0 for row in rows.values())
+
+
+def desk_alone(arrivals_s: list[int], shifts: str, *, handling_s: int, wrap_up_s: int = 0) -> simulate.Run:
+    """What comes of one agent, always there or with these shifts, and customers at these moments who wait for ever."""
+    head, _, _ = SCENARIO.partition("shifts = ")
+    text = (
+        head.replace("agents = 2", "agents = 1")
+        .replace(POISSON, f'arrivals = {{ kind = "listed", at_s = {arrivals_s} }}')
+        .replace(HANDLING, f'handling = {{ kind = "deterministic", value_s = {handling_s} }}')
+        .replace('patience = { kind = "exponential", mean_s = 60 }\n', "")
+        .replace("wrap_up_s = 0", f"wrap_up_s = {wrap_up_s}")
+    )
+    return simulate.run(simulate.loads(text + shifts))
+
+
+def test_an_agent_is_there_to_the_end_though_the_last_customer_waited_for_after_work() -> None:
+    found = desk_alone([5, 10], "", handling_s=100, wrap_up_s=30)
+    assert [row.waited_ns for row in found.rows()] == [0, 125_000_000_000]
+    assert found.staffed_ns == {"desk-1": HOUR_NS}
+
+
+@pytest.mark.parametrize(
+    ("arrival_s", "there_s"),
+    [
+        (500, 2400),  # free when the break begins at 600 s
+        (590, 2490),  # ninety seconds in it: finished first
+    ],
+)
+def test_who_is_busy_when_a_break_begins_is_there_until_it_is_over(arrival_s: int, there_s: int) -> None:
+    shifts = 'shifts = [{ start = "09:00", end = "10:00", breaks = [{ at = "09:10", for_s = 1200 }] }]\n'
+    found = desk_alone([arrival_s], shifts, handling_s=100)
+    assert found.staffed_ns["desk-1"] == there_s * 1_000_000_000
+    assert found.busy_ns()["desk-1"] == 100_000_000_000
+
+
+def test_breaks_of_shifts_that_overlap_are_over_when_both_are() -> None:
+    shifts = (
+        'shifts = [{ start = "09:00", end = "09:50", breaks = [{ at = "09:10", for_s = 600 }] },'
+        ' { start = "09:05", end = "10:00", breaks = [{ at = "09:15", for_s = 600 }] }]\n'
+    )
+    found = desk_alone([1_300], shifts, handling_s=100)
+    assert [row.waited_ns for row in found.rows()] == [200_000_000_000]
+    assert found.staffed_ns["desk-1"] == (3600 - 900) * 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        '{ kind = "poisson", per_hour = 1e-300 }',
+        '{ kind = "poisson", per_hour = 1e-12 }',
+        '{ kind = "piecewise", per_hour = [1e-300] }',
+    ],
+)
+def test_nobody_comes_at_a_rate_next_to_nothing(arrivals: str) -> None:
+    found = simulate.run(simulate.loads(SCENARIO.replace(POISSON, f"arrivals = {arrivals}")))
+    assert found.contacts_n == 0
+
+
+def test_days_that_hardly_differ_are_alike() -> None:
+    hardly = POISSON.replace("60 }", "60, busy_cv = 1e-300 }")
+    assert simulate.run(simulate.loads(SCENARIO.replace(POISSON, hardly))).contacts_n
+
+
+@pytest.mark.parametrize("kind", ["lognormal", "gamma"])
+def test_whoever_would_wait_for_centuries_waits_on(kind: str) -> None:
+    patience = f'patience = {{ kind = "{kind}", mean_s = 31_536_000, cv = 100 }}'
+    text = SCENARIO.replace('patience = { kind = "exponential", mean_s = 60 }', patience)
+    sampler = simulate.loads(text).world.customers["callers"].patience
+    assert sampler is not None
+    draw = sampler.sampler(stream(1, kind))
+    assert max(draw() for _ in range(200_000)) == LONGEST_NS

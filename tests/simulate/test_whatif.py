@@ -181,6 +181,7 @@ def test_the_command_lays_the_sides_out(tmp_path: Path) -> None:
     arguments = [str(path), "--config", str(new), "--replications", "2", "--workers", "1"]
     shown = run.invoke(whatif_command, arguments)
     assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("journal.sqlite: ")
     assert "New agents: ann." in shown.output
     for level in LEVELS:
         assert level in shown.output

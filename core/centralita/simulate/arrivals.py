@@ -17,6 +17,7 @@ from typing import Annotated, Final, TypeAlias
 from msgspec import Meta
 
 from centralita.config import Part
+from centralita.simulate.drive import LATEST_NS
 
 Rate = Annotated[float, Meta(ge=0, le=100_000_000)]
 BusyCv = Annotated[float, Meta(ge=0, le=10)]
@@ -24,6 +25,8 @@ BusyCv = Annotated[float, Meta(ge=0, le=10)]
 _NS: Final = 1_000_000_000
 _HOUR_NS: Final = 3600 * _NS
 DAY_NS: Final = 24 * _HOUR_NS
+BUSY_CV_MIN: Final = 1e-6
+"""Days that differ by less are alike: a gamma variate's shape is the square of its inverse."""
 
 
 class Poisson(Part, tag_field="kind", tag="poisson"):
@@ -33,14 +36,17 @@ class Poisson(Part, tag_field="kind", tag="poisson"):
     busy_cv: BusyCv = 0
 
     def moments(self, rng: random.Random, days: random.Random, *, start_ns: int) -> Iterator[int]:
-        """The moments from `start_ns` on, without end; `days` decides how busy each day is."""
+        """The moments from `start_ns` on, as long as a run may go on; `days` decides how busy each day is."""
         if self.busy_cv:
             yield from _pieces((self.per_hour,), DAY_NS, self.busy_cv, rng, days, start_ns)
             return
         uniform, gap_ns = rng.random, -_HOUR_NS / self.per_hour
         at_ns = float(0)  # from the start on, so that no precision is lost to the epoch
+        last_ns = LATEST_NS - start_ns
         while True:
             at_ns += gap_ns * log(1.0 - uniform())
+            if at_ns > last_ns:  # with a rate next to nothing no integer may hold it
+                return
             yield start_ns + int(at_ns)
 
 
@@ -52,7 +58,7 @@ class Piecewise(Part, tag_field="kind", tag="piecewise"):
     busy_cv: BusyCv = 0
 
     def moments(self, rng: random.Random, days: random.Random, *, start_ns: int) -> Iterator[int]:
-        """The moments from `start_ns` on, without end; `days` decides how busy each day is."""
+        """The moments from `start_ns` on, as long as a run may go on; `days` decides how busy each day is."""
         return _pieces(self.per_hour, round(self.piece_s * _NS), self.busy_cv, rng, days, start_ns)
 
 
@@ -83,7 +89,9 @@ def _pieces(
     owed = -log(1.0 - uniform())  # how much rate × time until the next customer
     for piece in count(start_ns // piece_ns):
         from_ns = max(start_ns, piece * piece_ns)
-        if busy_cv and from_ns // DAY_NS != day:
+        if from_ns > LATEST_NS:
+            return
+        if busy_cv > BUSY_CV_MIN and from_ns // DAY_NS != day:
             day = from_ns // DAY_NS
             shape = 1 / (busy_cv * busy_cv)
             factor = days.gammavariate(shape, 1 / shape)

@@ -25,10 +25,12 @@ from centralita.config import Part
 Sampler: TypeAlias = Callable[[], int]
 
 Mean = Annotated[float, Meta(gt=0, le=31_536_000)]
-Variation = Annotated[float, Meta(gt=0, le=100)]
+Variation = Annotated[float, Meta(ge=1e-6, le=100)]
 Stages = Annotated[int, Meta(ge=1, le=1000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
+LONGEST_NS: Final = 100 * 31_536_000 * 1_000_000_000
+"""Longer than any run; the calendar's integers hold what is drawn from a distribution with no end."""
 _NS: Final = 1_000_000_000
 
 
@@ -97,7 +99,7 @@ class Lognormal(Part, tag_field="kind", tag="lognormal"):
         variance = math.log1p(self.cv * self.cv)
         mu, sigma = math.log(self.mean_s * _NS) - variance / 2, math.sqrt(variance)
         normal, exp = rng.gauss, math.exp
-        return lambda: int(exp(normal(mu, sigma)))
+        return lambda: int(min(exp(normal(mu, sigma)), LONGEST_NS))
 
     def expected_s(self) -> float:
         """The mean, in seconds."""
@@ -114,7 +116,7 @@ class Gamma(Part, tag_field="kind", tag="gamma"):
         """Draw from a stream."""
         shape = 1 / (self.cv * self.cv)
         gamma, scale = rng.gammavariate, self.mean_s * _NS / shape
-        return lambda: int(gamma(shape, scale))
+        return lambda: int(min(gamma(shape, scale), LONGEST_NS))
 
     def expected_s(self) -> float:
         """The mean, in seconds."""

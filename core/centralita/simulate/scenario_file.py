@@ -166,11 +166,11 @@ def _crews_problems(world: World, live: Configuration, problems: list[str]) -> N
         if crew.no_answer + crew.decline > 1:
             problems.append(f"{path}: no_answer and decline are more than 1 together")
         for index, shift in enumerate(crew.shifts):
-            _breaks_problems(shift, f"{path}.shifts[{index}]", problems)
+            _breaks_problems(shift, f"{path}.shifts[{index}]", live.engine.break_reasons, problems)
 
 
-def _breaks_problems(shift: Shift, path: str, problems: list[str]) -> None:
-    """A break begins within its shift, and once the one before is over."""
+def _breaks_problems(shift: Shift, path: str, reasons: tuple[str, ...], problems: list[str]) -> None:
+    """A break begins within its shift, and once the one before is over; the engine knows its reason."""
     start_s, end_s = seconds_of(shift.start), seconds_of(shift.end)
     end_s += DAY_S if end_s <= start_s else 0
     over: dict[int, float] = {}
@@ -183,6 +183,8 @@ def _breaks_problems(shift: Shift, path: str, problems: list[str]) -> None:
             )
         elif any(at_s < until_s and at_s + away.for_s > from_s for from_s, until_s in over.items()):
             problems.append(f"{path}.breaks[{index}].at was {away.at!r}; another break takes that time")
+        if away.reason and reasons and away.reason not in reasons:
+            problems.append(f"{path}.breaks[{index}].reason was {away.reason!r}; known: {_known(reasons)}")
         over[at_s] = at_s + away.for_s
 
 
@@ -261,7 +263,7 @@ def _values(
         # A spreadsheet's export often begins with a byte order mark.
         lines = (folder / file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        problems.append(f"{path}.file can't be read: {reason(error)}")
+        problems.append(f"{path}.file was {file!r}; can't be read: {reason(error)}")
         return ()
     if len(lines) > VALUES_MAX:
         problems.append(f"{path}.file {file} has {len(lines):,} lines; allowed: {VALUES_MAX:,}")

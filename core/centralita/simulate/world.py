@@ -29,12 +29,17 @@ from centralita.messages import (
     AgentStatusChanged,
     AnswerOffer,
     ApplyConfiguration,
+    CallbackPostponed,
     CallbackRequested,
     CloseQueue,
     ConnectContact,
+    ConnectionFailed,
     ContactEnded,
     EndContact,
     FinishWrapUp,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
     OpenQueue,
     ReportConnection,
     RequestCallback,
@@ -54,6 +59,15 @@ LATE_MAX_NS: Final = 30 * 86_400 * 1_000_000_000
 """How long after the end the last contacts may take; what is left then is unfinished."""
 HANDLE: Final = "customer"
 """Where everybody can be called back."""
+_FREES: Final = (
+    CallbackPostponed,
+    ConnectionFailed,
+    ContactEnded,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+)
+"""After which an agent may have nothing in hand any more."""
 _NS: Final = 1_000_000_000
 
 
@@ -112,7 +126,8 @@ class _World(PeopleHeld):
         self.agent_index = {name: index for index, name in enumerate(config.agents)} | {"": NOBODY}
         self.outcome_index = {name: index for index, name in enumerate(OUTCOMES)}
         self.staffed_since: dict[str, int] = {}
-        self.resting: set[str] = set()
+        self.finishing: set[str] = set()
+        self.resting: Counter[str] = Counter()
         for name, crew in world.crews.items():
             behaviour = _Behaviour(
                 crew,
@@ -170,6 +185,9 @@ class _World(PeopleHeld):
         drive.watches(AgentSignedIn, self._staffed)
         drive.watches(AgentStatusChanged, self._staffed)
         drive.watches(AgentSignedOut, self._staffed)
+        if self._some_pause():
+            for kind in _FREES:
+                drive.watches(kind, self._freed)
         refusal = drive.do(ApplyConfiguration(config=self.scenario.config)).refusal
         assert refusal is None, refusal
         self._open_and_staff()
@@ -305,21 +323,37 @@ class _World(PeopleHeld):
         answer = AnswerOffer(contact=ask.contact, agent=ask.agent, offer=ask.offer, accept=accept)
         self.drive.do_at(self.drive.now_ns + after_ns, answer)
 
+    def _some_pause(self) -> bool:
+        """Whether anybody ever has a break, or is taken out of the line."""
+        shifts = (shift for crew in self.scenario.world.crews.values() for shift in crew.shifts)
+        return bool(self.behaviours) or any(shift.breaks for shift in shifts)
+
     def _staffed(self, event: AgentSignedIn | AgentStatusChanged | AgentSignedOut) -> None:
         """Keep the agents' time, and bring back whom the rules took out of the line."""
         name, now_ns = event.agent, self.drive.now_ns
-        since_ns = self.staffed_since.pop(name, None)
-        if since_ns is not None:
-            self._count_staffed(name, since_ns, now_ns)
         if not isinstance(event, AgentSignedOut) and event.status == "available":
-            self.staffed_since[name] = now_ns
+            self.finishing.discard(name)
+            self.staffed_since.setdefault(name, now_ns)
+        elif self.engine.state.agents[name].contacts:
+            self.finishing.add(name)  # they are there until it is over: nobody is busier than there
+        else:
+            self._count_staffed(name)
         if isinstance(event, AgentStatusChanged) and event.by == "rules":
             behaviour = self.behaviours.get(name)
             if behaviour is not None:
                 back_ns = now_ns + round(behaviour.crew.back_after_s * _NS)
                 self.drive.at(back_ns, self._return, name)
 
-    def _count_staffed(self, name: str, since_ns: int, until_ns: int) -> None:
+    def _freed(self, _event: object) -> None:
+        """A break begins once what was in hand is over."""
+        for name in [name for name in self.finishing if not self.engine.state.agents[name].contacts]:
+            self.finishing.discard(name)
+            self._count_staffed(name)
+
+    def _count_staffed(self, name: str) -> None:
+        """Count the time since an agent came, if one is there."""
+        until_ns = self.drive.now_ns
+        since_ns = self.staffed_since.pop(name, until_ns)
         counted_ns = min(until_ns, self.end_ns) - max(since_ns, self.from_ns)
         self.found.staffed_ns[name] += max(0, counted_ns)
 
@@ -358,19 +392,19 @@ class _World(PeopleHeld):
             self.drive.do(SignOut(agent=agent, when_free=True))
 
     def _pause(self, agent: str, reason: str) -> None:
-        self.resting.add(agent)
+        self.resting[agent] += 1
         standing = self.engine.state.agents[agent]
         if standing.status == "available" and not standing.leaving:
             self.drive.do(SetStatus(agent=agent, status="break", reason=reason))
 
     def _back(self, agent: str) -> None:
-        """The end of a break that the shift has."""
-        self.resting.discard(agent)
+        """The end of a break that the shift has; of shifts that overlap each may have one."""
+        self.resting[agent] -= 1
         self._return(agent)
 
     def _return(self, agent: str) -> None:
         """Back in the line, whether from a break or after the rules had taken them out; but a break is a break."""
-        if agent in self.resting:
+        if self.resting[agent]:
             return
         standing = self.engine.state.agents[agent]
         if standing.status == "break" and not standing.leaving:
@@ -381,8 +415,8 @@ class _World(PeopleHeld):
     def _close(self) -> Run:
         found, now_ns = self.found, self.drive.now_ns
         found.commands_n = self.drive.commands_n
-        for name, since_ns in self.staffed_since.items():
-            self._count_staffed(name, since_ns, now_ns)
+        for name in list(self.staffed_since):
+            self._count_staffed(name)
         in_hand: Counter[str] = Counter()
         for number, contact in self.engine.state.contacts.items():
             if self.from_ns <= contact.arrived_ns < self.end_ns:

@@ -185,29 +185,18 @@ impl DriveHeld {
     /// keep it going, since a queue that announces does so for ever.
     #[pyo3(signature = (until_ns=None))]
     fn run(slf: &Bound<'_, Self>, until_ns: Option<i64>) -> PyResult<()> {
-        let py = slf.py();
         let last_ns = until_ns.unwrap_or(NEVER_NS);
-        while let Some(at_ns) = first_ns(slf).filter(|at_ns| *at_ns <= last_ns) {
-            py.check_signals()?;
-            if due_ns(slf)? <= at_ns {
-                tick_until(slf, at_ns)?;
-                if first_ns(slf) < Some(at_ns) {
-                    continue; // a Tick has entered something earlier
-                }
-            }
-            let deed = slf.borrow_mut().pop(at_ns);
-            match deed {
-                Some(Deed::Call(action, given)) => drop(action.bind(py).call1(given.bind(py))?),
-                Some(Deed::Do(command)) => drop(Self::r#do(slf, command.bind(py))?),
-                Some(Deed::Act(actor, what)) => (actor.does)(actor.who.bind(py), what.into_bound(py))?,
-                None => {}
-            }
-        }
-        if let Some(until_ns) = until_ns {
+        loop {
+            run_entries(slf, last_ns)?;
+            let Some(until_ns) = until_ns else {
+                return Ok(());
+            };
             tick_until(slf, until_ns)?;
-            slf.borrow_mut().wind(until_ns);
+            if first_ns(slf).is_none_or(|first_ns| first_ns > until_ns) {
+                slf.borrow_mut().wind(until_ns);
+                return Ok(());
+            } // else a Tick has entered something
         }
-        Ok(())
     }
 
     /// When something happens next: an entry of the calendar or a deadline of the engine.
@@ -349,6 +338,28 @@ fn tell<'py>(
         match does {
             Some(does) => does(&who, what)?,
             None => drop(who.call1((what,))?),
+        }
+    }
+    Ok(())
+}
+
+/// Does what stands in the calendar until a time, and what is due before it.
+fn run_entries(drive: &Bound<'_, DriveHeld>, last_ns: i64) -> PyResult<()> {
+    let py = drive.py();
+    while let Some(at_ns) = first_ns(drive).filter(|at_ns| *at_ns <= last_ns) {
+        py.check_signals()?;
+        if due_ns(drive)? <= at_ns {
+            tick_until(drive, at_ns)?;
+            if first_ns(drive) < Some(at_ns) {
+                continue; // a Tick has entered something earlier
+            }
+        }
+        let deed = drive.borrow_mut().pop(at_ns);
+        match deed {
+            Some(Deed::Call(action, given)) => drop(action.bind(py).call1(given.bind(py))?),
+            Some(Deed::Do(command)) => drop(DriveHeld::r#do(drive, command.bind(py))?),
+            Some(Deed::Act(actor, what)) => (actor.does)(actor.who.bind(py), what.into_bound(py))?,
+            None => {}
         }
     }
     Ok(())
