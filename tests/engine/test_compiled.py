@@ -313,3 +313,19 @@ def test_every_last_bit_of_the_means_is_the_same() -> None:
             queue.gap_unevenness = 0.0  # else the last bit is lost in what was there
             engine.again(connected)
         assert pair.state.queues["sales"] == pair.naive.state.queues["sales"]
+
+
+@pytest.mark.parametrize("core", ["native", "naive"])
+def test_a_gap_after_thousands_at_one_moment_is_as_uneven_as_can_be(core: str) -> None:
+    centre = Centre(core=core, config=histories.centre(identify=False))
+    centre.do(SignIn(agent="dan", desk="d1"))
+    (offer,) = (
+        ask
+        for ask in centre.do(AdmitContact(channel="web", provider_id="1")).asks
+        if isinstance(ask, SendOffer)
+    )
+    centre.do(AnswerOffer(contact=offer.contact, agent="dan", offer=offer.offer, accept=True))
+    queue = centre.engine.state.queues["sales"]
+    queue.gap_ns, queue.last_start_ns, queue.backlog_at_last_start = 1e-200, centre.now_ns - 1, True
+    centre.do(ReportConnection(contact=offer.contact, agent="dan", made=True))
+    assert queue.gap_unevenness == 1.0 + 99.0 * 0.005
