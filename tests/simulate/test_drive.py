@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import gc
-import weakref
+from collections.abc import Callable
 
 import pytest
 
 from centralita import simulate
+from centralita._routing import PeopleHeld
 from centralita.matching import Core
 from centralita.messages import (
     AdmitContact,
     AnswerOffer,
+    AnyEvent,
     ApplyConfiguration,
     ContactAdmitted,
     ContactOffered,
     OfferExpired,
     SendOffer,
     SignIn,
+    Tick,
 )
 from centralita.simulate.drive import Drive
 from centralita.simulate.scenario import LINE
@@ -124,9 +127,64 @@ def test_next_is_an_entry_or_a_deadline(drive: Drive) -> None:
     assert drive.next_ns() == 21 * S
 
 
+def _drives() -> int:
+    gc.collect()
+    # A weak reference would not do: the collector clears it before it knows whether the cycle can be broken.
+    return sum(type(held) is Drive for held in gc.get_objects())
+
+
 @pytest.mark.parametrize("core", CORES)
 def test_a_run_that_is_over_is_let_go_of(core: Core) -> None:
-    drives: list[weakref.ref[Drive]] = []
-    simulate.run(simulate.loads(CENTRE), 1, core=core, watch=lambda drive: drives.append(weakref.ref(drive)))
-    gc.collect()
-    assert drives[0]() is None
+    before = _drives()
+    simulate.run(simulate.loads(CENTRE), 1, core=core)
+    assert _drives() == before
+
+
+def test_a_drive_whose_engine_calls_it_is_let_go_of() -> None:
+    before = _drives()
+    drive = Drive()
+    drive.engine.at_end = drive.do
+    del drive
+    assert _drives() == before
+
+
+class Unbegun(Drive):
+    """A drive whose author has forgotten its beginning."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "asked", [lambda drive: drive.do(Tick()), lambda drive: drive.run(until_ns=S), lambda drive: drive.next_ns()]
+)
+def test_a_drive_without_a_beginning_says_so(asked: Callable[[Drive], object]) -> None:
+    with pytest.raises(RuntimeError, match="a drive begins with an engine"):
+        asked(Unbegun())
+
+
+def test_people_without_a_drive_say_so() -> None:
+    with pytest.raises(RuntimeError, match="a world has a drive from its beginning"):
+        PeopleHeld().play()
+
+
+class Robbing:
+    """A capture that takes the step of its drive what it is for."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+
+    def before(self, event: AnyEvent) -> None:
+        if hasattr(self.drive.engine._step, "asks"):
+            del self.drive.engine._step.asks
+
+
+@pytest.mark.parametrize("entered", [False, True])
+def test_a_step_that_lost_a_field_is_an_error_as_python_says_it(drive: Drive, *, entered: bool) -> None:
+    drive.engine._capture = Robbing(drive)  # type: ignore[assignment]
+    with pytest.raises(AttributeError, match="'Step' object has no attribute 'asks'"):
+        if entered:
+            drive.do_at(S, admission("1"))
+            drive.run()
+        else:
+            drive.do(admission("1"))

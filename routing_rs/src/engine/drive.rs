@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::NEVER_NS;
 use crate::engine::dispatcher::Dispatcher;
+use crate::engine::guard::guard;
 use crate::engine::records::Step;
 use crate::engine::slots::Struct;
 use crate::python::{PyQueue, PyTimers};
@@ -164,50 +166,16 @@ impl DriveHeld {
     }
 
     /// Give the engine a command now, and let the edges and the watchers have what comes of it.
-    pub(crate) fn r#do<'py>(
-        slf: &Bound<'py, Self>,
-        command: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (engine, now_ns) = {
-            let mut held = slf.borrow_mut();
-            held.commands_n += 1;
-            (held.engine(slf.py()), held.now_ns)
-        };
-        let step = Step::of(Dispatcher::decide_at(&engine, command.clone(), now_ns)?)?;
-        let events = step.events().get().cast_into::<PyList>()?;
-        if !events.is_empty() {
-            tell(slf, &step, &events, command)?;
-        }
-        Ok(step.object().clone())
+    #[pyo3(name = "do")]
+    fn do_one<'py>(slf: &Bound<'py, Self>, command: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        guard(|| Self::r#do(slf, command), || Ok(()))
     }
 
     /// Go on until the calendar is empty or until a time; the engine's own deadlines alone don't
     /// keep it going, since a queue that announces does so for ever.
     #[pyo3(signature = (until_ns=None))]
     fn run(slf: &Bound<'_, Self>, until_ns: Option<i64>) -> PyResult<()> {
-        let py = slf.py();
-        let last_ns = until_ns.unwrap_or(NEVER_NS);
-        while let Some(at_ns) = first_ns(slf).filter(|at_ns| *at_ns <= last_ns) {
-            py.check_signals()?;
-            if due_ns(slf)? <= at_ns {
-                tick_until(slf, at_ns)?;
-                if first_ns(slf) < Some(at_ns) {
-                    continue; // a Tick has entered something earlier
-                }
-            }
-            let deed = slf.borrow_mut().pop(at_ns);
-            match deed {
-                Some(Deed::Call(action, given)) => drop(action.bind(py).call1(given.bind(py))?),
-                Some(Deed::Do(command)) => drop(Self::r#do(slf, command.bind(py))?),
-                Some(Deed::Act(actor, what)) => (actor.does)(actor.who.bind(py), what.into_bound(py))?,
-                None => {}
-            }
-        }
-        if let Some(until_ns) = until_ns {
-            tick_until(slf, until_ns)?;
-            slf.borrow_mut().wind(until_ns);
-        }
-        Ok(())
+        guard(|| go_on(slf, until_ns), || Ok(()))
     }
 
     /// When something happens next: an entry of the calendar or a deadline of the engine.
@@ -254,11 +222,29 @@ impl DriveHeld {
 }
 
 impl DriveHeld {
-    pub(crate) fn engine<'py>(&self, py: Python<'py>) -> Bound<'py, Dispatcher> {
+    pub(crate) fn engine<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Dispatcher>> {
         match &self.engine {
-            Some(engine) => engine.bind(py).clone(),
-            None => unreachable!("a drive begins with an engine"),
+            Some(engine) => Ok(engine.bind(py).clone()),
+            None => Err(PyRuntimeError::new_err("a drive begins with an engine")),
         }
+    }
+
+    /// Gives the engine a command now, and lets the edges and the watchers have what comes of it.
+    pub(crate) fn r#do<'py>(
+        slf: &Bound<'py, Self>,
+        command: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (engine, now_ns) = {
+            let mut held = slf.borrow_mut();
+            held.commands_n += 1;
+            (held.engine(slf.py())?, held.now_ns)
+        };
+        let step = Step::of(Dispatcher::decide_at(&engine, command.clone(), now_ns)?)?;
+        let events = step.events().get().cast_into::<PyList>()?;
+        if !events.is_empty() {
+            tell(slf, &step, &events, command)?;
+        }
+        Ok(step.object().clone())
     }
 
     pub(crate) fn enter(&mut self, at_ns: i64, deed: Deed) {
@@ -309,6 +295,33 @@ impl DriveHeld {
         }
         found
     }
+}
+
+/// Goes on until the calendar is empty or until a time.
+fn go_on(slf: &Bound<'_, DriveHeld>, until_ns: Option<i64>) -> PyResult<()> {
+    let py = slf.py();
+    let last_ns = until_ns.unwrap_or(NEVER_NS);
+    while let Some(at_ns) = first_ns(slf).filter(|at_ns| *at_ns <= last_ns) {
+        py.check_signals()?;
+        if due_ns(slf)? <= at_ns {
+            tick_until(slf, at_ns)?;
+            if first_ns(slf) < Some(at_ns) {
+                continue; // a Tick has entered something earlier
+            }
+        }
+        let deed = slf.borrow_mut().pop(at_ns);
+        match deed {
+            Some(Deed::Call(action, given)) => drop(action.bind(py).call1(given.bind(py))?),
+            Some(Deed::Do(command)) => drop(DriveHeld::r#do(slf, command.bind(py))?),
+            Some(Deed::Act(actor, what)) => (actor.does)(actor.who.bind(py), what.into_bound(py))?,
+            None => {}
+        }
+    }
+    if let Some(until_ns) = until_ns {
+        tick_until(slf, until_ns)?;
+        slf.borrow_mut().wind(until_ns);
+    }
+    Ok(())
 }
 
 fn told<'a>(table: &'a mut Vec<Told>, kind: Bound<'_, PyType>) -> &'a mut Told {
@@ -362,7 +375,7 @@ fn first_ns(drive: &Bound<'_, DriveHeld>) -> Option<i64> {
 /// When the engine has something to do of itself.
 fn due_ns(drive: &Bound<'_, DriveHeld>) -> PyResult<i64> {
     let py = drive.py();
-    let engine = drive.borrow().engine(py);
+    let engine = drive.borrow().engine(py)?;
     let lines = engine.borrow().lines.bind(py).clone();
     {
         let lines = lines.borrow();
