@@ -157,15 +157,15 @@ class Fold(Folding):
         if live is None or live.consultation:
             return
         queue = event.queue
+        if live.callback:  # first: who is yet to be dialled may be one too
+            since_ns = self._queues[live.queue].callbacks_waiting.pop(event.contact)
+            self._queues[queue].callbacks_waiting[event.contact] = since_ns
+            live.queue = queue
+            return
         if live.to_dial:  # nobody stands in it until somebody was reached
             live.queue = queue
             return
         if live.staying and live.queue == queue:
-            return
-        if live.callback:
-            since_ns = self._queues[live.queue].callbacks_waiting.pop(event.contact)
-            self._queues[queue].callbacks_waiting[event.contact] = since_ns
-            live.queue = queue
             return
         if live.staying:
             left = self._queues[live.queue]

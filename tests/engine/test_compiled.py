@@ -48,7 +48,7 @@ from centralita.simulate.torture import day as torture_day
 from centralita.simulate.torture.day import Day
 from centralita.simulate.torture.evening import close
 from centralita.stages import DECIDE
-from centralita.state import Contact
+from centralita.state import ENDED_KEPT_MAX, Contact, Ended, provider_key
 from tests.engine import histories
 from tests.engine.histories import Centre, commands
 from tests.engine.pair import Pair, same_engines
@@ -313,3 +313,34 @@ def test_every_last_bit_of_the_means_is_the_same() -> None:
             queue.gap_unevenness = 0.0  # else the last bit is lost in what was there
             engine.again(connected)
         assert pair.state.queues["sales"] == pair.naive.state.queues["sales"]
+
+
+@pytest.mark.parametrize("core", ["native", "naive"])
+def test_a_gap_after_thousands_at_one_moment_is_as_uneven_as_can_be(core: str) -> None:
+    centre = Centre(core=core, config=histories.centre(identify=False))
+    centre.do(SignIn(agent="dan", desk="d1"))
+    (offer,) = (
+        ask
+        for ask in centre.do(AdmitContact(channel="web", provider_id="1")).asks
+        if isinstance(ask, SendOffer)
+    )
+    centre.do(AnswerOffer(contact=offer.contact, agent="dan", offer=offer.offer, accept=True))
+    queue = centre.engine.state.queues["sales"]
+    queue.gap_ns, queue.last_start_ns, queue.backlog_at_last_start = 1e-200, centre.now_ns - 1, True
+    centre.do(ReportConnection(contact=offer.contact, agent="dan", made=True))
+    assert queue.gap_unevenness == 1.0 + 99.0 * 0.005
+
+
+@pytest.mark.parametrize("core", ["native", "naive"])
+def test_the_older_half_is_forgotten_with_the_first_end_too_many(core: str) -> None:
+    centre = Centre(core=core, config=histories.centre(identify=False))
+    state = centre.engine.state
+    for number in range(10**6, 10**6 + ENDED_KEPT_MAX - 1):
+        state.ended[number] = Ended("web", str(number), "sales", "", centre.now_ns)
+        state.by_provider[provider_key("web", str(number))] = number
+    kept_n = []
+    for name in ("one", "two"):
+        contact = centre.do(AdmitContact(channel="web", provider_id=name)).contact
+        centre.do(AbandonContact(contact=contact))
+        kept_n.append(len(state.ended))
+    assert kept_n == [ENDED_KEPT_MAX, ENDED_KEPT_MAX + 1 - (ENDED_KEPT_MAX + 1) // 2]

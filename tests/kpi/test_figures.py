@@ -42,7 +42,7 @@ CONFIG = EngineConfig(
         "other": Queue(answer_target_s=20, short_abandon_s=5),
     },
     agents={"ana": Agent()},
-    channels={"phone": ChannelRule(medium="voice", queue="sales")},
+    channels={"phone": ChannelRule(medium="voice", queue="sales", can_dial=True)},
     limits=Limits(grace_s=0),
 )
 
@@ -155,6 +155,17 @@ def test_moved_contact_is_offered_to_both_queues_and_admitted_to_the_first(busy:
     assert (other["admitted"], other["offered"], other["removed"]) == (0, 1, 1)
     total = busy.figures.as_dict()["total"]
     assert (total["admitted"], total["offered"]) == (10, 11)
+
+
+def test_a_callback_to_whom_we_would_dial_moves_with_its_contact() -> None:
+    house = House()
+    dialled = AdmitContact(channel="phone", provider_id="p", queue="sales", handle="+1", outbound=True)
+    contact = house.give(dialled)
+    house.give(RequestCallback(contact=contact))
+    house.give(MoveContact(contact=contact, by="boss", queue="other"))
+    assert house.of("other")["callbacks_waiting"] == 1
+    house.give(CancelContact(contact=contact))
+    assert (house.of("sales")["callbacks_requested"], house.of("other")["callbacks_unreached"]) == (1, 1)
 
 
 def test_handling_is_talk_hold_and_wrap_up_of_contact_and_agent() -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import gc
-import weakref
+from collections.abc import Callable
 
 import pytest
 
 from centralita import simulate
+from centralita._routing import PeopleHeld
 from centralita.matching import Core
 from centralita.messages import (
     AdmitContact,
     AnswerOffer,
+    AnyEvent,
     ApplyConfiguration,
     ContactAdmitted,
     ContactOffered,
     OfferExpired,
     SendOffer,
     SignIn,
+    Tick,
 )
 from centralita.simulate.drive import Drive
 from centralita.simulate.scenario import LINE
@@ -105,6 +108,25 @@ def test_what_a_tick_enters_is_done_before_the_time_is_up(drive: Drive) -> None:
     assert drive.now_ns == 60 * S
 
 
+def test_what_a_deadline_enters_comes_before_the_next_deadline(drive: Drive) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def note(word: str) -> None:
+        seen.append((word, drive.now_ns // S))
+
+    def expired(event: OfferExpired) -> None:
+        note("expired")
+        drive.at(drive.now_ns + S, note, "entered")
+
+    drive.watches(OfferExpired, expired)
+    drive.do(SignIn(agent=list(drive.engine.state.agents)[1], desk="test"))
+    drive.do_at(2 * S, admission("1"))
+    drive.do_at(4 * S, admission("2"))
+    drive.at(30 * S, note, "last")
+    drive.run()
+    assert seen == [("expired", 22), ("entered", 23), ("expired", 24), ("entered", 25), ("last", 30)]
+
+
 def test_watchers_hear_before_edges_and_followers_before_both(drive: Drive) -> None:
     heard: list[str] = []
     drive.follows(lambda step, command: heard.append(type(command).__name__))
@@ -137,9 +159,66 @@ def test_next_is_an_entry_or_a_deadline(drive: Drive) -> None:
     assert drive.next_ns() == 21 * S
 
 
+def _drives() -> int:
+    gc.collect()
+    # A weak reference would not do: the collector clears it before it knows whether the cycle can be broken.
+    return sum(type(held) is Drive for held in gc.get_objects())
+
+
 @pytest.mark.parametrize("core", CORES)
 def test_a_run_that_is_over_is_let_go_of(core: Core) -> None:
-    drives: list[weakref.ref[Drive]] = []
-    simulate.run(simulate.loads(CENTRE), 1, core=core, watch=lambda drive: drives.append(weakref.ref(drive)))
-    gc.collect()
-    assert drives[0]() is None
+    before = _drives()
+    simulate.run(simulate.loads(CENTRE), 1, core=core)
+    assert _drives() == before
+
+
+def test_a_drive_whose_engine_calls_it_is_let_go_of() -> None:
+    before = _drives()
+    drive = Drive()
+    drive.engine.at_end = drive.do  # type: ignore[assignment]  # it is never called
+    del drive
+    assert _drives() == before
+
+
+class Unbegun(Drive):
+    """A drive whose author has forgotten its beginning."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [lambda drive: drive.do(Tick()), lambda drive: drive.run(until_ns=S), lambda drive: drive.next_ns()],
+)
+def test_a_drive_without_a_beginning_says_so(asked: Callable[[Drive], object]) -> None:
+    with pytest.raises(RuntimeError, match="a drive begins with an engine"):
+        asked(Unbegun())
+
+
+def test_people_without_a_drive_say_so() -> None:
+    with pytest.raises(RuntimeError, match="a world has a drive from its beginning"):
+        PeopleHeld().play()
+
+
+class Robbing:
+    """A capture that takes the step of its drive what it is for."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+
+    def before(self, event: AnyEvent) -> None:
+        if hasattr(self.drive.engine._step, "asks"):
+            del self.drive.engine._step.asks
+
+
+@pytest.mark.parametrize(
+    "asked", [lambda drive: drive.do(admission("1")), lambda drive: drive.run()], ids=["do", "run"]
+)
+def test_a_step_that_lost_a_field_is_an_error_as_python_says_it(
+    drive: Drive, asked: Callable[[Drive], object]
+) -> None:
+    drive.engine._capture = Robbing(drive)  # type: ignore[assignment]
+    drive.do_at(S, admission("entered"))
+    with pytest.raises(AttributeError, match="'Step' object has no attribute 'asks'"):
+        asked(drive)

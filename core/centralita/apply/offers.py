@@ -79,7 +79,8 @@ def _connected(state: State, event: ContactConnected, at_ns: int) -> None:
             gap_ns = at_ns - queue.last_start_ns
             weight = max(GAP_WEIGHT, 1 / (queue.gaps_n + 1))
             if queue.gap_ns > 0:
-                off = (gap_ns / queue.gap_ns - 1) ** 2
+                # Bounded first: a power that no float holds is an error, and gaps of nothing make the mean tiny.
+                off = min(abs(gap_ns / queue.gap_ns - 1), UNEVENNESS_MAX) ** 2
                 queue.gap_unevenness += (min(off, UNEVENNESS_MAX) - queue.gap_unevenness) * LINE_WEIGHT
             queue.gap_ns += (gap_ns - queue.gap_ns) * weight
             queue.gaps_n += 1

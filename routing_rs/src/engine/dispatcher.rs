@@ -96,8 +96,10 @@ impl Dispatcher {
             .getattr(emit)?
             .is(py.get_type::<Self>().getattr(emit)?);
         let step = new_step(py)?.object().clone().unbind();
+        let entries = || State::of(state.bind(py).clone())?.ended().entries();
+        let wordless = guard(entries, || Ok(()))? == 0;
         let mut held = slf.try_borrow_mut()?;
-        held.wordless = State::of(state.bind(py).clone())?.ended().entries()? == 0;
+        held.wordless = wordless;
         (held.state, held.lines, held.step) = (state, lines, step);
         held.usual_here = usual_here && plain;
         held.tables = Tables { decide, effects };
@@ -153,6 +155,11 @@ impl Dispatcher {
         visit.call(&self.step)?;
         visit.call(&self.capture)?;
         visit.call(&self.at_end)
+    }
+
+    /// A method of the engine's own as `at_end` is a cycle in which nobody else can let go.
+    fn __clear__(&mut self) {
+        (self.capture, self.at_end) = (None, None);
     }
 }
 

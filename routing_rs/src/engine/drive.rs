@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::NEVER_NS;
 use crate::engine::dispatcher::Dispatcher;
+use crate::engine::guard::guard;
 use crate::engine::records::Step;
 use crate::engine::slots::Struct;
 use crate::python::{PyQueue, PyTimers};
@@ -164,39 +166,16 @@ impl DriveHeld {
     }
 
     /// Give the engine a command now, and let the edges and the watchers have what comes of it.
-    pub(crate) fn r#do<'py>(
-        slf: &Bound<'py, Self>,
-        command: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (engine, now_ns) = {
-            let mut held = slf.borrow_mut();
-            held.commands_n += 1;
-            (held.engine(slf.py()), held.now_ns)
-        };
-        let step = Step::of(Dispatcher::decide_at(&engine, command.clone(), now_ns)?)?;
-        let events = step.events().get().cast_into::<PyList>()?;
-        if !events.is_empty() {
-            tell(slf, &step, &events, command)?;
-        }
-        Ok(step.object().clone())
+    #[pyo3(name = "do")]
+    fn do_one<'py>(slf: &Bound<'py, Self>, command: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        guard(|| Self::r#do(slf, command), || Ok(()))
     }
 
     /// Go on until the calendar is empty or until a time; the engine's own deadlines alone don't
     /// keep it going, since a queue that announces does so for ever.
     #[pyo3(signature = (until_ns=None))]
     fn run(slf: &Bound<'_, Self>, until_ns: Option<i64>) -> PyResult<()> {
-        let last_ns = until_ns.unwrap_or(NEVER_NS);
-        loop {
-            run_entries(slf, last_ns)?;
-            let Some(until_ns) = until_ns else {
-                return Ok(());
-            };
-            tick_until(slf, until_ns)?;
-            if first_ns(slf).is_none_or(|first_ns| first_ns > until_ns) {
-                slf.borrow_mut().wind(until_ns);
-                return Ok(());
-            } // else a Tick has entered something
-        }
+        guard(|| go_on(slf, until_ns), || Ok(()))
     }
 
     /// When something happens next: an entry of the calendar or a deadline of the engine.
@@ -243,11 +222,29 @@ impl DriveHeld {
 }
 
 impl DriveHeld {
-    pub(crate) fn engine<'py>(&self, py: Python<'py>) -> Bound<'py, Dispatcher> {
+    pub(crate) fn engine<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Dispatcher>> {
         match &self.engine {
-            Some(engine) => engine.bind(py).clone(),
-            None => unreachable!("a drive begins with an engine"),
+            Some(engine) => Ok(engine.bind(py).clone()),
+            None => Err(PyRuntimeError::new_err("a drive begins with an engine")),
         }
+    }
+
+    /// Gives the engine a command now, and lets the edges and the watchers have what comes of it.
+    pub(crate) fn r#do<'py>(
+        slf: &Bound<'py, Self>,
+        command: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (engine, now_ns) = {
+            let mut held = slf.borrow_mut();
+            held.commands_n += 1;
+            (held.engine(slf.py())?, held.now_ns)
+        };
+        let step = Step::of(Dispatcher::decide_at(&engine, command.clone(), now_ns)?)?;
+        let events = step.events().get().cast_into::<PyList>()?;
+        if !events.is_empty() {
+            tell(slf, &step, &events, command)?;
+        }
+        Ok(step.object().clone())
     }
 
     pub(crate) fn enter(&mut self, at_ns: i64, deed: Deed) {
@@ -297,6 +294,22 @@ impl DriveHeld {
             }
         }
         found
+    }
+}
+
+/// Goes on until the calendar is empty or until a time.
+fn go_on(slf: &Bound<'_, DriveHeld>, until_ns: Option<i64>) -> PyResult<()> {
+    let last_ns = until_ns.unwrap_or(NEVER_NS);
+    loop {
+        run_entries(slf, last_ns)?;
+        let Some(until_ns) = until_ns else {
+            return Ok(());
+        };
+        tick_until(slf, until_ns)?;
+        if first_ns(slf).is_none_or(|first_ns| first_ns > until_ns) {
+            slf.borrow_mut().wind(until_ns);
+            return Ok(());
+        } // else a Tick has entered something
     }
 }
 
@@ -373,7 +386,7 @@ fn first_ns(drive: &Bound<'_, DriveHeld>) -> Option<i64> {
 /// When the engine has something to do of itself.
 fn due_ns(drive: &Bound<'_, DriveHeld>) -> PyResult<i64> {
     let py = drive.py();
-    let engine = drive.borrow().engine(py);
+    let engine = drive.borrow().engine(py)?;
     let lines = engine.borrow().lines.bind(py).clone();
     {
         let lines = lines.borrow();

@@ -4,13 +4,14 @@
 //! specification's work once more over the same objects, for speed alone; whoever asks to be called back, calls again, or
 //! lets an offer pass is left to Python.
 
-use pyo3::exceptions::PyAssertionError;
+use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
 use crate::engine::drive::{Act, Actor, Deed, DriveHeld};
+use crate::engine::guard::guard;
 use crate::engine::objects::{int, truth};
 use crate::engine::records::{
     AbandonContactFields, AdmitContact, AdmitContactFields, AnswerOfferFields, ConnectContact, ContactEnded,
@@ -93,7 +94,7 @@ impl PeopleHeld {
 
     /// Answer what the engine asks of people, and see them leave.
     fn play(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (py, drive) = (slf.py(), drive(slf));
+        let (py, drive) = (slf.py(), drive(slf)?);
         let mut drive = drive.borrow_mut();
         drive.play(message(py, "SendOffer")?, actor(slf, ring));
         drive.play(message(py, "ConnectContact")?, actor(slf, connect));
@@ -104,7 +105,7 @@ impl PeopleHeld {
     /// Enter the next customer of a class.
     #[pyo3(name = "expect")]
     fn expect_one<'py>(slf: &Bound<'py, Self>, group: Bound<'py, PyAny>) -> PyResult<()> {
-        expect(slf, &Group::of(group)?)
+        guard(|| expect(slf, &Group::of(group)?), || Ok(()))
     }
 
     #[allow(clippy::needless_pass_by_value, reason = "the visit is pyo3's to give")]
@@ -142,10 +143,10 @@ fn actor(world: &Bound<'_, PeopleHeld>, does: Act) -> Actor {
     }
 }
 
-fn drive<'py>(world: &Bound<'py, PeopleHeld>) -> Bound<'py, DriveHeld> {
+fn drive<'py>(world: &Bound<'py, PeopleHeld>) -> PyResult<Bound<'py, DriveHeld>> {
     match &world.borrow().drive {
-        Some(drive) => drive.bind(world.py()).clone(),
-        None => unreachable!("a world has a drive from its beginning"),
+        Some(drive) => Ok(drive.bind(world.py()).clone()),
+        None => Err(PyRuntimeError::new_err("a world has a drive from its beginning")),
     }
 }
 
@@ -177,7 +178,7 @@ fn expect<'py>(world: &Bound<'py, PeopleHeld>, group: &Group<'py>) -> PyResult<(
     };
     if expected {
         let deed = Deed::Act(actor(world, arrive), group.object().clone().unbind());
-        drive(world).borrow_mut().enter(at_ns, deed);
+        drive(world)?.borrow_mut().enter(at_ns, deed);
     }
     Ok(())
 }
@@ -214,8 +215,8 @@ fn come_in<'py>(
     visitor: &Visitor<'py>,
     patience_ns: Option<i64>,
 ) -> PyResult<()> {
-    let (py, drive) = (world.py(), drive(world));
-    let state = State::of(drive.borrow().engine(py).borrow().state.bind(py).clone())?;
+    let (py, drive) = (world.py(), drive(world)?);
+    let state = State::of(drive.borrow().engine(py)?.borrow().state.bind(py).clone())?;
     let number = int(py, state.last_id().int()? + 1);
     let now_ns = drive.borrow().now_ns;
     visitor.contact().set(number.clone());
@@ -276,7 +277,7 @@ fn give_up<'py>(world: &Bound<'py, PyAny>, visitor: Bound<'py, PyAny>) -> PyResu
             contact: visitor.contact().get(),
             reason: blank(py),
         };
-        DriveHeld::r#do(&drive(world), command.make(py)?.object())?;
+        DriveHeld::r#do(&drive(world)?, command.make(py)?.object())?;
     }
     Ok(())
 }
@@ -286,7 +287,7 @@ fn connect<'py>(world: &Bound<'py, PyAny>, ask: Bound<'py, PyAny>) -> PyResult<(
     if !ask.callback_handle().is_blank() {
         return python(world, "_connect", ask.object().clone());
     }
-    let (number, agent, drive) = (ask.contact().get(), ask.agent().get(), drive(world));
+    let (number, agent, drive) = (ask.contact().get(), ask.agent().get(), drive(world)?);
     let inside = world.borrow().inside.bind(py).clone();
     let visitor = Visitor::of(inside.as_any().get_item(&number)?)?;
     visitor.impatient().set_bool(false);
@@ -325,7 +326,7 @@ fn ended<'py>(world: &Bound<'py, PyAny>, event: Bound<'py, PyAny>) -> PyResult<(
     let visitor = Visitor::of(inside.as_any().get_item(&number)?)?;
     inside.del_item(number)?;
     visitor.impatient().set_bool(false);
-    let (group, ended_ns) = (Group::of(visitor.group().get())?, drive(world).borrow().now_ns);
+    let (group, ended_ns) = (Group::of(visitor.group().get())?, drive(world)?.borrow().now_ns);
     let row = {
         let mut held = world.borrow_mut();
         let arrived_ns = event.arrived_ns().int()?;
@@ -383,7 +384,7 @@ fn ring<'py>(world: &Bound<'py, PyAny>, ask: Bound<'py, PyAny>) -> PyResult<()> 
         accept: truth(py, true),
         reason: blank(py),
     };
-    DriveHeld::r#do(&drive(world), answer.make(py)?.object()).map(drop)
+    DriveHeld::r#do(&drive(world)?, answer.make(py)?.object()).map(drop)
 }
 
 fn blank(py: Python<'_>) -> Bound<'_, PyAny> {
