@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import termios
@@ -19,11 +20,11 @@ SEEN_S = 120.0
 
 
 class Terminal:
-    """A terminal of 30 lines of 120 characters with one command on it."""
+    """A terminal of 30 lines with one command on it."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, columns: int = 120) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
         self.process = subprocess.Popen(
             [*CENTRALITA, *arguments],
             cwd=folder,
@@ -53,6 +54,12 @@ class Terminal:
             assert time.monotonic() < deadline, self.shown[-4000:].decode()
             time.sleep(0.05)
 
+    def lines(self) -> list[str]:
+        """What is on it, without colours, once the command has ended."""
+        self.process.wait(timeout=SEEN_S)
+        self._reader.join()
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown.decode()).splitlines()
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -61,8 +68,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, *arguments: str) -> Iterator[Terminal]:
-    opened = Terminal(folder, *arguments)
+def terminal(folder: Path, *arguments: str, columns: int = 120) -> Iterator[Terminal]:
+    opened = Terminal(folder, *arguments, columns=columns)
     try:
         yield opened
     finally:
@@ -86,3 +93,20 @@ def test_top_ends_with_3_when_no_daemon_answers(tmp_path: Path) -> None:
     with terminal(tmp_path, "top", "--url", "http://127.0.0.1:9", "--token", "x") as top:
         assert top.process.wait(STOP_S) == 3
         top.wait_for(b"can't be reached")
+
+
+def test_figures_stay_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    long = "Productos de temporada de Extremadura y de toda Andalucía, también para llevar"
+    company = COMPANY + f'\n[queues.temporada]\ntitle = "{long}"\n'
+    (tmp_path / "centralita.toml").write_text(company, encoding="utf-8")
+    with running(tmp_path):
+        with terminal(tmp_path, "queues", columns=80) as shown:
+            queues = shown.lines()
+        with terminal(tmp_path, "top", "--once", columns=80) as shown:
+            top = shown.lines()
+    assert max(map(len, queues + top)) <= 80
+    (row,) = (line for line in queues if "temporada" in line and "open" in line)
+    assert row.split()[-7:] == ["0", "–", "–", "0", "0", "0", "0/0"]
+    assert any("llevar" in line for line in queues), "a name goes on in further lines"
+    (row,) = (line for line in top if "tempor" in line)
+    assert row.split()[1:] == ["0", "–", "–", "0", "0", "0", "0", "0", "–", "–", "–", "–"]
