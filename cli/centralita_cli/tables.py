@@ -122,8 +122,7 @@ def table(
 def _fit(made: Table, rows: Sequence[Sequence[Text]], width: int, *, one_line: bool) -> None:
     """Make a table as narrow as the screen. Headings fold and words give way; figures stay whole: left to
     itself, rich cuts them away before it touches a long name."""
-    wide = Console(width=PIPE_WIDTH)
-    over = Measurement.get(wide, wide.options, made).maximum - width
+    over = _width(made) - width
     if over <= 0:
         return
     cells = [
@@ -134,6 +133,9 @@ def _fit(made: Table, rows: Sequence[Sequence[Text]], width: int, *, one_line: b
         max(cell if one.justify == "right" else min(cell, TEXT_WIDTH_LEAST), min(now, HEADING_WIDTH_LEAST))
         for cell, now, one in zip(cells, widths, made.columns, strict=True)
     ]
+    if over > sum(widths) - sum(least):
+        made.padding = 0
+        over = _width(made) - width
     for _ in range(over):
         slack = [now - atleast for now, atleast in zip(widths, least, strict=True)]
         if max(slack) <= 0:
@@ -142,6 +144,12 @@ def _fit(made: Table, rows: Sequence[Sequence[Text]], width: int, *, one_line: b
     for column, now in zip(made.columns, widths, strict=True):
         cut = one_line and column.justify == "left"
         column.width, column.no_wrap, column.overflow = now, cut, "ellipsis" if cut else "fold"
+
+
+def _width(made: Table) -> int:
+    """How many characters a table takes where there is room for all of them."""
+    wide = Console(width=PIPE_WIDTH)
+    return Measurement.get(wide, wide.options, made).maximum
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[object]], *, nothing: str) -> None:

@@ -6,12 +6,14 @@ import pty
 import re
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.cli.conftest import COMPANY
 from tests.cli.daemon import CENTRALITA, STOP_S, environment, running
@@ -22,11 +24,13 @@ SEEN_S = 120.0
 class Terminal:
     """A terminal of 30 lines with one command on it."""
 
-    def __init__(self, folder: Path, *arguments: str, columns: int = 120) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, columns: int = 120, program: Sequence[str] = CENTRALITA
+    ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
         self.process = subprocess.Popen(
-            [*CENTRALITA, *arguments],
+            [*program, *arguments],
             cwd=folder,
             stdin=slave,
             stdout=slave,
@@ -68,8 +72,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, *arguments: str, columns: int = 120) -> Iterator[Terminal]:
-    opened = Terminal(folder, *arguments, columns=columns)
+def terminal(folder: Path, *arguments: str, **settings: Any) -> Iterator[Terminal]:
+    opened = Terminal(folder, *arguments, **settings)
     try:
         yield opened
     finally:
@@ -110,3 +114,18 @@ def test_figures_stay_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
     assert any("llevar" in line for line in queues), "a name goes on in further lines"
     (row,) = (line for line in top if "tempor" in line)
     assert row.split()[1:] == ["0", "–", "–", "0", "0", "0", "0", "0", "–", "–", "–", "–"]
+
+
+MANY_FIGURES = """
+from centralita_cli import tables
+columns = ["KIND", *(f">FIGURE {n}" for n in range(10))]
+tables.put(tables.table(columns, [["all", *["22,166"] * 10]]))
+"""
+
+
+def test_many_figures_go_closer_together_before_one_is_cut(tmp_path: Path) -> None:
+    with terminal(tmp_path, program=(sys.executable, "-c", MANY_FIGURES), columns=80) as shown:
+        lines = shown.lines()
+    assert max(map(len, lines)) <= 80
+    (row,) = (line for line in lines if "all" in line)
+    assert row.split() == ["all", *["22,166"] * 10]
