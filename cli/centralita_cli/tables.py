@@ -105,7 +105,7 @@ def table(
         title=title or None,
         title_justify="left",
         pad_edge=False,
-        collapse_padding=True,
+        collapse_padding=on_terminal(),
         header_style="bold",
     )
     for column in columns:
