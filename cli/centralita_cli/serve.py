@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from centralita.config import Configuration
-from centralita.errors import CentralitaError, ConfigurationError, JournalLocked
+from centralita.errors import CentralitaError, ConfigurationError, JournalCorrupt, JournalLocked
 from centralita.runner.service import serve as run_daemon
 from centralita_cli import logs
 from centralita_cli.client import front_door
@@ -76,6 +76,8 @@ def starting(where: str) -> Iterator[Any]:
         raise unusable(error, where) from error
     except JournalLocked as error:
         raise Refused(str(error)) from error
+    except JournalCorrupt as error:
+        raise Broken(f"the journal is damaged: {error}; `centralita journal verify` says where") from error
     except CentralitaError as error:
         raise Broken(str(error)) from error
     except OSError as error:

@@ -14,7 +14,9 @@ from io import StringIO
 from typing import Any, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +25,10 @@ from centralita_cli.exits import Broken
 
 PIPE_WIDTH: Final = 10_000
 """Wide enough that nothing is cut where there is no screen to fit."""
+
+TEXT_WIDTH_LEAST: Final = 8
+"""No column of words is made narrower than this on a screen that is too small for a table."""
+HEADING_WIDTH_LEAST: Final = 4
 
 NS_PER_S: Final = 1_000_000_000
 NOTHING: Final = "–"
@@ -89,21 +95,61 @@ def _write(text: str) -> None:
         raise Broken(f"stdout can't be written: {reason(error)}") from error
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
-    """A table; a column whose name begins with `>` is set to the right."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", one_line: bool = False
+) -> Table:
+    """A table; a column whose name begins with `>` is set to the right. Where the screen is too narrow, words
+    go on in further lines, or with `one_line` are cut."""
     made = Table(
         box=box.SIMPLE_HEAD if on_terminal() else None,
         title=title or None,
         title_justify="left",
         pad_edge=False,
+        collapse_padding=on_terminal(),
         header_style="bold",
     )
     for column in columns:
         right = column.startswith(">")
         made.add_column(column.removeprefix(">"), justify="right" if right else "left", no_wrap=not right)
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    for row in cells:
+        made.add_row(*row)
+    if on_terminal():
+        _fit(made, cells, console().width, one_line=one_line)
     return made
+
+
+def _fit(made: Table, rows: Sequence[Sequence[Text]], width: int, *, one_line: bool) -> None:
+    """Make a table as narrow as the screen. Headings fold and words give way; figures stay whole: left to
+    itself, rich cuts them away before it touches a long name."""
+    over = _width(made) - width
+    if over <= 0:
+        return
+    cells = [
+        max((cell_len(row[index].plain) for row in rows), default=1) for index in range(len(made.columns))
+    ]
+    widths = [max(cell, cell_len(str(one.header))) for cell, one in zip(cells, made.columns, strict=True)]
+    least = [
+        max(cell if one.justify == "right" else min(cell, TEXT_WIDTH_LEAST), min(now, HEADING_WIDTH_LEAST))
+        for cell, now, one in zip(cells, widths, made.columns, strict=True)
+    ]
+    if over > sum(widths) - sum(least):
+        made.padding = 0
+        over = _width(made) - width
+    for _ in range(over):
+        slack = [now - atleast for now, atleast in zip(widths, least, strict=True)]
+        if max(slack) <= 0:
+            break
+        widths[slack.index(max(slack))] -= 1
+    for column, now in zip(made.columns, widths, strict=True):
+        cut = one_line and column.justify == "left"
+        column.width, column.no_wrap, column.overflow = now, cut, "ellipsis" if cut else "fold"
+
+
+def _width(made: Table) -> int:
+    """How many characters a table takes where there is room for all of them."""
+    wide = Console(width=PIPE_WIDTH)
+    return Measurement.get(wide, wide.options, made).maximum
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[object]], *, nothing: str) -> None:

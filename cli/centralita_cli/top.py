@@ -170,10 +170,14 @@ def screen(board: dict[str, Any], url: str, *, rows: int | None, trouble: str = 
     left = max(0, space - len(queue_rows) - len(agent_rows))
     contact_rows = _contact_rows(waiting, board["now_ns"])[:left]
     parts: list[RenderableType] = [_head(board, url, trouble)]
-    parts.append(tables.table(_QUEUE_COLUMNS, queue_rows) if queues else Text("no queue is configured"))
-    parts.append(tables.table(_AGENT_COLUMNS, agent_rows) if agents else Text("nobody is signed in"))
+    parts.append(
+        tables.table(_QUEUE_COLUMNS, queue_rows, one_line=True) if queues else Text("no queue is configured")
+    )
+    parts.append(
+        tables.table(_AGENT_COLUMNS, agent_rows, one_line=True) if agents else Text("nobody is signed in")
+    )
     if contact_rows:
-        parts.append(tables.table(_CONTACT_COLUMNS, contact_rows))
+        parts.append(tables.table(_CONTACT_COLUMNS, contact_rows, one_line=True))
     return Group(*parts)
 
 

@@ -16,6 +16,16 @@ from tests.console.browsing import LAPTOP, PHONE, RECONNECT_S, WALL, Open, board
 from tests.console.house import House, Line, open_house
 from tests.ports import held_port
 
+CUT = """
+(selector) => [...document.querySelectorAll(selector)].filter((box) => box.offsetParent).filter((box) => {
+  const words = document.createRange();
+  words.selectNodeContents(box);
+  const [said, room] = [words.getBoundingClientRect(), box.getBoundingClientRect()];
+  return said.left < room.left - 1 || said.right > room.right + 1;
+}).map((box) => box.textContent)
+"""
+"""What of the selected has words that go over its edges."""
+
 pytestmark = pytest.mark.browser
 browser, house, pages = browsing.browser, browsing.house, browsing.pages
 
@@ -182,6 +192,51 @@ def test_board_can_be_read_on_a_telephone(house: House, pages: Open) -> None:
         right = box["x"] + box["width"]
         assert float(figure.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 14
     shot(page, "board-phone")
+
+
+@pytest.mark.parametrize("language", ["en-GB", "es-ES"])
+def test_headings_on_a_telephone_are_whole(house: House, pages: Open, language: str) -> None:
+    page = board(pages, house, size={"width": 390, "height": 844}, language=language)
+    assert page.evaluate(CUT, ".queues thead th") == []
+    shot(page, f"board-phone-{language}")
+
+
+def test_board_beside_the_drawer_is_whole(house: House, pages: Open) -> None:
+    page = board(pages, house, size={"width": 1280, "height": 800}, language="es-ES")
+    house.submit(AbandonContact(contact=house.admit(text="Hi")))
+    expect(tile(page, "Atendidos hoy")).to_contain_text("de 1 recibido", use_inner_text=True)
+    expect(tile(page, "Atendidos hoy")).not_to_contain_text("recibidos")
+    for _ in range(110):
+        house.submit(AbandonContact(contact=house.admit(text="Hi")))
+    house.admit(text="Hi")
+    expect(row(page, "Support").locator(".c-abandoned")).to_have_text("111100 %")
+    expect(row(page, "Support").locator(".c-longest .figure")).to_have_text(re.compile(r"^\d:\d\d$"))
+    page.keyboard.press("w")
+    expect(page.locator(".waiter")).to_have_count(1)
+    shot(page, "board-beside-the-drawer")
+    figures = ".queues tbody td:not(.c-level), .queues thead th, .tile h2, .tile-line"
+    assert page.evaluate(CUT, figures) == []
+
+
+def test_long_names_of_queues_take_two_lines(tmp_path: Path, pages: Open) -> None:
+    with open_house(tmp_path, titles={"support": "Productos de temporada"}) as house:
+        page = board(pages, house, size=WALL, allow=("ERR_",))  # it outlives the house
+        name = page.get_by_role("button", name="Productos de temporada")
+        assert page.evaluate(CUT, ".queue-name") == []
+        assert name.evaluate("name => name.scrollHeight <= name.clientHeight + 1")
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        shot(page, "board-long-names")
+
+
+def test_contact_is_offered_by_hand_only_where_somebody_is_there(house: House, pages: Open) -> None:
+    house.admit(text="Hola", queue="atencion")
+    page = board(pages, house)
+    row(page, "Atención al cliente").click()
+    page.locator(".waiter").click()
+    expect(page.get_by_role("button", name="Move")).to_be_visible()
+    expect(page.get_by_role("button", name="Offer", exact=True)).to_be_hidden()
+    desk(pages, house, "ben")
+    expect(page.get_by_role("button", name="Offer", exact=True)).to_be_visible()
 
 
 def test_keys_change_between_who_waits_and_the_agents(house: House, pages: Open) -> None:

@@ -12,6 +12,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from centralita.messages import (
+    AbandonContact,
     Customer,
     IdentifyContact,
     ReportConnection,
@@ -427,6 +428,48 @@ def test_history_shows_earlier_contacts_of_all_channels(house: House, pages: Ope
     past.locator("summary").click()
     expect(past).to_contain_text("Where is my order?")
     shot(page, "desk-history")
+
+
+def test_consulted_colleague_sees_the_customers_history(house: House, pages: Open) -> None:
+    house.submit(AbandonContact(contact=house.admit(text="Where is it?", subject="Order 77", **MARTA)))
+    house.until(lambda: bool(house.history("marta@example.org")), "the CRM has recorded the contact")
+    _, carla, _ = consulted(house, pages)
+    side = carla.locator(".side")
+    expect(side).to_contain_text("Marta Iglesias")
+    expect(side).not_to_contain_text("Not in the records")
+    carla.keyboard.press("Alt+h")
+    expect(carla.locator(".past")).to_contain_text("Order 77")
+
+
+def test_words_from_right_to_left_are_read_so(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="مرحبا، أين طلبي؟ 123 (order)", subject="طلب", customer_name="محمد", language="ar")
+    runs = "words => getComputedStyle(words).direction"
+    assert page.locator(".offer-last").evaluate(runs) == "rtl"
+    take(page)
+    assert page.locator(".message.theirs .text").evaluate(runs) == "rtl"
+    # Between our own words it must not turn around what stands beside it.
+    expect(page.locator(".head-facts")).to_have_text(
+        re.compile(r"^Chat +· +Support +· +\u2068طلب\u2069 +· +#\d+$")
+    )
+    write(page, "We look at it.")
+    assert page.locator(".message.mine .text").evaluate(runs) == "ltr"
+    shot(page, "desk-right-to-left")
+
+
+@pytest.mark.parametrize("language", ["en-GB", "es-ES"])
+def test_hint_under_a_message_is_whole_or_not_there(house: House, pages: Open, language: str) -> None:
+    page = desk(pages, house, "ana", language=language)
+    customer = pages(f"{house.address}/chat/shop/")
+    customer.get_by_role("textbox", name="Write a message…").fill("Hi")
+    customer.keyboard.press("Enter")
+    take(page)
+    hint, foot = page.locator(".composer-hint"), page.locator(".composer-foot")
+    for width in (1000, 1280, 1366, 1440, 1600, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert hint.evaluate("hint => hint.scrollWidth <= hint.clientWidth"), width
+        assert foot.evaluate("foot => foot.lastChild.getBoundingClientRect().right > foot.clientWidth"), width
+    expect(hint).to_be_visible()
 
 
 def test_transfer_hands_over_the_transcript(house: House, pages: Open) -> None:

@@ -304,6 +304,13 @@ def test_journal_of_another_type_is_wrong_usage(call: Call, small: Path) -> None
     assert "journal.type was 'memory'; these commands know: sqlite" in result.stderr
 
 
+def test_columns_stand_two_blanks_apart_in_a_pipe(call: Call) -> None:
+    """Cells may hold a blank: two tell a program where the next one begins."""
+    lines = call("version").stdout.splitlines()
+    assert len(lines) > 5
+    assert {len(line.split("  ", 1)) for line in lines} == {2}
+
+
 def test_every_command_explains_itself() -> None:
     runner = CliRunner()
     for name in BUILT_IN:

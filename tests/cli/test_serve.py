@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import socket
+import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -80,6 +81,21 @@ def test_second_daemon_on_the_same_journal_is_refused_with_4(tmp_path: Path) -> 
         assert f"is in use by process {daemon.process.pid}" in done.stderr
         assert run("status", cwd=tmp_path).returncode == 0
         assert daemon.stop() == 0
+
+
+def test_damaged_journal_is_called_so_and_ends_with_5(tmp_path: Path) -> None:
+    set_up(tmp_path)
+    with running(tmp_path):
+        pass
+    journal = tmp_path / "data" / "journal" / "journal.sqlite"
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("UPDATE batches SET payload = x'00'")
+        connection.commit()
+    done = run("serve", "--port", "0", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "Error: the journal is damaged: " in done.stderr
+    assert done.stderr.endswith("; `centralita journal verify` says where\n")
+    assert run("journal", "verify", cwd=tmp_path).returncode == 1
 
 
 def test_log_is_json_unless_on_a_terminal(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ is a setting, so that a test has a telephone without a telephone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -296,9 +296,12 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *, port: int = 0) -> Iterator[House]:
-    """Start the company, and stop it in order."""
-    settings = decode(configuration(folder, port=port), folder=folder)
+def open_house(folder: Path, *, port: int = 0, titles: Mapping[str, str] | None = None) -> Iterator[House]:
+    """Start the company, and stop it in order. `titles` are of queues, instead of their usual ones."""
+    company = configuration(folder, port=port)
+    for queue, title in (titles or {}).items():
+        company["queues"][queue]["title"] = title
+    settings = decode(company, folder=folder)
     Line.broken.clear()
     with EngineThread(settings, plugins=[LinePlugin()]) as engine:
         yield House(engine, folder)

@@ -44,6 +44,14 @@ def test_every_word_is_there_in_both_languages_with_the_same_gaps() -> None:
         assert english.count("|") == spanish.count("|"), key
 
 
+def test_counted_nouns_have_a_singular() -> None:
+    never_one = {"composer.too_many_files", "waiting.first"}
+    for key, pair in strings().items():
+        for text in pair:
+            counted = re.search(r"\{(?:n|busy|away)\} [a-z]+s\b", text)
+            assert counted is None or "|" in text or key in never_one, f"{key}: {text!r} is said of one, too"
+
+
 def test_no_key_stands_twice() -> None:
     keys = re.findall(r'^  "([\w.]+)": \[', SOURCES[WORDS], re.MULTILINE)
     assert sorted(keys) == sorted(set(keys))

@@ -322,15 +322,16 @@ function makePick(id) {
     event.preventDefault();
     if (select.value) post(`/api/contacts/${id}/pick`, { agent: select.value });
   };
-  let known = "";
+  let known = null;
+  const el = h(
+    "form",
+    { class: "pick", on: { submit } },
+    h("label", { for: `pick-${id}` }, t("waiting.pick_for")),
+    select,
+    h("button", { type: "submit", class: "button primary" }, t("waiting.pick")),
+  );
   return {
-    el: h(
-      "form",
-      { class: "pick", on: { submit } },
-      h("label", { for: `pick-${id}` }, t("waiting.pick_for")),
-      select,
-      h("button", { type: "submit", class: "button primary" }, t("waiting.pick")),
-    ),
+    el,
     update() {
       const here = [...model.board.agents]
         .filter((agent) => agent.state !== "offline")
@@ -338,6 +339,7 @@ function makePick(id) {
       const now = here.map((agent) => `${agent.name}/${agent.state}`).join("|");
       if (known === now || document.activeElement === select) return;
       known = now;
+      show(el, here.length > 0);
       const kept = select.value;
       replace(
         select,

@@ -101,7 +101,7 @@ export async function loadHistory(contact) {
   model.histories.set(contact.id, { state: "loading", past: [] });
   try {
     const past = await link.ask("history", { contact: contact.id });
-    model.histories.set(contact.id, { state: "loaded", past: past.filter((one) => one.contact !== contact.id) });
+    model.histories.set(contact.id, { state: "loaded", past: past.filter((one) => ![contact.id, contact.parent].includes(one.contact)) });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     model.histories.set(contact.id, { state: "failed", past: [], words: refusalWords(error) });

@@ -26,6 +26,7 @@ export function makeComposer() {
   const text = h("textarea", {
     id: "composer",
     rows: "1",
+    dir: "auto",
     maxlength: LENGTH_MAX,
     "aria-label": t("composer.label"),
     "aria-autocomplete": "list",

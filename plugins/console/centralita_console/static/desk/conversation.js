@@ -4,7 +4,7 @@ import { h, isTyping, replace, set, setData, setText, show } from "../shared/dom
 import { icon, mediumIcon } from "../shared/icons.js";
 import { openDialog } from "../shared/dialog.js";
 import { ms, since } from "../shared/time.js";
-import { t, word } from "../shared/words.js";
+import { isolated, t, word } from "../shared/words.js";
 import { bringToFront, can, model, nameOf, queueTitle, stateOf, titleOf, workOf } from "./model.js";
 import { end, endConsultation, hold, leave } from "./actions.js";
 import { makeComposer } from "./composer.js";
@@ -114,7 +114,7 @@ function makeHead(current) {
       setText(state, word("work", stands));
       setData(state, "state", stands);
       setData(time, "since", ms(work.since_ns));
-      setText(facts, factsOf(contact).join("  ·  "));
+      setText(facts, factsOf(contact).map(isolated).join("  ·  "));
       const working = WORKING.includes(stands);
       const several = contact.works.filter((one) => WORKING.includes(one.state)).length > 1;
       show(buttons.hold, working && (can(contact, "hold") || stands === "held"));

@@ -23,6 +23,7 @@ export function makeNotes(id) {
     id,
     class: "notes",
     rows: "3",
+    dir: "auto",
     maxlength: LENGTH_MAX,
     placeholder: t("notes.placeholder"),
     "aria-label": t("notes.label"),

@@ -4,7 +4,7 @@ import { h, reconcile, set, setData, setText, show } from "../shared/dom.js";
 import { icon, mediumIcon } from "../shared/icons.js";
 import { openMenu } from "../shared/dialog.js";
 import { ms } from "../shared/time.js";
-import { duration, t, word } from "../shared/words.js";
+import { duration, isolated, t, word } from "../shared/words.js";
 import { accept, decline } from "./actions.js";
 import { nameOf, offers, queueTitle, titleOf, workOf } from "./model.js";
 
@@ -47,7 +47,7 @@ function makeOffer(first) {
   const who = h("strong", { class: "offer-who" });
   const what = h("span", { class: "offer-what" });
   const facts = h("span", { class: "offer-facts" });
-  const words = h("p", { class: "offer-last" });
+  const words = h("p", { class: "offer-last", dir: "auto" });
   const declineButton = h(
     "button",
     {
@@ -102,7 +102,7 @@ function makeOffer(first) {
       contact = now;
       setText(who, nameOf(contact) || t("customer.unknown"));
       setText(what, offerWords(contact));
-      setText(facts, factsOf(contact).join("  ·  "));
+      setText(facts, factsOf(contact).map(isolated).join("  ·  "));
       set(facts, "title", facts.textContent);
       const last = contact.messages.findLast((message) => message.author === "customer" && message.text);
       setText(words, contact.summary || last?.text || "");

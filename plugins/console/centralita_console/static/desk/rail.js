@@ -202,7 +202,7 @@ function makeTalk(first) {
     mediumIcon(first.direction === "consultation" ? "consult" : first.medium),
   );
   const who = h("span", { class: "talk-who" });
-  const last = h("span", { class: "talk-last" });
+  const last = h("span", { class: "talk-last", dir: "auto" });
   const clock = h("span", { class: "talk-clock" });
   const badge = h("span", { class: "talk-unread" });
   const button = h(

@@ -53,7 +53,7 @@ export function makeSide() {
         show(panels[index], here);
         parts[name].update(contact);
       });
-      if (contact.direction !== "consultation") loadHistory(contact);
+      loadHistory(contact);
     },
   };
 }
@@ -100,7 +100,10 @@ function makeCustomer() {
             "div",
             {},
             h("strong", {}, name),
-            h("small", {}, customer ? t("customer.known") : t("customer.not_known")),
+            // A consultation is about a customer without being theirs: it can't say whether they are known.
+            contact.direction === "consultation"
+              ? null
+              : h("small", {}, customer ? t("customer.known") : t("customer.not_known")),
           ),
         ),
         customer?.vip ? h("p", { class: "vip" }, icon("star"), t("customer.vip")) : null,
@@ -210,7 +213,7 @@ function pastContact(past) {
                 "li",
                 {},
                 h("span", { class: "past-by" }, pastSpeaker(message)),
-                h("span", {}, message.text),
+                h("span", { dir: "auto" }, message.text),
                 message.at_ns ? h("time", {}, clock(ms(message.at_ns))) : null,
               ),
             ),

@@ -153,7 +153,7 @@ export function paragraphs(text) {
   parts.push(text.slice(at));
   return h(
     "p",
-    { class: "text" },
+    { class: "text", dir: "auto" },
     parts.filter((part) => part !== ""),
   );
 }

@@ -292,7 +292,7 @@ export const STRINGS = {
   "why.due": ["A callback that waits for its agreed moment.", "Una devolución de llamada que espera a su hora."],
   "why.elsewhere": ["It does not wait any more: {phase}.", "Ya no espera: {phase}."],
   "why.nobody_capable": ["Nobody signed in has what it needs: {skills}.", "Nadie conectado tiene lo que necesita: {skills}."],
-  "why.none_free": ["Whoever could take it is busy or away: {busy} busy, {away} away.", "Quien podría atenderlo está ocupado o ausente: {busy} ocupados, {away} ausentes."],
+  "why.none_free": ["Whoever could take it is busy or away: {busy} busy, {away} away.", "Quien podría atenderlo está ocupado ({busy}) o ausente ({away})."],
   "why.soon": ["An agent is free for it; it is asked next.", "Hay un agente libre; se le pregunta ahora."],
 
   "keys.open": ["Keyboard", "Teclado"],
@@ -339,7 +339,7 @@ export const STRINGS = {
   "tile.nobody": ["nobody waits", "no espera nadie"],
   "tile.goal": ["goal {goal} %", "objetivo {goal} %"],
   "tile.of_offered": ["{share} % of all", "{share} % del total"],
-  "tile.offered": ["of {n} offered", "de {n} recibidos"],
+  "tile.offered": ["of {n} offered|of {n} offered", "de {n} recibido|de {n} recibidos"],
   "tile.rated": ["★ {score}", "★ {score}"],
   "judged.good": ["good", "bien"],
   "judged.warn": ["close to the limit", "cerca del límite"],

@@ -20,9 +20,15 @@ export function t(key, values = {}) {
   const pair = STRINGS[key];
   if (pair === undefined) throw new Error(`strings.js has no ${key}`);
   let text = pair[column];
-  if (text.includes("|")) text = text.split("|")[values.n === 1 ? 0 : 1];
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  if (text.includes("|")) text = text.split("|")[Number(values.n) === 1 ? 0 : 1];
+  return text.replace(/\{(\w+)\}/g, (_, name) => isolated(String(values[name] ?? "")));
 }
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** Text among ours. What is written from right to left keeps its direction to itself: an Arabic name would
+ *  otherwise turn the number beside it around. */
+export const isolated = (text) => (RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text);
 
 /** The text of `prefix.value`, or the value itself where the house has no word for it: names that
  *  come from the engine or a configuration may be newer than this page. */
