@@ -144,8 +144,8 @@ class Plugins:
         try:
             settings = msgspec.convert(component.settings, registration.config_type)
         except msgspec.ValidationError as error:
-            known = what_is_known(error, registration.config_type)
-            problems.append(locate(error, component.path) + known)
+            allowed = what_is_known(error, registration.config_type)
+            problems.append(locate(error, component.path) + allowed)
             return None
         return Prepared(component=component, registration=registration, settings=settings)
 
