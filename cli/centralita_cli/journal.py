@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from centralita import frames
-from centralita.config import Component, locate
+from centralita.config import Component, locate, what_is_known
 from centralita.errors import JournalError, JournalLocked, reason
 from centralita.journal import SqliteJournalConfig, Verification, backup, compact, export, tables, verify
 from centralita.journal.archive import Archive
@@ -241,7 +241,8 @@ def journal_file(file: Path | None, config_path: Path | None) -> tuple[Path, Sql
     try:
         settings = msgspec.convert(component.settings, _SETTINGS[component.type])
     except msgspec.ValidationError as error:
-        raise Unusable(locate(error, component.path)) from error
+        known = what_is_known(error, _SETTINGS[component.type])
+        raise Unusable(locate(error, component.path) + known) from error
     return data_folder(configuration, component) / settings.path, settings
 
 

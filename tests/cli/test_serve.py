@@ -70,7 +70,7 @@ def test_data_folder_that_cannot_be_made_is_named_and_ends_with_5(tmp_path: Path
     (tmp_path / "data").touch()
     done = run("serve", "--port", "0", cwd=tmp_path)
     assert done.returncode == 5
-    assert done.stderr.splitlines()[-1] == "Error: data/journal: Not a directory"
+    assert done.stderr.splitlines()[-1] == "Error: data/journal: can't be made: Not a directory"
 
 
 def test_second_daemon_on_the_same_journal_is_refused_with_4(tmp_path: Path) -> None:

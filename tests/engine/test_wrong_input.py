@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Callable
 from enum import Enum, StrEnum
 from typing import Any
@@ -205,9 +207,34 @@ def test_a_moment_that_no_queue_can_hold_changes_nothing(core: str, now_ns: int)
     assert not there.engine.state.contacts
 
 
-@pytest.mark.parametrize("wrong", ["Tick", None, 5, object(), Customer(id="1")])
-def test_what_is_no_command_is_a_key_error(wrong: Any) -> None:
-    assert became("native", _nothing, wrong) == became("naive", _nothing, wrong) == (KeyError, False)
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [
+        ("Tick", "str"),
+        (None, "NoneType"),
+        (5, "int"),
+        (object(), "object"),
+        (Customer(id="1"), "Customer"),
+        (AdmitContact, "the class AdmitContact"),
+    ],
+)
+def test_what_is_no_command_is_a_type_error(wrong: Any, got: str) -> None:
+    assert became("native", _nothing, wrong) == became("naive", _nothing, wrong) == (TypeError, False)
+    with pytest.raises(TypeError, match=f"an engine takes commands .*, got {got}$"):
+        Engine().handle(wrong, now_ns=0)
+
+
+def test_struct_that_the_compiled_engine_does_not_know_is_said_with_the_place() -> None:
+    program = """
+import msgspec, centralita.state
+centralita.state.Agent = msgspec.defstruct("Agent", ["name", "nicknames"])
+from centralita.engine import Engine
+Engine()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ImportError" in done.stderr
+    assert 'the fields ["name", "nicknames"]' in done.stderr
+    assert "routing_rs/src/engine/records.rs" in done.stderr
 
 
 def test_a_bug_in_the_compiled_engine_is_no_panic_and_is_said_from_then_on() -> None:

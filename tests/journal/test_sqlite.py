@@ -66,6 +66,18 @@ def test_reopened_journal_goes_on_where_it_ended(tmp_path: Path) -> None:
         assert seqs(journal) == list(range(1, 10))
 
 
+def test_folder_may_be_given_in_words(tmp_path: Path) -> None:
+    with closing(SqliteJournal(str(tmp_path))) as journal:
+        assert journal.path.parent == tmp_path
+
+
+def test_journal_that_is_closed_takes_no_more_and_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, 1)
+    with pytest.raises(JournalError, match=r"records 2 to 2: can't be written: .* closed database"):
+        fill(journal, 1)
+
+
 def test_full_is_the_default_and_both_settings_reach_sqlite(tmp_path: Path) -> None:
     for config, expected in ((None, 2), (NORMAL, 1)):
         with opened(tmp_path, config) as journal:

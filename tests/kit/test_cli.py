@@ -62,7 +62,10 @@ def test_settings_of_a_configuration_are_used_and_its_folders_left_alone(tmp_pat
     [
         (["nothing"], "no type and no plugin 'nothing' is installed; types: "),
         (["jsonl", "--set", "folder=x"], "--set folder=x: not KEY=VALUE as in TOML"),
-        (["jsonl", "--set", "fold=1"], "kpi_sinks.kit: Object contains unknown field `fold`; known: content"),
+        (
+            ["jsonl", "--set", "fold=1"],
+            "kpi_sinks.kit: Object contains unknown field `fold`; did you mean folder? known: content",
+        ),
         (["jsonl", "--only", "7"], "--only 7: no such check"),
         (
             ["jsonl", "--driver", "nowhere:Driver"],

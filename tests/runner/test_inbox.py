@@ -1,13 +1,24 @@
 """The inbox is bounded, keeps order, wakes every sender and shares nothing with them."""
 
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
 
+from centralita.config import EngineConfig, Queue
 from centralita.errors import EngineStopped
-from centralita.messages import AdmitContact, AnyCommand, EndContact, Tick
+from centralita.messages import (
+    AdmitContact,
+    AnyCommand,
+    ApplyConfiguration,
+    EndContact,
+    Refusal,
+    SignIn,
+    Tick,
+)
 from centralita.protocols import Outcome
-from centralita.runner.inbox import CommandInbox, ComponentInbox, Entry
+from centralita.runner.inbox import CommandInbox, ComponentInbox, Entry, check_command
 
 
 def settle(entries: list[Entry]) -> None:
@@ -58,6 +69,19 @@ async def test_commands_handed_in_together_keep_their_order_and_outcomes(
         assert list(entry.commands) == [Tick(), EndContact(contact=7)]
         settle([entry])
     assert [outcome.refusal.code if outcome.refusal else "" for outcome in outcomes] == ["", "stopping", ""]
+
+
+def test_word_that_is_none_is_refused_with_those_that_are() -> None:
+    wrong: Any = "here"
+    refused = check_command(SignIn(agent="ana", status=wrong))
+    assert isinstance(refused, Refusal)
+    assert refused.message == ("SignIn: status: Invalid enum value 'here'; known: available, break, offline")
+    queues = {"help": Queue(agent_order=(wrong,))}
+    refused = check_command(ApplyConfiguration(config=EngineConfig(queues=queues)))
+    assert isinstance(refused, Refusal)
+    assert refused.message.startswith(
+        "ApplyConfiguration: config.queues[...].agent_order[0]: Invalid enum value 'here'; known: longest_idle"
+    )
 
 
 async def test_command_shares_nothing_with_its_sender(autojump_clock: trio.testing.MockClock) -> None:

@@ -48,6 +48,16 @@ def admit(number: int) -> AdmitContact:
         ("\ud800.toml", centralita.ConfigurationError, "'\\\\ud800.toml': can't be read"),
         ({"queues": {5: {}}}, centralita.ConfigurationError, "queues.5: the name was 5; allowed"),
         ({"queues": {"\ud800": {}}}, centralita.ConfigurationError, "queues.'\\\\ud800': the name was"),
+        (
+            {"journal": {"type": "mongo"}},
+            centralita.ConfigurationError,
+            "^journal.type was 'mongo'; known: mem",
+        ),
+        (
+            {"journal": {"file": "x"}},
+            centralita.ConfigurationError,
+            "^journal: Object contains unknown field",
+        ),
     ],
 )
 async def test_configuration_that_is_none_is_told(config: Any, error: type[Exception], words: str) -> None:
@@ -55,6 +65,19 @@ async def test_configuration_that_is_none_is_told(config: Any, error: type[Excep
         async with opened(config):
             raise AssertionError("entered")
     str(told.value).encode()
+
+
+class Forgetful(centralita.MemoryJournal):
+    """A journal that would take nothing in: nobody awaits it."""
+
+    async def append(self, batch: Batch, *, expected_seq: int) -> None:  # type: ignore[override]
+        raise AssertionError("awaited")
+
+
+class HalfJournal:
+    def append(self, batch: Batch, *, expected_seq: int) -> None: ...
+
+    def read(self, after_seq: int = 0) -> Any: ...
 
 
 def unhooked() -> ModuleType:
@@ -73,6 +96,12 @@ def unhooked() -> ModuleType:
         ({"drain_s": True}, TypeError, "drain_s was True"),
         ({"journal": "x.sqlite"}, TypeError, "journal was 'x.sqlite'; must be an open journal"),
         ({"journal": centralita.MemoryJournal}, TypeError, "journal was <class"),
+        (
+            {"journal": HalfJournal()},
+            TypeError,
+            "HalfJournal is no Journal: lacks blocking, close, last_at_ns",
+        ),
+        ({"journal": Forgetful()}, TypeError, "Forgetful.append is async def; must be a plain function"),
         ({"clock": 5}, TypeError, r"clock was 5; must have a method now_ns\(\)"),
         ({"plugins": "mine"}, TypeError, "plugins was 'mine'; must be a list"),
         ({"plugins": object()}, TypeError, "must be a list of modules or objects with hooks"),
@@ -86,6 +115,19 @@ async def test_setting_that_can_not_be_meant_is_told(
 ) -> None:
     with pytest.raises(error, match=words):
         async with opened(**settings):
+            raise AssertionError("entered")
+
+
+@pytest.mark.parametrize(
+    ("journal", "error", "folder"),
+    [(None, JournalError, "journal"), (centralita.MemoryJournal(), PluginError, "channels/app")],
+)
+async def test_data_folder_that_can_not_be_made_is_told(
+    tmp_path: Path, journal: Any, error: type[Exception], folder: str
+) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(error, match=f"{tmp_path}/data/{folder}: can't be made: Not a directory"):
+        async with opened({**CONFIG, "domain": {"data": str(tmp_path / "data")}}, journal=journal):
             raise AssertionError("entered")
 
 

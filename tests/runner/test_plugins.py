@@ -153,7 +153,7 @@ def test_settings_faults_are_told_all_with_their_paths() -> None:
         load_plugins([House()], entry_points=False).prepare(configuration.components)
     assert raised.value.problems == [
         "desks.floor.note: Expected `str`, got `int`",
-        "bots.menu: Object contains unknown field `notes`; known: note",
+        "bots.menu: Object contains unknown field `notes`; did you mean note? known: note",
     ]
 
 
@@ -202,10 +202,19 @@ class Half:
     signal = 5
 
 
+class Later(MemoryJournal):
+    async def append(self, batch: Any, *, expected_seq: int) -> None:  # type: ignore[override]
+        raise AssertionError("awaited")
+
+
 class HalfPlugin:
     @hookimpl
     def register_desks(self, register: Register) -> None:
         register("half", Settings, lambda settings, context: Half())
+
+    @hookimpl
+    def register_journals(self, register: Register) -> None:
+        register("later", Settings, lambda settings, context: Later())
 
     @hookimpl
     def register_bots(self, register: Register) -> None:
@@ -239,3 +248,14 @@ async def test_component_that_cannot_be_is_refused_at_start(tmp_path: Path, tabl
         async with opened:
             await trio.lowlevel.checkpoint()
     assert str(raised.value) == words
+
+
+async def test_journal_whose_append_nobody_would_await_is_refused_at_start(tmp_path: Path) -> None:
+    configuration = loads(CONFIG + '[journal]\ntype = "later"', folder=tmp_path)
+    with pytest.raises(PluginError) as raised:
+        async with open_engine(configuration, plugins=[House(), HalfPlugin()], entry_points=False):
+            await trio.lowlevel.checkpoint()
+    assert str(raised.value) == (
+        "journal (type 'later' of plugin 'HalfPlugin'): Later.append is async def; must be a plain function, "
+        "since nobody awaits it"
+    )

@@ -80,7 +80,7 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         (
             'handling = "talk"',
             'handled = "talk"',
-            "columns: Object contains unknown field `handled`; known: id, ",
+            "columns: Object contains unknown field `handled`; did you mean handling? known: agent, ",
         ),
         ('";"', '"\\n"', "delimiter was '\\n'; expected one character, or tab"),
         (

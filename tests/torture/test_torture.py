@@ -13,10 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from centralita.apply import APPLY
+from centralita.config import Queue
 from centralita.journal.codec import Encoder
 from centralita.matching.naive import rule
 from centralita.messages import AdmitContact, AnyCommand, AnyEvent, OfferDeclined, Record, Tick
 from centralita.simulate.torture import Report, run
+from centralita.simulate.torture.centre import centre
 from centralita.simulate.torture.day import Day
 from centralita.simulate.torture.disk import ModelDisk
 from centralita.simulate.torture.run import begin, live, torture
@@ -168,3 +170,15 @@ def test_whatever_ends_the_engine_is_reported_with_its_kind(monkeypatch: pytest.
     found = run.torture(1, 1000, cores="native").violation
     assert found is not None
     assert found.rule == "KeyError"
+
+
+def test_every_rule_of_a_queue_is_drawn() -> None:
+    """A rule that no random history knows is held to nothing: not to its compiled part, not to a recovery."""
+    nobody_decides_by = {"title", "hours", "short_abandon_s"}
+    words = {"announce_position", "wrap_up_max_s"}
+    seen: dict[str, set[str]] = {name: set() for name in Queue.__struct_fields__}
+    for seed in range(40):
+        for queue in centre(Random(seed)).queues.values():
+            for name, values in seen.items():
+                values.add(repr(getattr(queue, name)))
+    assert {name for name, values in seen.items() if len(values) == 1} == nobody_decides_by | words

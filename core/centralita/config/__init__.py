@@ -6,7 +6,7 @@ plugin decodes its own table. Whether a configuration makes sense is for `lint/`
 can be used at all (types, ranges, names that exist) is decided here, with the TOML path of each fault.
 """
 
-from centralita.config.faults import convert, locate
+from centralita.config.faults import convert, locate, what_is_known
 from centralita.config.problems import problems_of
 from centralita.config.reading import (
     COMPONENT_KINDS,
@@ -69,4 +69,5 @@ __all__ = [
     "locate",
     "ns",
     "problems_of",
+    "what_is_known",
 ]

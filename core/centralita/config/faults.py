@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Final
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -14,8 +15,7 @@ def convert(value: Any, kind: Any, path: str, problems: list[str]) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        known = "" if _AT in str(error) else _known_fields(str(error), kind)
-        problems.append(locate(_naming_keys(error, value, kind), path) + known)
+        problems.append(locate(_naming_keys(error, value, kind), path) + what_is_known(error, kind))
         return None
 
 
@@ -62,6 +62,38 @@ def _replaced(value: Any, steps: list[Any], part: Any) -> Any:
     copy = value.copy()
     copy[steps[0]] = _replaced(value[steps[0]], steps[1:], part)
     return copy
+
+
+def what_is_known(error: msgspec.ValidationError, kind: Any) -> str:
+    """What to add to a msgspec error about a `kind`: the fields of a table, the words of a field; "" for others."""
+    message, _, place = str(error).partition(_AT)
+    found = _kind_at(kind, re.findall(r"\.{3}|[^.\[\]`]+", place))
+    if message.startswith("Invalid enum value") and get_origin(found) is Literal:
+        return f"; known: {', '.join(map(str, get_args(found)))}"
+    return _known_fields(message, found)
+
+
+def _kind_at(kind: Any, steps: list[str]) -> Any:
+    """The type of what stands at a place; None where it can't be told."""
+    found = _plain(kind)
+    for step in steps:
+        if hasattr(found, "__struct_fields__"):
+            fields = msgspec.structs.fields(found)
+            inner = next((field.type for field in fields if field.encode_name == step), None)
+        else:
+            inner = (get_args(found) or (None,))[1 if get_origin(found) is dict else 0]
+        found = _plain(inner)
+    return found
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its bounds, and without None beside it."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) in (Union, UnionType):
+        others = [part for part in get_args(kind) if part is not NoneType]
+        return _plain(others[0]) if len(others) == 1 else None
+    return kind
 
 
 def _known_fields(message: str, kind: Any) -> str:

@@ -60,7 +60,7 @@ class Component(Frozen):
     @property
     def path(self) -> str:
         """Where it stands in the TOML file."""
-        return f"{self.kind}.{self.name}"
+        return self.kind if self.kind == "journal" else f"{self.kind}.{self.name}"
 
 
 class Configuration(Frozen):

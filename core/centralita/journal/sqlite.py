@@ -74,13 +74,14 @@ class SqliteJournal:
     blocking = True
 
     def __init__(
-        self, folder: Path, config: SqliteJournalConfig | None = None, *, seal: Seal | None = None
+        self, folder: Path | str, config: SqliteJournalConfig | None = None, *, seal: Seal | None = None
     ) -> None:
         """Open or make the journal of `config` in `folder`, with customers' words under `seal`.
 
         Raises JournalLocked when another process has it open, JournalCorrupt when acknowledged records
         are damaged or gone, JournalError when the disk can't be written or the file is of no use.
         """
+        folder = Path(folder)
         self._config = config or SqliteJournalConfig()
         self.seal = seal
         self.path = folder / self._config.path
@@ -380,7 +381,8 @@ class SqliteJournal:
 
     def _unwritten(self, error: sqlite3.Error, batch: Batch) -> JournalError:
         what = f"{self.path}: records {batch.first_seq} to {batch.last_seq}"
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        # What the module finds out by itself has no code: a connection that is closed.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             return JournalError(f"{what}: the disk is full; none of them was kept")
         self._broken = str(error)
         return JournalError(f"{what}: can't be written: {error}")

@@ -6,7 +6,7 @@ decodes the file's tables by it, `building.py` makes the components. It knows no
 runs no component: that is `runner/`'s business.
 """
 
-from centralita.plugins.building import build, data_folder, resolve_channels
+from centralita.plugins.building import build, data_folder, misfit, resolve_channels
 from centralita.plugins.loading import load_plugins
 from centralita.plugins.registry import HOOKS, Plugins, Prepared, Registration
 
@@ -18,5 +18,6 @@ __all__ = [
     "build",
     "data_folder",
     "load_plugins",
+    "misfit",
     "resolve_channels",
 ]

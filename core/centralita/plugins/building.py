@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,10 +50,8 @@ def build(prepared: Prepared, context: Context) -> Any:
     except Exception as error:
         raise PluginError(f"{where} could not be built: {type(error).__name__}: {error}") from error
     protocol = PROTOCOLS[component.kind]
-    if missing := _missing(made, protocol):
-        raise PluginError(
-            f"{where}: {type(made).__name__} is no {protocol.__name__}: lacks {', '.join(missing)}"
-        )
+    if fault := misfit(made, protocol):
+        raise PluginError(f"{where}: {fault}")
     if component.kind == "channels" and not isinstance(made.capabilities, Capabilities):
         raise PluginError(f"{where}: capabilities was {made.capabilities!r}; must be a Capabilities")
     return made
@@ -91,6 +90,20 @@ def _warn_of_members(component: object, kind: str) -> None:
     for (of_kind, member), deprecated in compatibility.DEPRECATED_MEMBERS.items():
         if of_kind == kind and hasattr(component, member):
             compatibility.warn(deprecated)
+
+
+def misfit(made: object, protocol: type) -> str:
+    """Why an object can't be one of a protocol; "" when nothing is seen that speaks against it."""
+    name = type(made).__name__
+    if missing := _missing(made, protocol):
+        return f"{name} is no {protocol.__name__}: lacks {', '.join(missing)}"
+    for member in sorted(_members(protocol)):
+        # The other way round nothing is certain: a plain function may give something to be awaited.
+        if iscoroutinefunction(getattr(made, member)) and not iscoroutinefunction(
+            getattr(protocol, member, None)
+        ):
+            return f"{name}.{member} is async def; must be a plain function, since nobody awaits it"
+    return ""
 
 
 def _missing(component: object, protocol: type) -> list[str]:

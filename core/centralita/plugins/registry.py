@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from centralita.config import ChannelRule, Component, Configuration, locate
+from centralita.config import ChannelRule, Component, Configuration, locate, what_is_known
 from centralita.errors import ConfigurationError, PluginError
 from centralita.protocols import Build
 
@@ -144,7 +144,8 @@ class Plugins:
         try:
             settings = msgspec.convert(component.settings, registration.config_type)
         except msgspec.ValidationError as error:
-            problems.append(_locate_with_known(error, component, registration))
+            allowed = what_is_known(error, registration.config_type)
+            problems.append(locate(error, component.path) + allowed)
             return None
         return Prepared(component=component, registration=registration, settings=settings)
 
@@ -186,13 +187,3 @@ def _own_problems(prepared: Prepared, configuration: Configuration) -> list[str]
         raise PluginError(
             f"{path}: plugin {plugin!r} can't judge its settings: {type(error).__name__}: {error}"
         ) from error
-
-
-def _locate_with_known(
-    error: msgspec.ValidationError, component: Component, registration: Registration
-) -> str:
-    text = locate(error, component.path)
-    if "unknown field" in text:
-        fields = registration.config_type.__struct_encode_fields__
-        text += f"; known: {', '.join(sorted(fields)) or 'none'}"
-    return text

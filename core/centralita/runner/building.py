@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import structlog
 
 from centralita.config import Component, Configuration
-from centralita.errors import PluginError
+from centralita.errors import CentralitaError, JournalError, PluginError, reason
 from centralita.plugins import Prepared, build, data_folder, resolve_channels
 from centralita.protocols import Clock, Context, HasRoutes, Switchboard
 from centralita.runner.followers import feed_follower
 from centralita.runner.inbox import ComponentInbox
 from centralita.runner.supervise import FOLLOWING_KINDS, Supervised
 from centralita.runner.switchboard import House
+
+
+def make_folder(folder: Path, fault: type[CentralitaError], *, mode: int = 0o777) -> None:
+    """Make a folder of the data folder; raises `fault` when it can't be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
+    except OSError as error:
+        raise fault(f"{folder}: can't be made: {reason(error)}") from error
 
 
 class Builder:
@@ -29,9 +38,12 @@ class Builder:
         self._log = log
 
     def context(self, component: Component, clock: Clock) -> Context:
-        """What a component is given when built; its folder is made, for its owner's eyes only."""
+        """What a component is given when built; its folder is made, for its owner's eyes only.
+
+        Raises JournalError or PluginError when it can't be.
+        """
         folder = data_folder(self._configuration, component)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder, JournalError if component.kind == "journal" else PluginError, mode=0o700)
         return Context(
             kind=component.kind,
             name=component.name,

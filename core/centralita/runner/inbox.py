@@ -18,6 +18,7 @@ import msgspec
 import outcome
 import trio
 
+from centralita.config import what_is_known
 from centralita.errors import EngineStopped
 from centralita.messages import AdmitContact, AnyCommand, ApplyConfiguration, Command, PlaceContact, Refusal
 from centralita.protocols import Outcome
@@ -249,7 +250,10 @@ def _place(command: Command, message: str) -> str:
         return message
     # " - at " before the place of a value, " - at `key` in " before that of a mapping's key.
     what = text.removesuffix(" - at ").replace(" - at `key` in ", ", for a key")
-    return f"{fields[index]}{rest.rstrip('`')}: {what}"
+    known = ""
+    if text.startswith("Invalid enum value"):
+        known = what_is_known(msgspec.ValidationError(f"{text}`$.{fields[index]}{rest}"), type(command))
+    return f"{fields[index]}{rest.rstrip('`')}: {what}{known}"
 
 
 def _can_be_encoded(value: object) -> bool:

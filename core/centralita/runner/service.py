@@ -40,7 +40,7 @@ from centralita.plugins import Plugins, build, load_plugins, resolve_channels
 from centralita.protocols import Clock
 from centralita.recovery import restore
 from centralita.runner.asks import AskRunner
-from centralita.runner.building import Builder
+from centralita.runner.building import Builder, make_folder
 from centralita.runner.channels import ChannelPort
 from centralita.runner.clock import RealClock
 from centralita.runner.desks import DeskPort, Desks
@@ -310,7 +310,7 @@ class Service:
         if not journal.blocking:
             return None
         folder = self._configuration.folder / self._configuration.domain.data
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, JournalError)
         return folder / "figures.msgpack"
 
     def _open_ports(self, house: House, tasks: Part) -> AskRunner:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypedDict, get_args
+from typing import Any, TypedDict, get_args
 
 import trio
 
@@ -15,6 +15,7 @@ from centralita import config as configurations
 from centralita.config import Configuration
 from centralita.journal import Journal
 from centralita.matching import Core
+from centralita.plugins import misfit
 from centralita.protocols import Clock
 
 Config = Configuration | Path | str | Mapping[str, Any]
@@ -57,12 +58,8 @@ def read_configuration(config: Config) -> Configuration:
 
 def check_settings(*, journal: object, clock: object, core: object, drain_s: object) -> None:
     """Raise TypeError or ValueError for what can't be meant; a type checker would have said so."""
-    lacking = [name for name in _JOURNAL_HAS if not hasattr(journal, name)]
-    if journal is not None and (isinstance(journal, type) or lacking):
-        raise TypeError(
-            f"journal was {journal!r}; must be an open journal, such as centralita.MemoryJournal() or "
-            "centralita.SqliteJournal(path), or None"
-        )
+    if journal is not None:
+        _check_journal(journal)
     if clock is not None and (isinstance(clock, type) or not callable(getattr(clock, "now_ns", None))):
         raise TypeError(f"clock was {clock!r}; must have a method now_ns(), or be None")
     if core not in get_args(Core):
@@ -73,4 +70,11 @@ def check_settings(*, journal: object, clock: object, core: object, drain_s: obj
         raise ValueError(f"drain_s was {drain_s!r}; must be 0 or more seconds")
 
 
-_JOURNAL_HAS: Final = ("append", "read", "snapshots", "close", "last_seq")
+def _check_journal(journal: object) -> None:
+    if isinstance(journal, type) or not (hasattr(journal, "append") and hasattr(journal, "read")):
+        raise TypeError(
+            f"journal was {journal!r}; must be an open journal, such as centralita.MemoryJournal() or "
+            "centralita.SqliteJournal(folder), or None"
+        )
+    if fault := misfit(journal, Journal):
+        raise TypeError(f"journal was {journal!r}: {fault}")

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from centralita.calendars import DAYS, calendars
+from centralita.calendars import calendars
 from centralita.config import (
     NS_PER_S,
     ChannelRule,
@@ -316,12 +316,10 @@ def _with_types(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_what_is_allowed(problem: str) -> str:
-    """What a `kind`, a day or a time of day may be, which msgspec does not say."""
+    """What a `kind` or a time of day may be, which msgspec does not say."""
     where, _, what = problem.partition(": ")
     if what.endswith(_NO_TIME):
         return f"{where}: expected a time of day, 00:00 to 24:00"
-    if ".days[" in where and what.startswith("Invalid enum"):
-        return f"{problem}; known: {', '.join(DAYS)}"
     if not where.endswith(".kind") or not what.startswith("Invalid value"):
         return problem
     kinds = get_args(Arrivals if where.endswith(".arrivals.kind") else Distribution)

@@ -89,7 +89,7 @@ def load_map(path: Path) -> TableMap:
     problems: list[str] = []
     found = convert(raw, TableMap, "", problems)
     if problems:
-        raise RecordingError(f"{path}: {_with_what_is_allowed(problems[0].lstrip('.: '))}")
+        raise RecordingError(f"{path}: {problems[0].lstrip('.: ')}")
     assert isinstance(found, TableMap)
     columns = found.columns
     if not (columns.answered or columns.waited):
@@ -115,15 +115,6 @@ def load_map(path: Path) -> TableMap:
                 f" expected iso, {', '.join(_UNIX)}, or a strptime pattern with day and year"
             )
     return found
-
-
-def _with_what_is_allowed(problem: str) -> str:
-    """What an outcome or a column may be called, which msgspec does not say."""
-    if problem.startswith("outcomes"):
-        return f"{problem}; known: served, abandoned, ignored"
-    if problem.startswith("columns: Object contains unknown"):
-        return f"{problem}; known: {', '.join(Columns.__struct_fields__)}"
-    return problem
 
 
 def read_table(path: Path, layout: TableMap) -> Recording:

@@ -1,9 +1,9 @@
 //! Commands in, events and asks out: dispatch, nothing else.
 
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyTuple, PyType};
 
 use crate::engine::effects::Doings;
 use crate::engine::guard::guard;
@@ -290,7 +290,9 @@ fn decide<'py>(
         }
     }
     let table = turn.engine.borrow().tables.decide.bind(turn.py).clone();
-    let stage = found(&table, &command)?;
+    let Some(stage) = table.get_item(command.get_type())? else {
+        return Err(no_command(&command));
+    };
     let answer = stage.call1((turn.engine, command))?;
     if answer.is_instance_of::<PyInt>() {
         step.contact().set(answer);
@@ -298,6 +300,20 @@ fn decide<'py>(
         step.refusal().set(Refusal::of(answer)?.object().clone());
     }
     Ok(())
+}
+
+#[cold]
+fn no_command(given: &Bound<'_, PyAny>) -> PyErr {
+    let named = given.cast::<PyType>().map_or_else(
+        |_| given.get_type().name().map(|name| name.to_string()),
+        |kind| kind.name().map(|name| format!("the class {name}")),
+    );
+    match named {
+        Ok(name) => PyTypeError::new_err(format!(
+            "an engine takes commands (messages.AnyCommand), got {name}"
+        )),
+        Err(error) => error,
+    }
 }
 
 /// (ask, apply, follow) of an event's type.

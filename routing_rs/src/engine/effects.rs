@@ -35,9 +35,15 @@ pub(crate) struct Doings {
     pub(crate) again: Doing,
 }
 
+/// An event that does here what it does, whoever emits it: in `DOINGS`. A decider can emit no other, or the state
+/// that lives would become another one than the state recovered.
+pub(crate) trait Usual {}
+
 macro_rules! doings {
-    ($($name:ident),* $(,)?) => {
-        [
+    ($n:literal: $($name:ident),* $(,)?) => {
+        $(impl Usual for $name<'_> {})*
+
+        static DOINGS: [(Kind, Doings); $n] = [
             (|| <ContactAdmitted<'_> as Struct<'_>>::kind(), Doings { emit: admitted, again: admitted }),
             $((|| <$name<'_> as Struct<'_>>::kind(), Doings {
                 emit: |turn, event| {
@@ -54,7 +60,7 @@ macro_rules! doings {
                     event.follow(turn, &contact)
                 },
             })),*
-        ]
+        ];
     };
 }
 
@@ -65,7 +71,7 @@ fn admitted<'py>(turn: &Turn<'_, 'py>, event: &Bound<'py, PyAny>) -> PyResult<()
     event.apply(turn, &key).map(|_| ())
 }
 
-static DOINGS: [(Kind, Doings); 13] = doings![
+doings! { 13:
     IdentificationStarted,
     ContactIdentified,
     ClassificationStarted,
@@ -78,7 +84,7 @@ static DOINGS: [(Kind, Doings); 13] = doings![
     WrapUpStarted,
     WrapUpEnded,
     ContactEnded,
-];
+}
 
 impl Doings {
     /// Those of an event's type, if they are here.

@@ -316,7 +316,8 @@ impl<const N: usize> Layout<N> {
         let known = fields_of(kind)?;
         if known != fields {
             return Err(PyImportError::new_err(format!(
-                "{kind} has the fields {known:?}; the compiled engine knows {fields:?}"
+                "{kind} has the fields {known:?}; the compiled engine knows {fields:?}: \
+                 it was built from another version, or routing_rs/src/engine/records.rs lacks what was changed"
             )));
         }
         let object = py.import("builtins")?.getattr("object")?;

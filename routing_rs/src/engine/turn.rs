@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::engine::dispatcher::Dispatcher;
+use crate::engine::effects::Usual;
 use crate::engine::lines::LinesHeld;
 use crate::engine::objects::int;
 use crate::engine::records::{
@@ -69,7 +70,7 @@ impl<'a, 'py> Turn<'a, 'py> {
     }
 
     /// Makes an event about a contact true, now.
-    pub(crate) fn emit<E: Effect<'py>>(&self, contact: &Contact<'py>, event: &E) -> PyResult<()> {
+    pub(crate) fn emit<E: Effect<'py> + Usual>(&self, contact: &Contact<'py>, event: &E) -> PyResult<()> {
         self.before(event.object())?;
         event.ask(self, contact)?;
         event.apply(self, contact)?;
