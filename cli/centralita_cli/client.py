@@ -30,6 +30,9 @@ SILENCE_S: Final = 60.0
 ANSWER_BYTES_MAX: Final = 256 << 20
 LINE_BYTES_MAX: Final = 64 << 20
 
+LOOPBACK: Final = "127.0.0.1"
+_THIS_MACHINE: Final = {LOOPBACK, "localhost", "::1"}
+
 PORT_FILE: Final = "http.port"
 TOKEN_FILE: Final = "cli.token"
 
@@ -38,14 +41,24 @@ class Client:
     """One daemon, asked with one token."""
 
     def __init__(self, url: str, token: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise _no_url(url) from None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise Unusable(f"--url was {url!r}; allowed: http://HOST[:PORT] or https://HOST[:PORT]")
+            raise _no_url(url)
         self.url = url.rstrip("/")
+        self.token = token
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
-        self._port = parts.port
-        self._token = token
+        self._port = port or (http.client.HTTPS_PORT if self._secure else http.client.HTTP_PORT)
+
+    @property
+    def place(self) -> tuple[bool, str, int]:
+        """Whether by TLS, the host and the port; this machine is one host by whichever name."""
+        host = self._host.lower()
+        return (self._secure, LOOPBACK if host in _THIS_MACHINE else host, self._port)
 
     def get(self, path: str, **query: Any) -> Any:
         """The decoded answer to a GET; a query value of None is left out."""
@@ -120,8 +133,8 @@ class Client:
         headers: dict[str, str],
         body: bytes | None = None,
     ) -> http.client.HTTPResponse:
-        if self._token:
-            headers = {**headers, "Authorization": f"Bearer {self._token}"}
+        if self.token:
+            headers = {**headers, "Authorization": f"Bearer {self.token}"}
         connection.request(method, target, body=body, headers=headers)
         response = connection.getresponse()
         if response.status >= 400:
@@ -143,7 +156,7 @@ class Client:
         if status == 401:
             hint = (
                 "give --token or $CENTRALITA_TOKEN"
-                if not self._token
+                if not self.token
                 else "the token is not, or no longer, good"
             )
             return Refused(f"{message}; {hint}")
@@ -161,6 +174,10 @@ class Client:
         return Unreachable(f"the daemon at {self.url} can't be reached: {reason}")
 
 
+def _no_url(given: str) -> Unusable:
+    return Unusable(f"--url was {given!r}; allowed: http://HOST[:PORT] or https://HOST[:PORT]")
+
+
 def segment(name: str) -> str:
     """A name as one segment of a path."""
     return quote(name, safe="")
@@ -170,20 +187,22 @@ def connect(config_path: Path | None, url: str | None, token: str | None) -> Cli
     """The client that the options and the configuration ask for.
 
     Without `--url` and `--token` the configuration's front door says where the daemon listens, and its
-    data directory holds the port it took and the token of this machine's command line.
+    data directory holds the port it took and the token of this machine's command line. That token is an
+    admin's, so no other address is told it.
     """
     if url and token is not None:
         return Client(url, token)
-    # Naming the daemon without a token is asking as nobody; naming neither needs the file.
     named = config_path is not None or Path(CONFIG_NAME).is_file()
     if not named:
-        return Client(url or f"http://127.0.0.1:{DEFAULT_PORT}", token or "")
+        return Client(url or f"http://{LOOPBACK}:{DEFAULT_PORT}", token or "")
     configuration = loaded(config_path)
     door = front_door(configuration)
     folder = data_folder(configuration, door)
-    if token is None:
-        token = _first_line(folder / TOKEN_FILE)
-    return Client(url or door_url(door, folder), token)
+    own = Client(door_url(door, folder), token or "")
+    client = Client(url, token or "") if url else own
+    if token is None and client.place == own.place:
+        client.token = _first_line(folder / TOKEN_FILE)
+    return client
 
 
 def front_door(configuration: Configuration) -> Component:
@@ -198,9 +217,9 @@ def front_door(configuration: Configuration) -> Component:
 
 def door_url(door: Component, folder: Path) -> str:
     """Where a front door listens: the port it wrote down at its start, else the configured one."""
-    host = str(door.settings.get("host", "127.0.0.1"))
+    host = str(door.settings.get("host", LOOPBACK))
     if host in {"0.0.0.0", "::"}:
-        host = "127.0.0.1"
+        host = LOOPBACK
     port = _first_line(folder / PORT_FILE) or door.settings.get("port", DEFAULT_PORT)
     scheme = "https" if door.settings.get("tls_cert") else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

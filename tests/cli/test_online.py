@@ -2,7 +2,9 @@
 
 import json
 import re
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -27,6 +29,35 @@ def test_status_of_a_healthy_daemon_ends_with_0(ask: Call, daemon: Daemon) -> No
     assert daemon.url in result.stdout
     assert re.search(r"^channels\.help +webchat +up ", result.stdout, re.MULTILINE)
     assert told(ask("status", "--json"))["live"] == 2
+
+
+def test_the_admin_token_is_told_to_its_own_daemon_alone(ask: Call, daemon: Daemon) -> None:
+    heard: list[str | None] = []
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers["Authorization"])
+            self.send_error(401)
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        url = f"http://127.0.0.1:{stranger.server_port}"
+        listening = Thread(target=stranger.serve_forever)
+        listening.start()
+        refused = ask("status", "--url", url)
+        ask("status", "--url", url, "--token", "one of theirs")
+        stranger.shutdown()
+        listening.join()
+    assert heard == [None, "Bearer one of theirs"]
+    assert refused.exit_code == 4
+    assert "give --token" in refused.stderr
+    assert ask("status", "--url", daemon.url.replace("127.0.0.1", "localhost")).exit_code == 0
+
+
+@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "http://[here", "here:8470"])
+def test_an_address_that_is_none_is_told(ask: Call, url: str) -> None:
+    result = ask("status", "--url", url)
+    assert result.exit_code == 2
+    assert f"--url was {url!r}; allowed: http://HOST[:PORT]" in result.stderr
 
 
 def test_queues_show_who_waits(ask: Call) -> None:
