@@ -817,6 +817,36 @@ def test_file_of_a_customer_is_shown_and_one_is_sent_back(house: House, pages: O
     shot(page, "desk-files")
 
 
+def test_refused_message_gives_back_its_files_as_well_as_its_words(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
+    pages(f"{house.address}/chat/shop?lang=en").evaluate(CUSTOMER, {"picture": PICTURE})
+    take(page)
+    page.locator(".composer input[type=file]").set_input_files(
+        {"name": "answer.txt", "mimeType": "text/plain", "buffer": b"All is well."}
+    )
+    attached = page.locator(".attached li")
+    expect(attached).to_have_text("answer.txt")
+    page.context.set_offline(True)
+    expect(page.locator(".banner")).to_be_visible()
+    page.evaluate(FILL_THE_LINK)
+    write(page, "See the file")
+    says(page, "Too much is waiting")
+    expect(page.locator("#composer")).to_have_value("See the file")
+    expect(attached).to_have_text("answer.txt")
+    write(page, "")
+    comes_true(
+        page, "window.saidInPassing.filter((said) => said.includes('Too much is waiting')).length === 2"
+    )
+    expect(attached).to_have_text("answer.txt")
+
+
+# As many commands as the desk keeps while its link is down; the next is refused.
+FILL_THE_LINK = """async () => {
+  const { whyNotMe } = await import("/console/static/desk/actions.js");
+  for (let n = 0; n < 200; n++) whyNotMe();
+}"""
+
+
 PICTURE = (
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR42mNk+M+AFzAxMIwqGEQKAFoHAg+0Ww2SAAAAAElFTkSuQmCC"
 )

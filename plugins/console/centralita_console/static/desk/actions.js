@@ -46,14 +46,16 @@ export const decline = (contact, reason) =>
   isOffer(contact) &&
   give("AnswerOffer", { contact: contact.id, offer: workOf(contact).offer, accept: false, reason });
 
-/** Says something. It shows at once, and stays marked as on its way until the server has it. */
+/** Says something. It shows at once, and stays marked as on its way until the server has it. `files` are a
+ *  draft's, each handed over: a message that is refused is a draft again. */
 export async function say(contact, text, internal, files = []) {
   const message_id = newId();
-  showOutgoing(contact.id, { message_id, text, internal, attachments: files });
-  const done = await give("PostMessage", { contact: contact.id, text, internal, message_id, attachments: files });
+  const attachments = files.map((entry) => entry.attachment);
+  showOutgoing(contact.id, { message_id, text, internal, attachments });
+  const done = await give("PostMessage", { contact: contact.id, text, internal, message_id, attachments });
   if (!done) {
     dropOutgoing(contact.id, message_id);
-    keepDraft(contact, { text, internal, files: [] });
+    keepDraft(contact, { text, internal, files });
     changed();
   }
 }

@@ -77,9 +77,9 @@ export function makeComposer() {
 
   function submit() {
     const words = text.value.trim();
-    const attached = draftOf(contact).files.map((entry) => entry.attachment);
+    const { files: attached } = draftOf(contact);
     if (!words && !attached.length) return;
-    if (attached.includes(null)) return;
+    if (attached.some((entry) => entry.attachment === null)) return;
     const inside = isInternal(contact);
     model.drafts.delete(contact.id);
     text.value = "";

@@ -334,13 +334,21 @@ function forget(contact) {
   if (draft) keepDraft(contact, draft);
 }
 
-/** Keeps words that were not sent. Those of a consultation that is over stay with the contact that it was
- *  about, as a note: they were meant for a colleague, and there the customer reads along. */
+/** Keeps words and files that were not sent, unless others have been written since. Words of a consultation that
+ *  is over stay with the contact that it was about, as a note: they were meant for a colleague, and there the
+ *  customer reads along. */
 export function keepDraft(contact, draft) {
   const here = model.contacts.has(contact.id);
   const id = here ? contact.id : contact.parent;
   const kept = here ? draft : { ...draft, internal: true, files: [] };
-  if (draft.text && model.contacts.has(id) && !model.drafts.get(id)?.text) model.drafts.set(id, kept);
+  const since = model.drafts.get(id) ?? { text: "", internal: false, files: [] };
+  if (!(kept.text || kept.files.length) || !model.contacts.has(id) || since.text) return;
+  // What either was to be kept from the customer stays so.
+  model.drafts.set(id, {
+    text: kept.text,
+    internal: kept.internal || since.internal,
+    files: [...kept.files, ...since.files],
+  });
 }
 
 /** Something is in front whenever there is something to be done. */
