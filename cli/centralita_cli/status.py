@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,6 +12,9 @@ from centralita_cli.client import connect
 from centralita_cli.components import COLUMNS, component_row
 from centralita_cli.exits import OK, PROBLEM
 from centralita_cli.options import online
+
+WITH_CONSULTATIONS: Final = ("admitted", "ended", "live")
+"""What the engine counts of all its contacts, where the figures that `top` shows keep consultations apart."""
 
 
 @click.command()
@@ -42,6 +45,8 @@ def _flat(found: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
     for key, value in found.items():
         if isinstance(value, dict):
             pairs += _flat(value, f"{prefix}{key}.")
+        elif key in WITH_CONSULTATIONS:
+            pairs.append((f"{prefix}{key}", f"{value}, consultations included"))
         elif key.endswith("_s") and isinstance(value, int | float):
             pairs.append((f"{prefix}{key.removesuffix('_s')}", tables.duration(value)))
         elif isinstance(value, list):

@@ -107,7 +107,11 @@ class Switchboard(Inbox, Protocol):
 
     def configuration(self) -> Configuration: ...
     def status(self) -> Mapping[str, Any]:
-        """Version, uptime, journal position, counts (admitted, ended, live), inbox depth, clock."""
+        """Version, uptime, journal position, counts, inbox depth, clock.
+
+        `admitted`, `ended` and `live` are the engine's own, of all its contacts at this moment: consultations are
+        among them, where `figures()` counts customers' contacts and consultations apart.
+        """
         ...
 
     async def history(

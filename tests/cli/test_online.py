@@ -28,6 +28,7 @@ def test_status_of_a_healthy_daemon_ends_with_0(ask: Call, daemon: Daemon) -> No
     assert result.exit_code == 0
     assert daemon.url in result.stdout
     assert re.search(r"^channels\.help +webchat +up ", result.stdout, re.MULTILINE)
+    assert re.search(r"^live +2, consultations included$", result.stdout, re.MULTILINE)
     assert told(ask("status", "--json"))["live"] == 2
 
 
