@@ -142,6 +142,19 @@ def test_outside_of_trio_the_way_in_is_named() -> None:
         asyncio.run(centralita.serve(CONFIG))
 
 
+def test_what_is_no_text_and_no_path_is_refused_with_what_is() -> None:
+    tables: Any = {"domain": {"name": "shop"}}
+    with pytest.raises(TypeError, match=r"^text was dict; must be the text of a TOML file, a str$"):
+        centralita.loads(tables)
+    with pytest.raises(TypeError, match=r"^path was dict; must be the path of a TOML file, a str or a Path$"):
+        centralita.load(tables)
+    data: Any = b"[domain]"
+    with pytest.raises(TypeError, match=r"^text was bytes; "):
+        centralita.loads(data)
+    with pytest.raises(TypeError, match=r"^path was bytes; "):
+        centralita.load(data)
+
+
 def test_whole_configuration_is_loaded_from_a_path_in_words(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("[queues.help]\n")
     assert "help" in centralita.load(f"{tmp_path}/c.toml").engine.queues

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -107,7 +108,9 @@ _KNOWN_TABLES: Final = ("domain", "hours", "journal", *_ENGINE_TABLES, *COMPONEN
 
 
 def load(path: str | Path) -> Configuration:
-    """Read a TOML file. Raises ConfigurationError with every fault found and its place."""
+    """Read a TOML file. Raises ConfigurationError with every fault found and its place, TypeError for no path."""
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"path was {type(path).__name__}; must be the path of a TOML file, a str or a Path")
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -119,8 +122,10 @@ def load(path: str | Path) -> Configuration:
 def loads(text: str, *, folder: Path = Path(), where: str = "configuration") -> Configuration:
     """Decode TOML text; `folder` is what relative paths in it are relative to, `where` what a message calls the text.
 
-    Raises ConfigurationError with every fault found and its place.
+    Raises ConfigurationError with every fault found and its place, TypeError for what is no text.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text was {type(text).__name__}; must be the text of a TOML file, a str")
     try:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
