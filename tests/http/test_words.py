@@ -53,6 +53,20 @@ def test_the_sessions_agent_is_filled_in() -> None:
     assert say(command="SignIn", agent="ana").command == messages.SignIn(agent="ana", desk="console")
 
 
+def test_wrong_word_or_field_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(
+        Misspoken,
+        match=r"^SetStatus\.status: Invalid enum value 'asleep'; known: available, break, offline$",
+    ):
+        say(command="SetStatus", status="asleep")
+    with pytest.raises(
+        Misspoken, match=r"^TransferContact\.target: .* `queu`; did you mean queue\? known: agent, "
+    ):
+        say(command="TransferContact", contact=7, target={"queu": "sales"})
+    with pytest.raises(Misspoken, match=r"^mute: .* `contac`; did you mean contact\? known: contact, value$"):
+        say(control="mute", contac=7)
+
+
 def test_nested_structs_are_read_as_objects() -> None:
     said = say(
         id=1,

@@ -38,7 +38,7 @@ from centralita.messages import (
     TransferContact,
 )
 from centralita.structs import Frozen
-from centralita_http.wire import INTEGER_MAX, Short, reader
+from centralita_http.wire import INTEGER_MAX, Short, converted, reader
 
 ASKS: Final = ("history", "why")
 SIGNALS: Final = ("typing", "seen")
@@ -187,7 +187,7 @@ class _ControlFields(Frozen, forbid_unknown_fields=True):
 def _control(number: int, word: Any, fields: dict[str, Any]) -> Said:
     if not isinstance(word, str):
         raise Misspoken(f"control was {str(word)[:50]!r}; allowed: one of the channel's controls", id=number)
-    said = msgspec.convert(fields, _ControlFields)
+    said = converted(fields, _ControlFields)
     return Said(id=number, kind="control", control=word, value=said.value, contact=said.contact)
 
 
@@ -200,7 +200,7 @@ def _other(number: int, kind: str, word: Any, fields: dict[str, Any]) -> Said:
     known = ASKS if kind == "ask" else SIGNALS
     if word not in known:
         raise Misspoken(f"{kind} was {str(word)[:50]!r}; known: {', '.join(known)}", id=number)
-    said = msgspec.convert(fields, _OtherFields)
+    said = converted(fields, _OtherFields)
     if word != "why" and not said.contact:
         raise Misspoken(f"{word}.contact: missing", id=number)
     if kind == "ask":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -19,6 +20,7 @@ from litestar.exceptions import HTTPException, SerializationException, Validatio
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 
+from centralita.config import what_is_known
 from centralita.errors import CentralitaError, EngineStopped
 from centralita.messages import Refusal
 
@@ -100,8 +102,9 @@ def answer_stopped(_: Request[Any, Any, Any], error: EngineStopped) -> Response[
 
 def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
     """The handler of what Litestar finds: no such path, wrong method, undecodable input."""
-    body = body_of(error)
-    if place := _place(error, cast("dict[str, Any]", request.scope)):
+    scope = cast("dict[str, Any]", request.scope)
+    body = body_of(error, scope)
+    if place := _place(error, scope):
         body = msgspec.structs.replace(body, message=f"{place}: {body.message}")
     return _answer(error.status_code, body, dict(error.headers or {}))
 
@@ -140,7 +143,7 @@ class Unexpected:
         elif isinstance(error, EngineStopped):
             scope[REFUSED] = (503, ErrorBody(code="stopping", message="the engine is stopping"))
         elif isinstance(error, HTTPException) and error.status_code < 500:
-            scope[REFUSED] = (error.status_code, body_of(error))
+            scope[REFUSED] = (error.status_code, body_of(error, scope))
         else:
             scope[REFUSED] = (500, self.note(error, scope))
 
@@ -161,9 +164,9 @@ def traced(error: BaseException) -> dict[str, Any]:
     return traced_error
 
 
-def body_of(error: HTTPException) -> ErrorBody:
+def body_of(error: HTTPException, scope: Mapping[str, Any]) -> ErrorBody:
     """What Litestar found, in our shape."""
-    message = _fields(error) if isinstance(error, ValidationException) else error.detail
+    message = _fields(error, scope) if isinstance(error, ValidationException) else error.detail
     return ErrorBody(code=_CODE_OF_STATUS.get(error.status_code, "bad_request"), message=message)
 
 
@@ -183,7 +186,7 @@ def _answer(status: int, body: ErrorBody, headers: dict[str, str]) -> Response[E
     return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
 
 
-def _fields(error: ValidationException) -> str:
+def _fields(error: ValidationException, scope: Mapping[str, Any]) -> str:
     extra = error.extra if isinstance(error.extra, list) else []
     lines = []
     for item in extra:
@@ -191,6 +194,16 @@ def _fields(error: ValidationException) -> str:
         # Litestar calls the body `data`; a fault of the whole body has no field to name.
         key = found.get("key", "")
         place = ".".join(part for part in (found.get("source", ""), "" if key == "data" else key) if part)
-        lines.append(f"{place}: {found.get('message', '')}" if place else found.get("message", ""))
+        what = found.get("message", "") + _known(found, scope)
+        lines.append(f"{place}: {what}" if place else what)
     # What Litestar says of a body that is not there is the KeyError of its own parameter.
     return "; ".join(lines).replace("body: 'data'", "body: empty; a JSON object is expected") or error.detail
+
+
+def _known(found: dict[str, str], scope: Mapping[str, Any]) -> str:
+    """What the handler's arguments may be where one was wrong, which Litestar does not say."""
+    arguments = getattr(scope.get("route_handler"), "signature_model", None)
+    place = found.get("key", "")
+    if found.get("source") == "body" and place != "data":
+        place = f"data.{place}"
+    return what_is_known(msgspec.ValidationError(f"{found.get('message', '')} - at `$.{place}`"), arguments)

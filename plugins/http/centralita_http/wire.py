@@ -11,12 +11,15 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
+from centralita.config import what_is_known
 from centralita.messages import AnyCommand, Command, named
+
+Form = TypeVar("Form", bound=Struct)
 
 INTEGER_MAX: Final = (1 << 53) - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
@@ -69,15 +72,24 @@ def fields_of(form: Struct) -> dict[str, Any]:
     return {name: _message(getattr(form, name)) for name in form.__struct_fields__}
 
 
+def converted(fields: dict[str, Any], form: type[Form]) -> Form:
+    """Decoded JSON fields as a form. Raises msgspec.ValidationError, whose message names the field and what is known."""
+    try:
+        return msgspec.convert(fields, form)
+    except msgspec.ValidationError as error:
+        message, at, place = str(error).partition(" - at ")
+        raise msgspec.ValidationError(f"{message}{what_is_known(error, form)}{at}{place}") from None
+
+
 def reader(command: type[Command], *, without: Iterable[str] = ()) -> Callable[..., AnyCommand]:
     """A function from decoded JSON fields, and the arguments left out, to the command.
 
-    It raises msgspec.ValidationError, whose message names the field.
+    It raises as `converted` does.
     """
     form = object_form(command, without=without)
 
     def read(fields: dict[str, Any], **given: Any) -> AnyCommand:
-        made: Any = command(**fields_of(msgspec.convert(fields, form)), **given)
+        made: Any = command(**fields_of(converted(fields, form)), **given)
         return typing.cast(AnyCommand, made)
 
     return read
