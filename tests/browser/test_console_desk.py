@@ -444,16 +444,15 @@ def test_consulted_colleague_sees_the_customers_history(house: House, pages: Ope
 def test_words_from_right_to_left_are_read_so(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana")
     house.admit(text="مرحبا، أين طلبي؟ 123 (order)", subject="طلب", customer_name="محمد", language="ar")
-    runs = "words => getComputedStyle(words).direction"
-    assert page.locator(".offer-last").evaluate(runs) == "rtl"
+    expect(page.locator(".offer-last")).to_have_css("direction", "rtl")
     take(page)
-    assert page.locator(".message.theirs .text").evaluate(runs) == "rtl"
+    expect(page.locator(".message.theirs .text")).to_have_css("direction", "rtl")
     # Between our own words it must not turn around what stands beside it.
     expect(page.locator(".head-facts")).to_have_text(
         re.compile(r"^Chat +· +Support +· +\u2068طلب\u2069 +· +#\d+$")
     )
     write(page, "We look at it.")
-    assert page.locator(".message.mine .text").evaluate(runs) == "ltr"
+    expect(page.locator(".message.mine .text")).to_have_css("direction", "ltr")
     shot(page, "desk-right-to-left")
 
 
