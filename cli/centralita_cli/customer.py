@@ -18,7 +18,7 @@ import click
 from centralita_cli import tables
 from centralita_cli.client import connect
 from centralita_cli.exits import PROBLEM, Refused, Unusable
-from centralita_cli.options import online
+from centralita_cli.options import ask_first, online, yes_option
 
 WITHIN_S: Final = 3600.0
 """How long the daemon may take: it reads its whole journal."""
@@ -85,7 +85,7 @@ def export_customer(
 @who_argument
 @handle_option
 @crm_option
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@yes_option
 @online
 @click.pass_context
 def erase_customer(
@@ -105,8 +105,7 @@ def erase_customer(
     written before the journal was sealed.
     """
     body = _body(who, is_handle, crm)
-    if not (yes or _sure(who)):
-        raise Refused(f"{who} was not forgotten: the question was not answered with yes (--yes doesn't ask)")
+    ask_first(f"Forget {who} for good?", yes=yes, otherwise=f"{who} was not forgotten")
     done = connect(config_path, url, token).post("/api/customers/erase", body, within_s=WITHIN_S)
     if as_json:
         tables.write_json(done)
@@ -118,15 +117,6 @@ def erase_customer(
         }
         tables.put(tables.facts(facts.items()))
     ctx.exit(PROBLEM if done["records_still_readable"] else 0)
-
-
-def _sure(who: str) -> bool:
-    try:
-        return click.confirm(f"Forget {who} for good?", err=True)
-    except click.Abort:
-        # Where nobody can answer, or with Ctrl-C.
-        click.echo(err=True)
-        return False
 
 
 def _body(who: str, is_handle: bool, crm: str | None) -> dict[str, str]:

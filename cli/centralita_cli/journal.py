@@ -26,7 +26,15 @@ from centralita.plugins import data_folder
 from centralita.recovery import Replay, replay
 from centralita_cli import tables as output
 from centralita_cli.exits import OK, PROBLEM, Broken, ProblemFound, Refused, Unusable, broken_by, failing_as
-from centralita_cli.options import Number, config_option, json_option, loaded, table_options
+from centralita_cli.options import (
+    Number,
+    ask_first,
+    config_option,
+    json_option,
+    loaded,
+    table_options,
+    yes_option,
+)
 from centralita_journal_sealed import KeyFile, KeySeal, SealedJournalConfig
 from centralita_journal_sealed.upkeep import erase_again, forget_keys
 
@@ -201,10 +209,16 @@ def compact_file(
 
 @journal.command("forget-keys")
 @config_option
-@click.confirmation_option(prompt="All that was sealed stays erased, for good. Go on?")
-def forget_lost_keys(config_path: Path | None) -> None:
-    """Go on without the keys of a sealed journal, which were lost. Stop the daemon first."""
+@yes_option
+def forget_lost_keys(config_path: Path | None, yes: bool) -> None:
+    """Go on without the keys of a sealed journal, which were lost. Stop the daemon first.
+
+    Asks first, and ends with 4 when the answer is not yes.
+    """
     folder, settings = _sealed(config_path)
+    ask_first(
+        "All that was sealed stays erased, for good. Go on?", yes=yes, otherwise="no keys were forgotten"
+    )
     with failing_as(ProblemFound):
         last = forget_keys(folder, settings)
     output.put(f"{folder / settings.keys}: begun anew; contacts up to {last} stay erased")

@@ -13,7 +13,7 @@ from centralita import frames
 from centralita.config import Configuration, load
 from centralita.errors import ConfigurationError
 from centralita.rows import INTERVAL_S, KINDS
-from centralita_cli.exits import Unusable, unusable
+from centralita_cli.exits import Refused, Unusable, unusable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -110,6 +110,20 @@ def table_options(*, required: bool) -> Callable[[Command], Command]:
         return command
 
     return with_options
+
+
+yes_option: Final = click.option("--yes", is_flag=True, help="Don't ask.")
+
+
+def ask_first(question: str, *, yes: bool, otherwise: str) -> None:
+    """Ask, unless told by `--yes` not to. Raises Refused, saying what was not done, when the answer is not yes."""
+    try:
+        if yes or click.confirm(question, err=True):
+            return
+    except click.Abort:
+        # Where nobody can answer, or with Ctrl-C.
+        click.echo(err=True)
+    raise Refused(f"{otherwise}: the question was not answered with yes (--yes doesn't ask)")
 
 
 def existing_config(path: Path | None) -> Path:

@@ -52,7 +52,9 @@ def test_export_is_with_words_while_there_are_keys(folder: Path) -> None:
 def test_lost_keys_are_forgotten_when_that_is_meant(folder: Path) -> None:
     assert call("forget-keys", "--yes").exit_code == 1, "they are not lost"
     (folder / "journal" / "customer-keys").unlink()
-    assert call("forget-keys", answer="n\n").exit_code == 1
+    refused = call("forget-keys", answer="n\n")
+    assert refused.exit_code == 4
+    assert "no keys were forgotten: the question was not answered with yes" in refused.output
     assert not (folder / "journal" / "customer-keys").exists()
     done = call("forget-keys", answer="y\n")
     assert done.exit_code == 0, done.output
