@@ -15,6 +15,7 @@ from centralita.kpi import Figures
 from centralita.messages import AbandonContact, AdmitContact, Record
 from centralita.runner.followers import Feed
 from centralita.runner.switchboard import LiveSwitchboard
+from tests.journal.samples import batch
 from tests.runner.house import START_NS, House, Scripted, ScriptedSink
 
 SINK = '[kpi_sinks.board]\ntype = "scripted"\n'
@@ -280,3 +281,11 @@ async def test_feed_says_when_the_journal_no_longer_keeps_what_is_asked_for(
 
     with pytest.raises(JournalError, match="no longer kept"):
         await Feed(Cut()).after(0)
+
+
+async def test_nobody_reads_ahead_of_what_the_feed_has_been_told() -> None:
+    journal = MemoryJournal()
+    journal.append(batch(1, 3), expected_seq=0)
+    feed = Feed(journal)
+    journal.append(batch(4, 5), expected_seq=3)  # committed; the news is on its way
+    assert [record.seq for record in await feed.after(1)] == [2, 3]

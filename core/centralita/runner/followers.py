@@ -85,8 +85,8 @@ class Feed:
         if self._recent and self._recent[0][0].seq <= seq + 1:
             return self._from_memory(seq)
         if self._journal.blocking:
-            return await trio.to_thread.run_sync(_read, self._journal, seq)
-        return _read(self._journal, seq)
+            return await trio.to_thread.run_sync(_read, self._journal, seq, self._last_seq)
+        return _read(self._journal, seq, self._last_seq)
 
     def _from_memory(self, seq: int) -> Sequence[Record]:
         # Whoever keeps up reads at the end, so the search begins there.
@@ -116,8 +116,9 @@ async def feed_follower(follower: Follower, feed: Feed) -> None:
         seq = batch[-1].seq
 
 
-def _read(journal: Journal, seq: int) -> list[Record]:
-    """Records after `seq` from the journal, opened and closed in one thread."""
+def _read(journal: Journal, seq: int, last_seq: int) -> list[Record]:
+    """Records after `seq` from the journal, opened and closed in one thread. It may hold more than `last_seq`, of
+    which nobody has been told yet: whoever had read those would be ahead of the feed."""
     found: list[Record] = []
     batches = journal.read(seq)
     try:
@@ -128,4 +129,4 @@ def _read(journal: Journal, seq: int) -> list[Record]:
     finally:
         if isinstance(batches, Generator):
             batches.close()
-    return found[:BATCH_RECORDS_MAX]
+    return found[: min(BATCH_RECORDS_MAX, last_seq - seq)]
