@@ -137,7 +137,7 @@ def _fit(made: Table, rows: Sequence[Sequence[Text]], width: int, *, one_line: b
         made.padding = 0
         over = _width(made) - width
     for _ in range(over):
-        slack = [now - atleast for now, atleast in zip(widths, least, strict=True)]
+        slack = [now - narrowest for now, narrowest in zip(widths, least, strict=True)]
         if max(slack) <= 0:
             break
         widths[slack.index(max(slack))] -= 1
