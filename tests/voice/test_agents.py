@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -248,6 +249,39 @@ async def test_line_off_the_hook_that_was_muted_is_heard_in_its_next_call(asteri
         await again.hears(900)
         await again.hang_up()
         await line.hang_up()
+
+
+@pytest.mark.parametrize("in_its_room", [True, False])
+async def test_muted_line_off_the_hook_whose_call_ended_unseen_is_heard_in_its_next(
+    asterisk: Asterisk, tmp_path: Path, in_its_room: bool
+) -> None:
+    same: dict[str, Any] = {
+        "journal": MemoryJournal(), "folder": tmp_path, "phones": {"persistent": True, "tone": []}
+    }  # fmt: skip
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            ana, customer = await house.phone("ana", sign_in=False), await house.customer()
+            line = await ana.call("*11")
+            await house.event(AgentSignedIn)
+            calling = await customer.call("sales")
+            await calling.hears(900)
+            contact = house.only().id
+            await house.switchboard.control(contact, by="ana", word="mute")
+            leg = exchange_of(house.switchboard, "phone").calls.leg(contact, "ana")
+            assert leg is not None
+            if not in_its_room:
+                leave = {"channel": leg.id}
+                await leg.server.ask("POST", f"bridges/{leg.room}/removeChannel", leave)
+        await calling.hang_up()
+        async with open_house(asterisk, **same) as house:
+            await house.quiet_contacts()
+            again = await customer.call("sales")
+            await again.hears(900)
+            await again.hang_up()
+            await house.quiet_contacts()
+            await line.hang_up()
+        nursery.cancel_scope.cancel()
 
 
 async def test_accepting_elsewhere_then_rings_the_phone_which_answers_itself(asterisk: Asterisk) -> None:

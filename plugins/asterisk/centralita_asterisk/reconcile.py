@@ -20,7 +20,7 @@ from centralita_asterisk.calls import Call, Leg, LegId, read_leg_id
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.hearing import WORD as SPEECH
 from centralita_asterisk.incoming import Incoming
-from centralita_asterisk.rooms import MUTED, arrange_soon
+from centralita_asterisk.rooms import MUTED, arrange_soon, mute_requests, release_requests, released
 from centralita_asterisk.server import Server
 
 CONTACTS_MAX: Final = 100_000
@@ -218,6 +218,11 @@ class Reconciliation:
         for leg, answer in zip(legs, await self._server.batch(asked), strict=True):
             if answer.status_code != 404:
                 leg.muted = bool(msgspec.json.decode(answer.message_body, type=_Variable).value)
+        # Our end may have come between a line's leaving its room and its being heard again.
+        resting = [leg for leg in legs if leg.muted and not leg.contact]
+        await self._server.batch([one for leg in resting for one in mute_requests(leg, on=False)])
+        for leg in resting:
+            leg.muted = False
 
     def _know(self, call: Call, view: ContactView, room: str) -> None:
         call.room = room
@@ -269,24 +274,30 @@ class Reconciliation:
             )
 
     async def _clear(self, ours: list[Channel]) -> None:
-        """Hang up what is for a contact that is over."""
+        """Hang up what is for a contact that is over; a line that stays off the hook is let go."""
         exchange, server = self._exchange, self._server
         asked: list[Request] = []
+        for leg in list(exchange.calls.legs):
+            if leg.server is server and leg.kept and leg.contact and self._is_over(leg.contact):
+                asked += release_requests(leg)
+                released(exchange, leg)
         for channel in ours:
             if channel.id.startswith((f"{server.app}-snoop-", f"{server.app}-{SPEECH}-")):
                 asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
             id = read_leg_id(server.app, channel.id)
             if id is None or id.kind == "line" or channel.id.endswith("-far"):
                 continue
-            view = exchange.view(id.contact)
-            if view is None or view.phase in ("ended", "wrapping") or id.kind == "ear":
+            if id.kind == "ear" or self._is_over(id.contact):
                 asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
         for room in list(server.rooms):
-            view = exchange.view(int(room.rpartition("-")[2]))
-            if view is None or view.phase in ("ended", "wrapping"):
+            if self._is_over(int(room.rpartition("-")[2])):
                 asked.append(Request("DELETE", f"bridges/{room}", known=(404,)))
                 server.rooms.discard(room)
         await server.batch(asked)
+
+    def _is_over(self, contact: int) -> bool:
+        view = self._exchange.view(contact)
+        return view is None or view.phase in ("ended", "wrapping")
 
 
 def _ns(moment: str) -> int:
