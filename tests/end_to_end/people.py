@@ -77,6 +77,8 @@ class Person:
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
         self.visits = 0
         self.closed_with: list[int] = []
+        self.put_off_n = 0
+        """How often a frame said that the daemon is not there now, which comes before any closing."""
         self.done = False
         self._socket: WebSocketConnection | None = None
 
@@ -237,6 +239,7 @@ class Customer(Person):
                 self.rated, self._may_rate = frame["score"], False
             case "error":
                 assert frame["code"] == "unavailable", frame
+                self.put_off_n += 1
                 raise LineCut  # and once more, from the first line that is not known to be taken in
             case _:
                 pass

@@ -129,9 +129,11 @@ async def test_told_to_stop_it_tells_everybody_exits_with_0_and_goes_on_where_it
                     assert await exchange.stop() == 0
                     while any(one.connected for one in there):
                         await trio.sleep(0.001)
-                    told = [one.closed_with for one in there if not one.done]
+                    told = [(one.closed_with, one.put_off_n) for one in there if not one.done]
                     assert told
-                    assert all(len(codes) == 1 and codes[0] in RESTARTING for codes in told), told
+                    assert all(
+                        set(codes) <= RESTARTING and (codes or put_off_n) for codes, put_off_n in told
+                    ), told
                     await exchange.start()
                 await until_empty(exchange)
                 at_work.cancel_scope.cancel()
