@@ -13,7 +13,8 @@ INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt
 MEMBERS := cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src -name '*.rs')
 
-# Two workers share the engine's tests; PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
+# Two workers a processor, since half of what the tests do is to wait for servers, telephones and browsers.
+# PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=
 
 .PHONY: setup demo test test-rust test-python check lint types fmt bench bench-engine bench-load bench-queue bench-recovery bench-sim theory fuzz torture voice-load clean
@@ -50,7 +51,7 @@ test-rust:
 	cargo test --locked --workspace --quiet
 
 test-python: setup
-	$(BIN)/pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --maxprocesses 16 $(PYTEST_ARGS)
 
 check: setup
 	@$(MAKE) --no-print-directory lint

@@ -7,7 +7,10 @@ always enough, so a contact waits only as long as its turn takes. Best of REPEAT
 
 One core decides; SQLite's writer thread has another where there is one. Beside contacts a second stand contacts a
 second of the deciding thread's own clock, which other work on the machine does not slow but through its caches; stages are
-measured by the wall clock. The last line of the output is JSON.
+measured by the wall clock, and `driver` is what remains of it: making commands and records, and letting go of what is over.
+
+The floor is the same loop around an engine that decides nothing, without figures or journal: it gives back the steps of a
+contact that lived before. It says what is left for whatever decides. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 import trio
 
 from centralita.config import EngineConfig, loads
@@ -75,7 +80,7 @@ def company() -> EngineConfig:
 class Life:
     """Drives contacts through an engine and hands the records on in batches."""
 
-    def __init__(self, writer: JournalWriter, *, timed: bool) -> None:
+    def __init__(self, writer: JournalWriter | Nowhere, *, timed: bool) -> None:
         self.engine = Engine()
         self.figures = Figures()
         self.writer = writer
@@ -147,6 +152,38 @@ class Measured(NamedTuple):
     us_by_stage: dict[str, float]
 
 
+class Nowhere:
+    """Where records go that nobody keeps: encoded first, or not."""
+
+    def __init__(self, *, encoded: bool) -> None:
+        self._encode = msgspec.msgpack.Encoder().encode if encoded else None
+
+    def put(self, records: list[Record], on_durable: Callable[[], None]) -> None:
+        if self._encode is not None:
+            self._encode(records)
+
+    async def wait_for_room(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def floor(contacts: int, *, encoded: bool) -> float:
+    """Contacts a second around an engine that answers with the steps of one contact, again and again."""
+    life, steps = Life(Nowhere(encoded=encoded), timed=False), dict[type[AnyCommand], Step]()
+
+    def remember(command: AnyCommand, *, now_ns: int) -> Step:
+        step = steps[type(command)] = life.engine.handle(command, now_ns=now_ns)
+        return step
+
+    life.handle = remember
+    await life.live(AT_ONCE)
+    life.handle = lambda command, *, now_ns: steps[type(command)]
+    gc.collect()
+    gc.freeze()
+    before = time.perf_counter()
+    await life.live(contacts)
+    return contacts / (time.perf_counter() - before)
+
+
 async def run(journal: Journal, contacts: int, *, timed: bool = False) -> Measured:
     """So many contacts, everything durable at the end."""
     writer = JournalWriter(journal)
@@ -164,6 +201,7 @@ async def run(journal: Journal, contacts: int, *, timed: bool = False) -> Measur
     assert state.admitted_n == state.ended_n == contacts
     assert life.figures.contacts()["ended"] == contacts
     by_stage = {name: spent / 1000 / contacts for name, spent in life.spent_ns.items() if name != "set_up"}
+    by_stage["driver"] = spent_s * 1e6 / contacts - sum(by_stage.values())
     return Measured(contacts / spent_s, contacts / own_s, by_stage)
 
 
@@ -199,6 +237,14 @@ def main() -> None:
     timed = trio.run(lambda: run(MemoryJournal(), contacts, timed=True))
     for name, spent_us in timed.us_by_stage.items():
         print(f"  {name:22} {spent_us:6.2f} us a contact")
+    floors = {
+        "made": trio.run(lambda: floor(contacts, encoded=False)),
+        "encoded": trio.run(lambda: floor(contacts, encoded=True)),
+    }
+    print(
+        f"  around an engine that decides nothing: {floors['made']:,.0f} contacts a second;"
+        f" with the records encoded {floors['encoded']:,.0f}"
+    )
     print(
         json.dumps(
             {
@@ -210,6 +256,7 @@ def main() -> None:
                     f"contacts_per_own_s_{name}": round(max(one.a_second_of_its_own for one in found))
                     for name, found in rates.items()
                 },
+                "contacts_per_s_floor": {name: round(rate) for name, rate in floors.items()},
                 "us_by_stage": {name: round(spent, 2) for name, spent in timed.us_by_stage.items()},
             }
         )
