@@ -14,6 +14,22 @@ from centralita.messages import (
 from tests.engine.floor import Floor
 
 
+def test_nobody_is_waited_for_who_lacks_what_is_required() -> None:
+    floor = Floor("skills = {es = 1}\nprefer_for_s = 600")
+    floor.sign_in("ana", "bob")
+    assert floor.asked(floor.admit(preferred_agent="bob")) == ["ana"]
+
+
+def test_preferred_agent_is_waited_for_whom_a_ring_lets_in_meanwhile() -> None:
+    rules = "skills = {en = 5}\nprefer_for_s = 60\nrings = [{after_s = 10, lower = {en = 3}}]"
+    floor = Floor(rules)
+    floor.sign_in("ana", "bob")
+    number = floor.admit(preferred_agent="bob")
+    assert floor.phase(number) == "waiting"
+    floor.pass_time(10)
+    assert floor.asked(number) == ["bob"]
+
+
 def test_contact_that_is_looked_up_survives_that_the_default_queue_goes() -> None:
     floor = Floor(more='[crms.c]\ntype = "c"')
     number = floor.admit()

@@ -71,17 +71,19 @@ def join(
         contact.answered or not (contact.callback_handle or contact.to_dial)
     )
     announces = on_the_line and terms.announce_every_ns > 0
+    if skills is None:
+        skills = required(rules.skills, contact.own_skills)
     preferred, until_ns = agent, 0
     if agent:
         until_ns = FOREVER_NS
     elif rules.prefer_for_s:
-        preferred = _preferred(engine, contact)
+        preferred = preferred_of(engine, contact, queue, skills)
         until_ns = now_ns + ns(rules.prefer_for_s) if preferred else 0
     engine.emit(
         ContactQueued(
             contact=contact.id,
             queue=queue,
-            skills=required(rules.skills, contact.own_skills) if skills is None else skills,
+            skills=skills,
             priority=rules.priority + contact.own_priority,
             rate_thousandths=terms.rate_thousandths,
             credit_ns=credit_ns,
@@ -109,13 +111,20 @@ def required(queue: dict[str, int], own: dict[str, int] | None) -> dict[str, int
     return {skill: max(queue.get(skill, 0), own.get(skill, 0)) for skill in {**queue, **own}}
 
 
-def _preferred(engine: Engine, contact: Contact) -> str:
-    """Whom the contact would rather have, if signed in: an offline agent holds nothing."""
+def preferred_of(engine: Engine, contact: Contact, queue: str, skills: dict[str, int]) -> str:
+    """Whom the contact would rather have, if signed in and skilled enough before the preference ends: nobody is
+    waited for in vain."""
     name = contact.preferred_agent
     if not name and contact.customer is not None:
         name = contact.customer.preferred_agent
     agent = engine.state.agents.get(name)
-    return name if agent is not None and agent.present else ""
+    if agent is None or not agent.present:
+        return ""
+    rules, has = engine.state.rules(queue), engine.state.config.agents[name].skills
+    for ring, relaxed in rings_of(rules, skills):
+        if ring.after_s < rules.prefer_for_s:
+            skills = relaxed
+    return name if all(has.get(skill, 0) >= level for skill, level in skills.items()) else ""
 
 
 def staffed(engine: Engine, contact: Contact) -> bool:
