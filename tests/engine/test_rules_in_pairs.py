@@ -2,16 +2,124 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from centralita.config import EngineConfig, problems_of
 from centralita.messages import (
+    AbandonContact,
     ApplyConfiguration,
     Customer,
     IdentifyContact,
+    LoseAgent,
+    MoveContact,
+    ReconcileChannel,
+    ReportConnection,
     RequestCallback,
+    SetStatus,
+    SignOut,
+    Target,
+    TransferContact,
 )
 from tests.engine.floor import Floor
+
+DAY_NS = 86_400 * 10**9
+OTHER = "[queues.other]\nmax_wait_s = 100\nannounce_every_s = 10"
+
+
+def _called_back(floor: Floor) -> int:
+    """A callback that ana has reached and handed on, waiting in line again; ana is on a break."""
+    number = floor.admit("phone", handle="+34600")
+    floor.do(RequestCallback(contact=number))
+    floor.sign_in("ana")
+    floor.serve(number, "ana")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
+    floor.do(SetStatus(agent="ana", status="break"))
+    return number
+
+
+@pytest.mark.parametrize("outbound", [False, True])
+def test_who_is_yet_to_be_called_takes_nobodys_place_in_a_full_line(outbound: bool) -> None:
+    floor = Floor("max_waiting = 1")
+    to_call = [floor.admit("phone", handle="+34600", outbound=outbound)]
+    if not outbound:
+        floor.do(RequestCallback(contact=to_call[0], due_ns=floor.now_ns + DAY_NS))
+    comes, too_many = floor.admit("phone"), floor.admit("phone")
+    assert [floor.phase(one) for one in (*to_call, comes, too_many)] == ["waiting", "waiting", "ended"]
+
+
+@pytest.mark.parametrize("rule", ["{do = 'refuse', text = 'nobody'}", "{do = 'queue', queue = 'other'}"])
+def test_promised_callback_stays_when_everybody_goes_home(rule: str) -> None:
+    floor = Floor(f"when_unstaffed = {rule}", more="[queues.other]\nwhen_unstaffed = {do = 'refuse'}")
+    floor.sign_in("ana")
+    floor.do(SetStatus(agent="ana", status="break"))
+    number = floor.admit("phone", handle="+34600")
+    floor.do(RequestCallback(contact=number, due_ns=floor.now_ns + DAY_NS))
+    floor.do(SignOut(agent="ana"))
+    assert (floor.phase(number), floor.contact(number).queue) == ("waiting", "sales")
+    assert floor.contact(number).messages is None
+    floor.pass_time(86_400)
+    floor.sign_in("ana")
+    assert floor.asked(number) == ["ana"]
+
+
+def test_callback_of_a_transferred_customer_is_told_nothing_and_not_refused_when_moved() -> None:
+    floor = Floor("wrap_up_s = 0", more=OTHER)
+    floor.sign_in("ana")
+    number = floor.admit("phone", handle="+34600")
+    floor.serve(number, "ana")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
+    floor.do(SignOut(agent="ana"))
+    floor.do(RequestCallback(contact=number))
+    floor.do(MoveContact(contact=number, by="eva", queue="other"))
+    floor.pass_time(1000)
+    assert floor.phase(number) == "waiting"
+
+
+def test_customer_who_was_called_back_and_transferred_may_leave_the_line() -> None:
+    floor = Floor("wrap_up_s = 0")
+    number = _called_back(floor)
+    floor.do(AbandonContact(contact=number))
+    assert floor.phase(number) == "ended"
+
+
+def test_customer_who_was_called_back_and_transferred_is_lost_with_the_channel() -> None:
+    floor = Floor("wrap_up_s = 0")
+    number = _called_back(floor)
+    floor.do(ReconcileChannel(channel="phone", alive=(floor.contact(number).provider_id,)))
+    assert floor.phase(number) == "waiting"
+    floor.do(ReconcileChannel(channel="phone", alive=()))
+    assert floor.phase(number) == "ended"
+
+
+def test_customer_who_hangs_up_after_being_called_back_is_not_called_again() -> None:
+    floor = Floor("wrap_up_s = 0\ncallback_attempts = 3")
+    number = _called_back(floor)
+    floor.sign_in("bob")
+    floor.answer(number, "bob")
+    floor.do(ReportConnection(contact=number, agent="bob", made=False, customer_gone=True))
+    assert floor.phase(number) == "ended"
+
+
+@pytest.mark.parametrize("fault", ["telephone", "time limit", "agent"])
+def test_customer_whom_we_called_and_transferred_waits_on_when_our_side_fails(fault: str) -> None:
+    floor = Floor("wrap_up_s = 0")
+    floor.sign_in("ana")
+    number = floor.admit("phone", handle="+34600", outbound=True)
+    floor.serve(number, "ana")
+    floor.sign_in("bob")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(agent="bob")))
+    floor.answer(number, "bob")
+    floor.do(SetStatus(agent="ana", status="break"))
+    match fault:
+        case "telephone":
+            floor.do(ReportConnection(contact=number, agent="bob", made=False))
+        case "time limit":
+            floor.pass_time(30)
+        case _:
+            floor.do(LoseAgent(agent="bob"))
+            floor.pass_time(20)
+    assert floor.phase(number) == "waiting"
 
 
 def test_nobody_is_waited_for_who_lacks_what_is_required() -> None:

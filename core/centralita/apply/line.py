@@ -90,6 +90,7 @@ def _callback_requested(state: State, event: CallbackRequested, at_ns: int) -> N
     contact = moved(state, event, at_ns)
     contact.callback_handle = event.handle
     contact.callback_channel = event.channel
+    contact.reached = False
     for work in contact.works.values():  # who wraps up an earlier part of it keeps that part's capacity
         work.medium = work.medium or contact.medium
     contact.medium = CALLBACK_MEDIUM

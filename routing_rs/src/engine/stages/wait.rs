@@ -28,9 +28,14 @@ pub(crate) fn enter<'py>(
         overflow(rules.when_closed().get(), "closed")?;
         return Ok(());
     }
-    if !rules.max_waiting().is_none() {
-        let waiting = i64::try_from(standing.waiting().entries()?)?;
-        if waiting > rules.max_waiting().int()? {
+    let most = rules.max_waiting();
+    if !most.is_none() && i64::try_from(standing.waiting().entries()?)? > most.int()? {
+        let full = turn.python(
+            "centralita.stages.wait",
+            "is_full",
+            (turn.engine, standing.object(), most.get()),
+        )?;
+        if full.is_truthy()? {
             offer::run(turn)?; // who is offered at once waits on nobody's place
             if Phase::of(&contact.phase())? == Phase::Waiting {
                 overflow(rules.when_full().get(), "full")?;
@@ -74,9 +79,9 @@ fn join<'py>(
     } else if contact.wait_from_ns().int()? != 0 {
         credit_ns += now_ns - contact.wait_from_ns().int()?;
     }
-    let to_dial = contact.direction().is_text(intern!(turn.py, "outbound")) && !answered;
-    let on_the_line =
-        contact.due_ns().int()? == 0 && (answered || (contact.callback_handle().is_blank() && !to_dial));
+    let called =
+        contact.direction().is_text(intern!(turn.py, "outbound")) || !contact.callback_handle().is_blank();
+    let on_the_line = contact.reached().is_true() || !called;
     let skills = if contact.own_skills().is_blank() {
         rules.skills().get()
     } else {
