@@ -282,6 +282,11 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         leave."""
         return not self.reached and (self.direction == "outbound" or self.callback_handle != "")
 
+    @property
+    def reached_on(self) -> str:
+        """The channel that has the customer, or is to call them back; their words stay on the contact's own."""
+        return self.callback_channel or self.channel
+
 
 @often_set
 class Agent(msgspec.Struct, kw_only=True, array_like=True, gc=False):

@@ -8,17 +8,22 @@ from msgspec.structs import replace
 from centralita.config import EngineConfig, problems_of
 from centralita.messages import (
     AbandonContact,
+    AnnounceWait,
     ApplyConfiguration,
     Customer,
+    HoldContact,
     IdentifyContact,
     LoseAgent,
     MoveContact,
+    PartAgent,
     ReconcileChannel,
     ReportConnection,
     RequestCallback,
+    SetHold,
     SetStatus,
     SignOut,
     Target,
+    Tick,
     TransferContact,
 )
 from tests.engine.floor import Floor
@@ -162,3 +167,17 @@ def test_configuration_without_the_medium_of_callbacks_cannot_be_used() -> None:
     assert problems_of(EngineConfig(media=media)) == [
         "media.callback: none given; whoever asks to be called back needs it"
     ]
+
+
+def test_channel_that_called_back_is_told_of_holds_and_of_who_comes_and_goes() -> None:
+    floor = Floor("wrap_up_s = 0\nannounce_every_s = 10")
+    number = floor.admit("web")
+    floor.do(RequestCallback(contact=number, handle="+34600", channel="phone"))
+    floor.sign_in("ana")
+    floor.serve(number, "ana")
+    held = floor.do(HoldContact(contact=number, agent="ana"))
+    passed_on = floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
+    announced = floor.do(Tick(), after_s=10)
+    asks = [ask for step in (held, passed_on, announced) for ask in step.asks]
+    assert [type(ask) for ask in asks] == [SetHold, PartAgent, AnnounceWait]
+    assert {ask.channel for ask in asks} == {"phone"}

@@ -70,7 +70,7 @@ def transfer(engine: Engine, command: TransferContact) -> Refusal | None:
 
 def _forward(engine: Engine, contact: Contact, command: TransferContact) -> Refusal | None:
     """Hand the customer on to a number outside: for us the contact is served, and over."""
-    channel = contact.callback_channel or contact.channel
+    channel = contact.reached_on
     if not engine.state.config.channels[channel].can_forward:
         return Refusal(code="not_capable", message=f"channel {channel!r} can't hand on to a number")
     _write_note(engine, contact, command.agent, command.note)

@@ -310,7 +310,7 @@ def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
     vanished = [
         contact
         for contact in state.contacts.values()
-        if (contact.callback_channel or contact.channel) == command.channel
+        if contact.reached_on == command.channel
         and contact.provider_id not in alive
         and contact.phase != "wrapping"
         and not contact.parent
