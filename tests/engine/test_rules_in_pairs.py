@@ -11,6 +11,8 @@ from centralita.messages import (
     AnnounceWait,
     ApplyConfiguration,
     Customer,
+    EndContact,
+    FinishWrapUp,
     HoldContact,
     IdentifyContact,
     LoseAgent,
@@ -22,6 +24,7 @@ from centralita.messages import (
     SetHold,
     SetStatus,
     SignOut,
+    StartConsultation,
     Target,
     Tick,
     TransferContact,
@@ -125,6 +128,48 @@ def test_customer_whom_we_called_and_transferred_waits_on_when_our_side_fails(fa
             floor.do(LoseAgent(agent="bob"))
             floor.pass_time(20)
     assert floor.phase(number) == "waiting"
+
+
+@pytest.mark.parametrize("wrap_up_s", [0, 30])
+def test_contact_goes_back_by_name_to_who_handed_it_on(wrap_up_s: int) -> None:
+    floor = Floor(f"wrap_up_s = {wrap_up_s}\nask_again_s = 600")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.sign_in("bob")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(agent="bob")))
+    floor.serve(number, "bob")
+    floor.do(TransferContact(contact=number, agent="bob", target=Target(agent="ana")))
+    if wrap_up_s:
+        assert floor.phase(number) == "waiting"
+        floor.do(FinishWrapUp(contact=number, agent="ana"))
+    assert floor.asked(number) == ["ana"]
+
+
+def test_who_handed_a_contact_on_to_a_queue_is_not_asked_because_the_customer_prefers_them() -> None:
+    floor = Floor("wrap_up_s = 30\nprefer_for_s = 600\nask_again_s = 600")
+    floor.sign_in("ana")
+    number = floor.admit(preferred_agent="ana")
+    floor.serve(number, "ana")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
+    floor.do(FinishWrapUp(contact=number, agent="ana"))
+    assert floor.phase(number) == "waiting"
+
+
+def test_colleague_who_still_wraps_a_contact_up_can_be_consulted_about_it() -> None:
+    floor = Floor("wrap_up_s = 30")
+    floor.sign_in("ana")
+    number = floor.admit()
+    floor.serve(number, "ana")
+    floor.sign_in("bob")
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(agent="bob")))
+    floor.serve(number, "bob")
+    ana = Target(agent="ana")
+    consultation = floor.do(StartConsultation(contact=number, agent="bob", target=ana)).contact
+    assert floor.asked(consultation) == ["ana"]
+    floor.serve(consultation, "ana")
+    floor.do(EndContact(contact=consultation, by="ana"))
+    assert floor.phase(number) == "connected"
 
 
 def test_nobody_is_waited_for_who_lacks_what_is_required() -> None:

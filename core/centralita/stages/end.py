@@ -29,7 +29,7 @@ from centralita.messages import (
     WrapUpExtended,
     WrapUpStarted,
 )
-from centralita.stages import offer, serve
+from centralita.stages import offer, serve, wait
 from centralita.stages.refuse import find_work, no_contact, wrong_phase
 from centralita.state import Contact, Work
 
@@ -217,7 +217,9 @@ def wrapped(
             hold=work.hold,
         )
     )
-    if contact.phase == "wrapping" and not contact.works:
+    if contact.phase == "waiting" and contact.prefer_agent == agent:
+        wait.ask_named(engine, contact)
+    elif contact.phase == "wrapping" and not contact.works:
         assert contact.outcome is not None
         _final(engine, contact, contact.outcome, contact.ended_by, contact.ended_reason)
 

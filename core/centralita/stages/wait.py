@@ -267,6 +267,14 @@ def ask_again(engine: Engine, contact: Contact) -> None:
         engine.emit(ExclusionsEnded(contact=contact.id, agents=due))
 
 
+def ask_named(engine: Engine, contact: Contact) -> None:
+    """Whom a contact was passed on to by name is asked, though they had or declined it a moment ago; not before
+    they have wrapped that up."""
+    name, by_name = contact.prefer_agent, contact.prefer_until_ns == FOREVER_NS
+    if by_name and name in (contact.excluded or ()) and name not in contact.works:
+        engine.emit(ExclusionsEnded(contact=contact.id, agents=(name,)))
+
+
 def unstaffed(engine: Engine) -> None:
     """An agent has gone: do what queues do with those who wait for nobody now."""
     for name, standing in engine.state.queues.items():
