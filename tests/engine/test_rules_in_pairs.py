@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from centralita.config import EngineConfig, problems_of
+from centralita.look import queue_view
 from centralita.messages import (
     AbandonContact,
     AnnounceWait,
@@ -226,3 +227,17 @@ def test_channel_that_called_back_is_told_of_holds_and_of_who_comes_and_goes() -
     asks = [ask for step in (held, passed_on, announced) for ask in step.asks]
     assert [type(ask) for ask in asks] == [SetHold, PartAgent, AnnounceWait]
     assert {ask.channel for ask in asks} == {"phone"}
+
+
+def test_callback_for_tomorrow_is_not_who_has_waited_longest() -> None:
+    floor = Floor()
+    number = floor.admit("phone", handle="+34600")
+    floor.do(RequestCallback(contact=number, due_ns=floor.now_ns + DAY_NS))
+    floor.pass_time(3600)
+    view = queue_view(floor.engine, "sales")
+    assert view is not None
+    assert (view.waiting, view.longest_wait_since_ns) == (0, 0)
+    floor.pass_time(86_400)
+    view = queue_view(floor.engine, "sales")
+    assert view is not None
+    assert (view.waiting, view.longest_wait_since_ns) == (1, floor.now_ns - DAY_NS - 3600 * 10**9)
