@@ -10,7 +10,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from centralita.lines import rings_of
 from centralita.views import AheadView
 
 if TYPE_CHECKING:
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 LOOKED_AT_MAX: Final = 1000
 """How many of the order are looked at: with many queues, most of them wait for other people."""
 _NS_PER_S: Final = 1_000_000_000
-
-
-def wanted(engine: Engine, contact: Contact) -> dict[str, int]:
-    """What the contact requires now, after the rings it has passed."""
-    if not contact.rung or not contact.queue:
-        return dict(contact.skills)
-    # New rules may have fewer rings than the contact has passed.
-    passed = rings_of(engine.state.rules(contact.queue), contact.skills)[: contact.rung]
-    return passed[-1][1] if passed else dict(contact.skills)
 
 
 def named_ahead(engine: Engine, contact: Contact, *, limit: int) -> tuple[AheadView, ...]:
@@ -41,7 +31,7 @@ def named_ahead(engine: Engine, contact: Contact, *, limit: int) -> tuple[AheadV
     skilled: dict[tuple[tuple[str, int], ...], set[tuple[tuple[str, int], ...]]] = {}
 
     def could_serve(one: Contact) -> set[tuple[tuple[str, int], ...]]:
-        asked = tuple(sorted(wanted(engine, one).items()))
+        asked = tuple(sorted(engine.lines.wanted(one).items()))
         if asked not in skilled:
             skilled[asked] = {
                 profile

@@ -109,7 +109,7 @@ def _connection(contact: Contact, agent: str) -> ConnectContact:
     dialled = contact.callback_handle or (contact.handle if contact.direction == "outbound" else "")
     return ConnectContact(
         contact=contact.id,
-        channel=contact.callback_channel or contact.channel,
+        channel=contact.reached_on,
         provider_id=contact.provider_id,
         agent=agent,
         callback_handle=dialled,
@@ -121,7 +121,7 @@ def _hold(state: State, event: ContactHeld | ContactResumed, asks: Asks) -> None
     asks.append(
         SetHold(
             contact=contact.id,
-            channel=contact.channel,
+            channel=contact.reached_on,
             provider_id=contact.provider_id,
             on=isinstance(event, ContactHeld),
         )
@@ -134,7 +134,7 @@ def _part(state: State, event: AgentLeft | TransferStarted, asks: Asks) -> None:
         asks.append(
             PartAgent(
                 contact=contact.id,
-                channel=contact.channel,
+                channel=contact.reached_on,
                 provider_id=contact.provider_id,
                 agent=event.agent,
             )
@@ -148,7 +148,7 @@ def _forward(state: State, event: ContactForwarded, asks: Asks) -> None:
 def _forwarding(contact: Contact, number: str) -> ForwardContact:
     return ForwardContact(
         contact=contact.id,
-        channel=contact.callback_channel or contact.channel,
+        channel=contact.reached_on,
         provider_id=contact.provider_id,
         number=number,
     )
@@ -158,14 +158,14 @@ def _join(state: State, event: AgentJoined, asks: Asks) -> None:
     contact = state.contacts[event.contact]
     asks.append(
         JoinAgent(
-            contact=contact.id, channel=contact.channel, provider_id=contact.provider_id, agent=event.agent
+            contact=contact.id, channel=contact.reached_on, provider_id=contact.provider_id, agent=event.agent
         )
     )
 
 
 def _transfer(state: State, event: ContactTransferred, asks: Asks) -> None:
     contact = state.contacts[event.contact]
-    number, channel, provider_id = contact.id, contact.channel, contact.provider_id
+    number, channel, provider_id = contact.id, contact.reached_on, contact.provider_id
     asks.append(JoinAgent(contact=number, channel=channel, provider_id=provider_id, agent=event.to_agent))
     asks.append(PartAgent(contact=number, channel=channel, provider_id=provider_id, agent=event.from_agent))
 
@@ -184,7 +184,7 @@ def _disconnect(contact: Contact, reason: str, asks: Asks) -> None:
     asks.append(
         DisconnectContact(
             contact=contact.id,
-            channel=contact.callback_channel or contact.channel,
+            channel=contact.reached_on,
             provider_id=contact.provider_id,
             reason=reason,
         )
@@ -196,7 +196,7 @@ def _announce(state: State, event: WaitAnnounced, asks: Asks) -> None:
     asks.append(
         AnnounceWait(
             contact=contact.id,
-            channel=contact.channel,
+            channel=contact.reached_on,
             provider_id=contact.provider_id,
             position=event.position,
             low_s=event.low_s,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from centralita import estimate
-from centralita.ahead import named_ahead, wanted
+from centralita.ahead import named_ahead
 from centralita.matching import NOBODY, Barred
 from centralita.state import Contact
 from centralita.views import AgentExplanation, BarredView, ContactExplanation
@@ -36,7 +36,7 @@ def explain_contact(engine: Engine, number: int, *, limit: int = 100) -> Contact
     waits = in_line and contact.phase == "waiting"
     ahead = engine.lines.ahead(contact, now_ns=engine.now_ns) if waits else 0
     rows = queue.explain(number, now_ns=engine.now_ns, limit=limit) if in_line else []
-    required = wanted(engine, contact)
+    required = dict(engine.lines.wanted(contact))
     present, available = (
         queue.capable_n(engine.lines.requirement(required, contact.medium)) if contact.queue else (0, 0)
     )
@@ -146,7 +146,7 @@ def _words(engine: Engine, contact: Contact, ahead: int, rows: list[Barred]) -> 
         return "Nobody is signed in."
     skilled = sum(row.agents for row in rows if row.rule != "skill")
     if not skilled:
-        return f"Nobody signed in has {_skill_list(wanted(engine, contact))}."
+        return f"Nobody signed in has {_skill_list(engine.lines.wanted(contact))}."
     busy = sum(row.agents for row in rows if row.rule in ("capacity", "medium_limit"))
     away = sum(row.agents for row in rows if row.rule == "unavailable")
     parts = [f"{busy} busy" if busy else "", f"{away} away" if away else ""]

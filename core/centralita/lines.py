@@ -215,6 +215,13 @@ class Lines(LinesHeld):
         self.state.queue_turns = max(self.state.queue_turns, keys[2])
         return keys
 
+    def wanted(self, contact: Contact) -> dict[str, int]:
+        """What a contact requires now, after the rings it has passed; new rules may have fewer of them."""
+        if not contact.rung:
+            return contact.skills
+        passed = rings_of(self.state.rules(contact.queue), contact.skills)[: contact.rung]
+        return passed[-1][1] if passed else contact.skills
+
     def ahead(self, contact: Contact, *, now_ns: int) -> int:
         """How many stand before a waiting contact for the same people.
 
@@ -224,7 +231,7 @@ class Lines(LinesHeld):
         found = self.queue.ahead(contact.id, now_ns=now_ns)
         if found:
             return found
-        requirement = self.requirement(contact.skills, contact.medium)
+        requirement = self.requirement(self.wanted(contact), contact.medium)
         if self.queue.capable_n(requirement)[0]:
             return 0
         before = 0

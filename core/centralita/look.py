@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import filterfalse
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -139,22 +140,23 @@ def queue_view(engine: Engine, name: str) -> QueueView | None:
         if contact.queue == name and contact.phase in phases:
             phases[contact.phase] += 1
     present, free = staff(engine, name)
+    # Who is called back at an agreed moment stands in no line before it. Thousands may wait, so without a Python
+    # frame for each.
     waiting = map(engine.state.contacts.__getitem__, standing.waiting)
-    # Thousands may wait, so without a Python frame for each.
-    oldest_ns = min(map(attrgetter("wait_from_ns"), waiting), default=0)
+    in_line = [*map(attrgetter("wait_from_ns"), filterfalse(attrgetter("due_ns"), waiting))]
     return QueueView(
         name=name,
         title=rules.title or name,
         open=standing.open,
-        waiting=len(standing.waiting),
-        longest_wait_since_ns=oldest_ns,
+        waiting=len(in_line),
+        longest_wait_since_ns=min(in_line, default=0),
         offered=phases["offered"] + phases["connecting"],
         connected=phases["connected"] + phases["on_hold"],
         wrapping=phases["wrapping"],
         agents_present=present,
         agents_available=free,
         answer_target_s=rules.answer_target_s,
-        estimate=estimate.expected_wait(engine, name, len(standing.waiting) + 1),
+        estimate=estimate.expected_wait(engine, name, len(in_line) + 1),
     )
 
 

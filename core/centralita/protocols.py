@@ -228,8 +228,8 @@ class Channel(Component, Protocol):
         """Bring customer and agent together; False when the customer can't be reached. None when the
         agent reaches them by other means and will say how it went (within the queue's `callback_s`).
 
-        For a callback or a placed contact `callback_handle` is whom to reach. Raising means a fault
-        on our side: the contact goes back to its place.
+        For a callback or a placed contact `callback_handle` is whom to reach, after a transfer too, when
+        they are on the line already. Raising means a fault on our side: the contact goes back to its place.
         """
         ...
 

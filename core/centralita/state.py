@@ -273,11 +273,19 @@ class Contact(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     forwarded_to: str = ""
     undelivered: int = 0
     """The first message that its channel could not deliver to the customer, 0 when there is none."""
+    reached: bool = False
+    """Was answered, and has not asked since to be called back."""
 
     @property
     def to_dial(self) -> bool:
-        """We begin it, and have not reached anybody yet: nobody is on the line who could hear, wait or leave."""
-        return self.direction == "outbound" and not self.answered
+        """We call, or call back, and have not reached anybody yet: nobody is on the line who could hear, wait or
+        leave."""
+        return not self.reached and (self.direction == "outbound" or self.callback_handle != "")
+
+    @property
+    def reached_on(self) -> str:
+        """The channel that has the customer, or is to call them back; their words stay on the contact's own."""
+        return self.callback_channel or self.channel
 
 
 @often_set

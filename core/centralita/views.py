@@ -114,8 +114,8 @@ class AgentView(View):
 
 
 class QueueView(View):
-    """A queue as it stands. Of the agents signed in who have its skills (`agents_present`),
-    `agents_available` could be asked right now."""
+    """A queue as it stands. `waiting` are those in line: a callback only from its agreed moment on. Of the agents
+    signed in who have its skills (`agents_present`), `agents_available` could be asked right now."""
 
     name: str
     title: str

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from centralita.ahead import wanted
 from centralita.engine import Engine
 from centralita.explain import explain_contact
-from centralita.messages import ApplyConfiguration, SignIn, SignOut, Tick
+from centralita.messages import ApplyConfiguration, SetStatus, SignIn, SignOut, Tick
 from centralita.state import Contact
 from centralita.views import ContactExplanation
 from tests.engine.floor import Floor
@@ -64,6 +63,18 @@ def test_who_waits_for_other_people_is_not_before() -> None:
     told = explain_contact(floor.engine, mine)
     assert told is not None
     assert (told.ahead, told.before) == (0, ())
+
+
+def test_who_waits_for_other_people_in_the_same_queue_is_not_before_whom_a_ring_has_let_in() -> None:
+    floor = Floor("skills = {en = 5}\nrings = [{after_s = 10, lower = {en = 3}}]")
+    floor.sign_in("bob")
+    floor.do(SetStatus(agent="bob", status="break"))
+    floor.admit("phone", skills={"es": 1})
+    mine = floor.admit("phone")
+    floor.pass_time(10)
+    told = explain_contact(floor.engine, mine)
+    assert told is not None
+    assert (told.position, told.before) == (1, ())
 
 
 def test_at_most_twenty_are_named_and_all_are_counted() -> None:
@@ -141,4 +152,4 @@ def test_with_one_rule_for_all_a_newcomer_never_stands_before_who_waits() -> Non
     floor.do(SignOut(agent="bob"))
     told = {contact.id: told.before for contact, told in waiting(floor.engine)}
     assert all(one.by == "wait" and one.contact < number for number, before in told.items() for one in before)
-    assert all(wanted(floor.engine, floor.contact(number)) == {} for number in told)
+    assert all(floor.engine.lines.wanted(floor.contact(number)) == {} for number in told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from centralita.apply.phases import Change, drop_work, exclude, move, moved
+from centralita.config import CALLBACK_MEDIUM
 from centralita.messages import (
     CallbackDue,
     CallbackPostponed,
@@ -89,9 +90,10 @@ def _callback_requested(state: State, event: CallbackRequested, at_ns: int) -> N
     contact = moved(state, event, at_ns)
     contact.callback_handle = event.handle
     contact.callback_channel = event.channel
+    contact.reached = False
     for work in contact.works.values():  # who wraps up an earlier part of it keeps that part's capacity
         work.medium = work.medium or contact.medium
-    contact.medium = "callback"
+    contact.medium = CALLBACK_MEDIUM
     contact.due_ns = event.due_ns
     contact.announce_at_ns = 0
     contact.deadline_ns = 0

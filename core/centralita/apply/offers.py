@@ -71,7 +71,7 @@ def _connected(state: State, event: ContactConnected, at_ns: int) -> None:
     contact.last_agent = event.agent
     contact.active_ns = at_ns
     contact.waited_ns += event.waited_ns
-    contact.answered = True
+    contact.answered = contact.reached = True
     contact.deadline_ns = at_ns + ns(state.config.limits.silence_s)
     queue = state.queues.get(event.queue)
     if queue is not None and contact.direction == "inbound":

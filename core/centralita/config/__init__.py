@@ -19,6 +19,7 @@ from centralita.config.reading import (
     loads,
 )
 from centralita.config.rules import (
+    CALLBACK_MEDIUM,
     DEFAULT_MEDIA,
     NS_PER_S,
     OWN_MEDIUM,
@@ -40,6 +41,7 @@ from centralita.config.rules import (
 )
 
 __all__ = [
+    "CALLBACK_MEDIUM",
     "COMPONENT_KINDS",
     "DEFAULT_MEDIA",
     "NS_PER_S",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from centralita.config.faults import known_names
-from centralita.config.rules import OWN_MEDIUM, EngineConfig, Overflow, Queue
+from centralita.config.rules import CALLBACK_MEDIUM, OWN_MEDIUM, EngineConfig, Overflow, Queue
 
 
 def problems_of(engine: EngineConfig, *, bots: frozenset[str] | None = None) -> list[str]:
@@ -34,6 +34,8 @@ def problems_of(engine: EngineConfig, *, bots: frozenset[str] | None = None) -> 
             known(f"agents.{name}.limits", "medium", medium)
         for ranked in agent.ranks:
             known(f"agents.{name}.ranks", "queue", ranked)
+    if CALLBACK_MEDIUM not in engine.media:
+        problems.append(f"media.{CALLBACK_MEDIUM}: none given; whoever asks to be called back needs it")
     for name, medium_rule in engine.media.items():
         for other in medium_rule.may_interrupt:
             known(f"media.{name}.may_interrupt", "medium", other)

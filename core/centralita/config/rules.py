@@ -35,6 +35,8 @@ AgentOrderKey = Literal[
 ]
 
 NS_PER_S: Final = 1_000_000_000
+CALLBACK_MEDIUM: Final = "callback"
+"""What a contact is from then on whose customer asks to be called back."""
 OWN_MEDIUM: Final = ""
 """In a channel's rule: the medium that the channel's own capabilities name."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from centralita.config import DEFAULT_MEDIA, EngineConfig
+from centralita.config import CALLBACK_MEDIUM, DEFAULT_MEDIA, EngineConfig
 from centralita.lint.found import Found
-from centralita.lint.reach import CALLBACK_MEDIUM, Reach
+from centralita.lint.reach import Reach
 
 
 def medium_problems(engine: EngineConfig, reach: Reach, found: Found) -> None:

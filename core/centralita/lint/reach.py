@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from centralita.config import OWN_MEDIUM, Agent, EngineConfig, Queue
+from centralita.config import CALLBACK_MEDIUM, OWN_MEDIUM, Agent, EngineConfig, Queue
 from centralita.structs import Frozen
 
 OVERFLOWS: Final = ("when_full", "when_waited", "when_unstaffed", "when_closed")
 LEAVING: Final = ("queue", "refuse")
 """What `when_waited` may do after which the contact no longer waits in the queue."""
-
-CALLBACK_MEDIUM: Final = "callback"
 
 
 class Crew(Frozen):
@@ -169,7 +167,7 @@ def _media_by_queue(engine: EngineConfig) -> dict[str, set[str]]:
         queue = engine.queues[name]
         for field in OVERFLOWS:
             overflow = getattr(queue, field)
-            if overflow.do == "callback" and CALLBACK_MEDIUM in engine.media:
+            if overflow.do == "callback":
                 media[name].add(CALLBACK_MEDIUM)
         for field in OVERFLOWS:
             overflow = getattr(queue, field)

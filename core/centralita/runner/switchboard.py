@@ -286,7 +286,7 @@ class LiveSwitchboard:
         _check_int("contact", contact)
         _check_str(by=by, word=word, value=value)
         live = house.engine.state.contacts.get(contact)
-        channel = (live.callback_channel or live.channel) if live is not None else ""
+        channel = live.reached_on if live is not None else ""
         port = house.channels.get(channel)
         if port is None:
             raise ControlRefused("unknown_contact", f"contact {contact} is not live")

@@ -83,18 +83,19 @@ def go_on(engine: Engine, contact: Contact) -> None:
     """Send a contact to the next stage before waiting that it has not been through."""
     config = engine.state.config
     phase = contact.phase
+    channel = config.channels[contact.channel]
     if phase == "arrived" and config.crms:
         deadline_ns = engine.now_ns + ns(config.limits.identify_s)
         engine.emit(IdentificationStarted(contact=contact.id, deadline_ns=deadline_ns))
     elif phase in ("arrived", "identifying") and config.classifiers:
         deadline_ns = engine.now_ns + ns(config.limits.classify_s)
         engine.emit(ClassificationStarted(contact=contact.id, deadline_ns=deadline_ns))
-    elif phase != "self_service" and config.channels[contact.channel].bot and not contact.to_dial:
+    elif phase != "self_service" and channel.bot and not contact.to_dial:
         deadline_ns = engine.now_ns + ns(config.limits.bot_turn_s)
-        bot = config.channels[contact.channel].bot
-        engine.emit(SelfServiceStarted(contact=contact.id, bot=bot, deadline_ns=deadline_ns))
+        engine.emit(SelfServiceStarted(contact=contact.id, bot=channel.bot, deadline_ns=deadline_ns))
     else:
-        wait.enter(engine, contact, contact.queue or config.default_queue)
+        # The channel's queue is the contact's from the beginning, but for rules that came later.
+        wait.enter(engine, contact, contact.queue or channel.queue or config.default_queue)
 
 
 def place(engine: Engine, command: PlaceContact) -> Refusal | int:

@@ -177,7 +177,7 @@ def _take_out(engine: Engine, contact: Contact, agent: Agent, reason: str) -> No
     if contact.parent:
         end.stop_serving(engine, contact, by="rules", reason=reason)
         return
-    if contact.phase == "connecting" and contact.direction == "outbound":
+    if contact.phase == "connecting" and contact.direction == "outbound" and contact.to_dial:
         end.close(engine, contact, "cancelled", by="rules", reason=reason)
         return
     if contact.agent == agent.name:

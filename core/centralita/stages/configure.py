@@ -45,8 +45,10 @@ def _in_use(engine: Engine, config: EngineConfig) -> list[str]:
     problems: dict[str, int] = {}
     for contact in engine.state.contacts.values():
         media = {contact.medium, *(work.medium for work in contact.works.values())}
+        channels = {contact.channel, contact.callback_channel}
         used: list[tuple[str, Collection[str], str]] = [(name, config.media, "media") for name in media]
-        used += [(contact.queue, config.queues, "queues"), (contact.channel, config.channels, "channels")]
+        used += [(name, config.channels, "channels") for name in channels]
+        used.append((contact.queue, config.queues, "queues"))
         for name, kept, kind in used:
             if name and name not in kept:
                 problems[f"{kind}.{name}"] = problems.get(f"{kind}.{name}", 0) + 1

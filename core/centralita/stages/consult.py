@@ -70,7 +70,7 @@ def transfer(engine: Engine, command: TransferContact) -> Refusal | None:
 
 def _forward(engine: Engine, contact: Contact, command: TransferContact) -> Refusal | None:
     """Hand the customer on to a number outside: for us the contact is served, and over."""
-    channel = contact.callback_channel or contact.channel
+    channel = contact.reached_on
     if not engine.state.config.channels[channel].can_forward:
         return Refusal(code="not_capable", message=f"channel {channel!r} can't hand on to a number")
     _write_note(engine, contact, command.agent, command.note)
@@ -92,6 +92,8 @@ def start(engine: Engine, command: StartConsultation) -> Refusal | int:
     refusal = _bad_target(engine, command.target, command.agent)
     if refusal is not None:
         return refusal
+    if command.target.agent in _speaking(contact):
+        return Refusal(code="already", message=f"agent {command.target.agent!r} is in the contact already")
     if command.target.number:
         return Refusal(
             code="bad_value", message="target.number: a consultation is with an agent, queue or skills"
@@ -124,9 +126,8 @@ def start(engine: Engine, command: StartConsultation) -> Refusal | int:
     )
     child = engine.state.contacts[number]
     _write_note(engine, child, command.agent, command.note)
-    _wait_for(
-        engine, child, contact.queue, command.target, reason="consultation", excluded=tuple(contact.works)
-    )
+    others = tuple(name for name in contact.works if name != command.target.agent)
+    _wait_for(engine, child, contact.queue, command.target, reason="consultation", excluded=others)
     return number
 
 
@@ -214,6 +215,8 @@ def _wait_for(
         wanted = wait.required(engine.state.rules(queue).skills, contact.own_skills)
         skills = {skill: min(level, has[skill]) for skill, level in wanted.items() if skill in has}
     wait.join(engine, contact, queue, reason=reason, skills=skills, agent=target.agent, excluded=excluded)
+    if target.agent:
+        wait.ask_named(engine, contact)
 
 
 def _write_note(engine: Engine, contact: Contact, agent: str, note: str) -> None:

@@ -29,7 +29,7 @@ from centralita.messages import (
     WrapUpExtended,
     WrapUpStarted,
 )
-from centralita.stages import offer, serve
+from centralita.stages import offer, serve, wait
 from centralita.stages.refuse import find_work, no_contact, wrong_phase
 from centralita.state import Contact, Work
 
@@ -49,9 +49,9 @@ def abandon(engine: Engine, command: AbandonContact) -> Refusal | None:
         stop_serving(engine, contact, by="customer", reason=command.reason)
     elif contact.phase == "wrapping":
         return wrong_phase(contact, "not over")
-    elif contact.phase == "connecting" and (contact.callback_handle or contact.direction == "outbound"):
+    elif contact.phase == "connecting" and contact.to_dial:
         serve.unreached(engine, contact, command.reason)
-    elif contact.callback_handle or contact.to_dial:
+    elif contact.to_dial:
         what = "a callback" if contact.callback_handle else "yet to be dialled"
         return Refusal(code="already", message=f"contact {contact.id} is {what}: nobody waits on the line")
     else:
@@ -217,7 +217,9 @@ def wrapped(
             hold=work.hold,
         )
     )
-    if contact.phase == "wrapping" and not contact.works:
+    if contact.phase == "waiting" and contact.prefer_agent == agent:
+        wait.ask_named(engine, contact)
+    elif contact.phase == "wrapping" and not contact.works:
         assert contact.outcome is not None
         _final(engine, contact, contact.outcome, contact.ended_by, contact.ended_reason)
 
@@ -300,8 +302,8 @@ def rate(engine: Engine, command: RateContact) -> Refusal | None:
 
 
 def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
-    """End what a channel no longer knows, and have it end what is over here. What is yet to be dialled and
-    callbacks wait without a line, and consultations have none."""
+    """End what a channel no longer knows, and have it end what is over here. What is yet to be dialled or
+    called back waits without a line, and consultations have none."""
     state = engine.state
     if command.channel not in state.config.channels:
         known = ", ".join(sorted(state.config.channels)) or "none"
@@ -310,12 +312,11 @@ def reconcile(engine: Engine, command: ReconcileChannel) -> Refusal | None:
     vanished = [
         contact
         for contact in state.contacts.values()
-        if contact.channel == command.channel
+        if contact.reached_on == command.channel
         and contact.provider_id not in alive
         and contact.phase != "wrapping"
         and not contact.parent
-        and not contact.callback_handle
-        and not (contact.to_dial and contact.phase != "connecting")
+        and not (contact.to_dial and (contact.callback_handle or contact.phase != "connecting"))
     ]
     for contact in vanished:
         if contact.phase in ("connected", "on_hold"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from centralita.messages import ClassifyContact, FinishSelfService, Refusal, SelfServiceEnded
-from centralita.stages import arrive, classify, end, wait
+from centralita.stages import arrive, classify, end
 from centralita.stages.refuse import bad_priority, bad_skills, no_contact, no_queue, wrong_phase
 from centralita.state import Contact
 
@@ -37,7 +37,7 @@ def finish(engine: Engine, command: FinishSelfService) -> Refusal | None:
         attributes=command.attributes,
     )
     engine.emit(classify.merged(contact, answer, by=contact.bot))
-    wait.enter(engine, contact, contact.queue or engine.state.config.default_queue)
+    arrive.go_on(engine, contact)
     return None
 
 

@@ -64,7 +64,7 @@ def report_connection(engine: Engine, command: ReportConnection) -> Refusal | No
 
 def fail(engine: Engine, contact: Contact, agent: str, reason: str) -> None:
     """Our side failed: the contact keeps its place, and this agent is not tried for a while."""
-    if contact.direction == "outbound":
+    if contact.direction == "outbound" and contact.to_dial:
         end.close(engine, contact, "unreachable", by="channel", reason=reason)
         return
     again_ns = engine.now_ns + ns(engine.state.rules(contact.queue).ask_again_s)
@@ -73,15 +73,15 @@ def fail(engine: Engine, contact: Contact, agent: str, reason: str) -> None:
 
 
 def unreached(engine: Engine, contact: Contact, reason: str) -> None:
-    """The customer did not answer: a callback is tried again later, anything else is over."""
+    """The customer is not there (any more): a callback is tried again later, anything else is over."""
     rules = engine.state.rules(contact.queue)
-    if contact.callback_handle and contact.callback_attempts + 1 < rules.callback_attempts:
+    if not contact.to_dial:
+        end.close(engine, contact, "abandoned", by="customer", reason=reason)
+    elif contact.callback_handle and contact.callback_attempts + 1 < rules.callback_attempts:
         due_ns = engine.now_ns + ns(rules.callback_retry_s)
         engine.emit(CallbackPostponed(contact=contact.id, due_ns=due_ns))
-    elif contact.callback_handle or contact.direction == "outbound":
-        end.close(engine, contact, "unreachable", by="customer", reason=reason)
     else:
-        end.close(engine, contact, "abandoned", by="customer", reason=reason)
+        end.close(engine, contact, "unreachable", by="customer", reason=reason)
 
 
 def post_message(engine: Engine, command: PostMessage) -> Refusal | None:

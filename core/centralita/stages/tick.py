@@ -105,7 +105,7 @@ def _works_due(engine: Engine, contact: Contact) -> None:
             case "offered":
                 offer.expire(engine, contact, name)
             case "connecting":
-                if contact.callback_handle or contact.direction == "outbound":
+                if contact.to_dial:
                     serve.unreached(engine, contact, "time limit")
                 else:
                     serve.fail(engine, contact, name, "time limit")

@@ -6,6 +6,7 @@ callback brings it along as credit, so that the place in line is never lost.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from centralita import estimate
@@ -26,7 +27,7 @@ from centralita.messages import (
 )
 from centralita.stages import end, match
 from centralita.stages.refuse import bad_priority, bad_skills, no_contact, no_queue, wrong_phase
-from centralita.state import Contact
+from centralita.state import Contact, Queue
 
 if TYPE_CHECKING:
     from centralita.engine import Engine
@@ -39,12 +40,21 @@ def enter(engine: Engine, contact: Contact, queue: str, *, reason: str = "") -> 
     join(engine, contact, queue, reason=reason)
     if not standing.open:
         overflow(engine, contact, rules.when_closed, "closed")
-    elif rules.max_waiting is not None and len(standing.waiting) > rules.max_waiting:
+    elif rules.max_waiting is not None and is_full(engine, standing, rules.max_waiting):
         match.run(engine)  # who is offered at once waits on nobody's place
         if contact.phase == "waiting":
             overflow(engine, contact, rules.when_full, "full")
     elif rules.when_unstaffed.do != "wait" and not staffed(engine, contact):
         overflow(engine, contact, rules.when_unstaffed, "unstaffed")
+
+
+def is_full(engine: Engine, standing: Queue, most: int) -> bool:
+    """Whether more than so many wait on the line; who is yet to be called takes nobody's place."""
+    if len(standing.waiting) <= most:
+        return False
+    contacts = engine.state.contacts
+    on_the_line = (number for number in standing.waiting if not contacts[number].to_dial)
+    return next(islice(on_the_line, most, None), None) is not None
 
 
 def join(
@@ -67,21 +77,21 @@ def join(
         credit_ns += now_ns - contact.arrived_ns
     elif contact.wait_from_ns:
         credit_ns += now_ns - contact.wait_from_ns
-    on_the_line = not contact.due_ns and (
-        contact.answered or not (contact.callback_handle or contact.to_dial)
-    )
+    on_the_line = not contact.to_dial
     announces = on_the_line and terms.announce_every_ns > 0
+    if skills is None:
+        skills = required(rules.skills, contact.own_skills)
     preferred, until_ns = agent, 0
     if agent:
         until_ns = FOREVER_NS
     elif rules.prefer_for_s:
-        preferred = _preferred(engine, contact)
+        preferred = preferred_of(engine, contact, queue, skills)
         until_ns = now_ns + ns(rules.prefer_for_s) if preferred else 0
     engine.emit(
         ContactQueued(
             contact=contact.id,
             queue=queue,
-            skills=required(rules.skills, contact.own_skills) if skills is None else skills,
+            skills=skills,
             priority=rules.priority + contact.own_priority,
             rate_thousandths=terms.rate_thousandths,
             credit_ns=credit_ns,
@@ -109,13 +119,20 @@ def required(queue: dict[str, int], own: dict[str, int] | None) -> dict[str, int
     return {skill: max(queue.get(skill, 0), own.get(skill, 0)) for skill in {**queue, **own}}
 
 
-def _preferred(engine: Engine, contact: Contact) -> str:
-    """Whom the contact would rather have, if signed in: an offline agent holds nothing."""
+def preferred_of(engine: Engine, contact: Contact, queue: str, skills: dict[str, int]) -> str:
+    """Whom the contact would rather have, if signed in and skilled enough before the preference ends: nobody is
+    waited for in vain."""
     name = contact.preferred_agent
     if not name and contact.customer is not None:
         name = contact.customer.preferred_agent
     agent = engine.state.agents.get(name)
-    return name if agent is not None and agent.present else ""
+    if agent is None or not agent.present:
+        return ""
+    rules, has = engine.state.rules(queue), engine.state.config.agents[name].skills
+    for ring, relaxed in rings_of(rules, skills):
+        if ring.after_s < rules.prefer_for_s:
+            skills = relaxed
+    return name if all(has.get(skill, 0) >= level for skill, level in skills.items()) else ""
 
 
 def staffed(engine: Engine, contact: Contact) -> bool:
@@ -128,7 +145,7 @@ def staffed(engine: Engine, contact: Contact) -> bool:
 
 def overflow(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> None:
     """Do what a queue's rule says about a contact that can't or shouldn't wait (any longer). One that is yet to
-    be dialled waits on: there is nobody to hear it."""
+    be dialled, or called back, waits on: there is nobody to hear it, and a callback was promised."""
     if contact.to_dial:
         return
     match rule.do:
@@ -248,6 +265,14 @@ def ask_again(engine: Engine, contact: Contact) -> None:
     )
     if due:
         engine.emit(ExclusionsEnded(contact=contact.id, agents=due))
+
+
+def ask_named(engine: Engine, contact: Contact) -> None:
+    """Whom a contact was passed on to by name is asked, though they had or declined it a moment ago; not before
+    they have wrapped that up."""
+    name, by_name = contact.prefer_agent, contact.prefer_until_ns == FOREVER_NS
+    if by_name and name in (contact.excluded or ()) and name not in contact.works:
+        engine.emit(ExclusionsEnded(contact=contact.id, agents=(name,)))
 
 
 def unstaffed(engine: Engine) -> None:

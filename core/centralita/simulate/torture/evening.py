@@ -131,7 +131,7 @@ def _done_with(engine: Engine, contact: Contact, *, patient: bool) -> AnyCommand
         case "self_service":
             return FinishSelfService(contact=here, resolved=True)
         case "waiting" if not patient:
-            return CancelContact(contact=here) if contact.callback_handle else AbandonContact(contact=here)
+            return CancelContact(contact=here) if contact.to_dial else AbandonContact(contact=here)
         case "waiting":
             return None
         case _:

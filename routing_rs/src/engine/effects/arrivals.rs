@@ -100,10 +100,11 @@ impl<'py> ContactAdmitted<'py> {
             hold_ns: zero.clone(),
             wrap_up_ns: zero.clone(),
             answered: no.clone(),
-            rated: no,
+            rated: no.clone(),
             bot_after: zero.clone(),
             forwarded_to: blank,
             undelivered: zero,
+            reached: no,
         }
         .make(py)?;
         turn.contacts.set_item(number, contact.object())?;

@@ -170,6 +170,7 @@ impl<'py> Effect<'py> for ContactConnected<'py> {
         contact.active_ns().set(turn.now.clone());
         count(&contact.waited_ns(), self.waited_ns().int()?)?;
         contact.answered().set(truth(turn.py, true));
+        contact.reached().set(truth(turn.py, true));
         let limits = Limits::of(turn.config()?.limits().get())?;
         contact
             .deadline_ns()

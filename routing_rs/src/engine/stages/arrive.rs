@@ -134,7 +134,12 @@ fn go_on<'py>(turn: &Turn<'_, 'py>, contact: &Contact<'py>) -> PyResult<()> {
         )?;
         return Ok(());
     }
-    let queue = either(&contact.queue(), &config.default_queue());
+    // The channel's queue is the contact's from the beginning, but for rules that came later.
+    let queue = if contact.queue().is_blank() {
+        either(&channel.queue(), &config.default_queue())
+    } else {
+        contact.queue().get()
+    };
     wait::enter(turn, contact, &queue)
 }
 

@@ -64,7 +64,8 @@ pub(crate) fn finish_wrap_up<'py>(
     let Some((contact, work)) = turn.find_work(&command.contact(), &agent)? else {
         return Ok(Decided::Unusual);
     };
-    if !work.state().is_text(intern!(turn.py, "wrapping")) || !is_known(turn, command)? {
+    let usual = work.state().is_text(intern!(turn.py, "wrapping")) && work.hold().is_blank();
+    if !usual || !is_known(turn, command)? {
         return Ok(Decided::Unusual);
     }
     let wrapped = WrapUpEndedFields {

@@ -4,7 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::offer;
-use crate::engine::records::{Agent, Contact, ContactQueuedFields, Customer, QueueRules, Terms};
+use crate::engine::records::{Contact, ContactQueuedFields, QueueRules, Terms};
 use crate::engine::slots::Struct;
 use crate::engine::turn::{Turn, ns};
 use crate::engine::words::{Phase, blanks};
@@ -28,9 +28,14 @@ pub(crate) fn enter<'py>(
         overflow(rules.when_closed().get(), "closed")?;
         return Ok(());
     }
-    if !rules.max_waiting().is_none() {
-        let waiting = i64::try_from(standing.waiting().entries()?)?;
-        if waiting > rules.max_waiting().int()? {
+    let most = rules.max_waiting();
+    if !most.is_none() && i64::try_from(standing.waiting().entries()?)? > most.int()? {
+        let full = turn.python(
+            "centralita.stages.wait",
+            "is_full",
+            (turn.engine, standing.object(), most.get()),
+        )?;
+        if full.is_truthy()? {
             offer::run(turn)?; // who is offered at once waits on nobody's place
             if Phase::of(&contact.phase())? == Phase::Waiting {
                 overflow(rules.when_full().get(), "full")?;
@@ -74,15 +79,24 @@ fn join<'py>(
     } else if contact.wait_from_ns().int()? != 0 {
         credit_ns += now_ns - contact.wait_from_ns().int()?;
     }
-    let to_dial = contact.direction().is_text(intern!(turn.py, "outbound")) && !answered;
-    let on_the_line =
-        contact.due_ns().int()? == 0 && (answered || (contact.callback_handle().is_blank() && !to_dial));
-    let (preferred, until_ns) = preferred(turn, contact, rules)?;
+    let called =
+        contact.direction().is_text(intern!(turn.py, "outbound")) || !contact.callback_handle().is_blank();
+    let on_the_line = contact.reached().is_true() || !called;
     let skills = if contact.own_skills().is_blank() {
         rules.skills().get()
     } else {
         let both = (rules.skills().get(), contact.own_skills().get());
         turn.python("centralita.stages.wait", "required", both)?
+    };
+    let mut preferred = turn.blank();
+    if rules.prefer_for_s().float()? != 0.0 {
+        let of = (turn.engine, contact.object(), queue, &skills);
+        preferred = turn.python("centralita.stages.wait", "preferred_of", of)?;
+    }
+    let until_ns = if preferred.is_truthy()? {
+        now_ns + ns(&rules.prefer_for_s())?
+    } else {
+        0
     };
     let queued = ContactQueuedFields {
         contact: contact.id().get(),
@@ -114,28 +128,5 @@ fn on_line_until<'py>(turn: &Turn<'_, 'py>, on_the_line: bool, after_ns: i64) ->
         turn.int(turn.now_ns + after_ns)
     } else {
         turn.zero()
-    }
-}
-
-/// Whom the contact would rather have, if signed in, and until when: an offline agent holds nothing.
-fn preferred<'py>(
-    turn: &Turn<'_, 'py>,
-    contact: &Contact<'py>,
-    rules: &QueueRules<'py>,
-) -> PyResult<(Bound<'py, PyAny>, i64)> {
-    let hold_ns = ns(&rules.prefer_for_s())?;
-    if rules.prefer_for_s().float()? == 0.0 {
-        return Ok((turn.blank(), 0));
-    }
-    let name = if contact.preferred_agent().is_blank() && !contact.customer().is_none() {
-        Customer::of(contact.customer().get())?.preferred_agent().get()
-    } else {
-        contact.preferred_agent().get()
-    };
-    match turn.state.agents().find(&name)?.map(Agent::of).transpose()? {
-        Some(agent) if !agent.status().is_text(intern!(turn.py, "offline")) && name.len()? != 0 => {
-            Ok((name, turn.now_ns + hold_ns))
-        }
-        _ => Ok((turn.blank(), 0)),
     }
 }
