@@ -443,6 +443,81 @@ def test_messages_of_two_windows_outlive_both(tmp_path: Path, pages: Open) -> No
             company.until(lambda: company.said() == ["hello", "one", "two"])
 
 
+def test_page_with_rules_and_keys_of_its_own_neither_hides_the_chat_nor_takes_its_letters(
+    tmp_path: Path, pages: Open
+) -> None:
+    page_ = """<style>
+        div:empty { display: none }
+        body > * { pointer-events: none; text-transform: uppercase !important; transform: scale(.5); opacity: .1 }
+        </style><h1>Shop</h1><script>
+        addEventListener("keydown", (event) => {
+          if (/INPUT|TEXTAREA/.test(event.target.tagName)) return;
+          if (event.key === "s" || event.key === "/") event.preventDefault(); // search
+        });
+        </script>"""
+    with open_company_in_a_shop(tmp_path, page_) as (company, shop):
+        page = pages(shop, allow=("WebSocket",))
+        page.get_by_role("button", name="Open the chat").click()
+        page.keyboard.type("yes / no")
+        page.keyboard.press("Enter")
+        company.until(lambda: company.look() and company.said() == ["yes / no"])
+        host = page.locator("#centralita-shop_chat")
+        for rule, value in (("text-transform", "none"), ("transform", "none"), ("opacity", "1")):
+            expect(host).to_have_css(rule, value)
+
+
+def test_page_that_draws_itself_anew_brings_the_same_chat_back(company: Company, pages: Open) -> None:
+    page = pages("about:blank")
+    lines: list[Any] = []
+
+    def opened(line: Any) -> None:
+        lines.append(line)
+
+    page.on("websocket", opened)
+    page.goto(f"{company.address}/")
+    write(page, "first")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    for _ in range(3):
+        page.evaluate("document.body.replaceChildren()")
+        page.evaluate(
+            """(address) => document.body.append(
+                Object.assign(document.createElement("script"), { src: address }))""",
+            f"{company.address}/widget.js",
+        )
+        expect(page.locator(".message.mine .bubble")).to_have_text(["first"])
+    write(page, "second")
+    company.until(lambda: company.said() == ["first", "second"])
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("size", [{"width": 740, "height": 340}, {"width": 341, "height": 192}])
+def test_low_screen_shows_each_form_whole(company: Company, pages: Open, size: dict[str, int]) -> None:
+    company.do(SignIn(agent="berta", status="break"))
+    page = pages(f"{company.address}/?lang=es", size=size)
+    page.get_by_role("textbox", name="Escriba un mensaje…").fill("Hola")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Que me llamen").click()
+    shot(page, f"callback-low-{size['height']}")
+    page.get_by_label("Teléfono o correo electrónico").hover()
+    for by, name in ((400, "Cancelar"), (-400, "Cerrar el chat")):
+        page.mouse.wheel(0, by)
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Cancelar").click()
+    expect(page.get_by_role("textbox", name="Escriba un mensaje…")).to_be_in_viewport(ratio=1)
+
+
+def test_words_of_another_day_say_which(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    write(page, "first")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    expect(page.locator(".message time")).to_have_text(re.compile(r"^\d\d:\d\d( [AP]M)?$"))
+    later = page.context.new_page()
+    later.clock.install(time=time.time() + 2 * 86_400)
+    later.goto(f"{company.address}/")
+    today = later.evaluate("new Date(Date.now() - 2 * 86400e3).toLocaleDateString('en', { month: 'long' })")
+    expect(later.locator(".message time")).to_contain_text(today)
+
+
 def test_one_window_too_many_says_so_and_comes_in_when_another_goes(company: Company, pages: Open) -> None:
     first = pages(f"{company.address}/")
     write(first, "hello")

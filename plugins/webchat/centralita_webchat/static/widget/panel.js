@@ -31,6 +31,8 @@ class Panel {
     sheet.replaceSync(STYLE);
     shadow.adoptedStyleSheets = [sheet];
     this.root = el("div", { className: "root" });
+    // To the page its keys would seem to be typed outside any field, and so to be its own.
+    for (const kind of ["keydown", "keypress", "keyup"]) this.root.addEventListener(kind, (event) => event.stopPropagation());
     this.followTheme(script.dataset.theme ?? "auto");
     this.panel = el("section", { className: "panel", role: "dialog", "aria-label": this.settings.title, hidden: true, onkeydown: (event) => this.key(event) });
     this.log = new Log(say, this.language, this.base, { retry: (id) => this.retry(id), anew: (id) => this.retry(id) });
@@ -92,7 +94,6 @@ class Panel {
 
   key(event) {
     if (event.key !== "Escape") return;
-    event.stopPropagation();
     if (this.cards.kind) this.cards.close(); else this.close();
   }
 
