@@ -345,33 +345,212 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_one_line_embeds_the_chat_in_a_page_of_another_origin(tmp_path: Path, pages: Open) -> None:
-    folder = tmp_path / "shop"
+@contextmanager
+def open_shop(folder: Path) -> Iterator[str]:
+    """Somebody else's web site: what is in a folder, at an origin of its own."""
     folder.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    shop = f"http://127.0.0.1:{server.server_address[1]}"
     try:
-        with open_company(tmp_path / "data", origins=[shop]) as company:
-            policy = f"default-src 'none'; script-src {company.origin}; img-src {company.origin} blob:; connect-src {company.origin} ws://{company.origin[7:]}"
-            (folder / "index.html").write_text(
-                f"""<!doctype html><html lang="es"><meta charset="utf-8"><title>Tienda</title>
-                <meta http-equiv="Content-Security-Policy" content="{policy}"><h1>Tienda</h1>
-                <link rel="icon" href="data:,"><script src="{company.address}/widget.js" defer></script>""",
-                encoding="utf-8",
-            )
-            page = pages(f"{shop}/", allow=("favicon", "data:,", "WebSocket"))
-            page.get_by_role("button", name="Abrir el chat").click()
-            page.get_by_role("textbox", name="Escriba un mensaje…").fill("Hola")
-            page.locator("input[type=file]").set_input_files(
-                {"name": "a.png", "mimeType": "image/png", "buffer": png(40, 40)}
-            )
-            expect(page.locator(".chip:not(.busy)")).to_have_count(1)
-            page.keyboard.press("Enter")
-            expect(page.locator(".message:not(.waits) .picture img")).to_have_js_property("naturalWidth", 40)
-            shot(page, "embedded-light-es")
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def open_company_in_a_shop(tmp_path: Path, page: str, **settings: Any) -> Iterator[tuple[Company, str]]:
+    """A company whose chat is on a page of another origin; `page` is its HTML, without the script tag."""
+    with (
+        open_shop(tmp_path / "shop") as shop,
+        open_company(tmp_path / "data", origins=[shop], **settings) as company,
+    ):
+        (tmp_path / "shop" / "index.html").write_text(
+            f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title>
+            <link rel="icon" href="data:,">{page}<script src="{company.address}/widget.js" defer></script>""",
+            encoding="utf-8",
+        )
+        yield company, shop
+
+
+def test_windows_of_one_customer_share_a_conversation(tmp_path: Path, pages: Open) -> None:
+    with open_company_in_a_shop(tmp_path, "<h1>Shop</h1>") as (company, shop):
+        first = pages(shop, allow=("WebSocket",))
+        second = first.context.new_page()
+        second.goto(shop)
+        launcher = second.get_by_role("button", name="Open the chat")
+        expect(launcher).to_be_visible()
+        first.get_by_role("button", name="Open the chat").click()
+        write(first, "from the first")
+        expect(first.locator(".message.mine:not(.waits)")).to_have_count(1)
+        launcher.click()
+        expect(second.locator(".message.mine .bubble")).to_have_text(["from the first"])
+        write(second, "from the second")
+        company.until(lambda: company.said() == ["from the first", "from the second"])
+        first.reload()
+        first.get_by_role("button", name="Open the chat").click()
+        expect(first.locator(".message.mine .bubble")).to_have_text(["from the first", "from the second"])
+
+
+def test_windows_that_begin_at_one_moment_share_a_session(company: Company, pages: Open) -> None:
+    pages_ = [pages("about:blank")]
+    pages_.append(pages_[0].context.new_page())
+    asked: list[Callable[[], None]] = []
+
+    def carry(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+
+        def said(frame: str | bytes) -> None:
+            # Both ask who they are before either has heard.
+            asked.append(partial(server.send, frame))
+            if len(asked) == 2:
+                for ask in asked:
+                    ask()
+            elif len(asked) > 2:
+                server.send(frame)
+
+        line.on_message(said)
+
+    for page in pages_:
+        page.route_web_socket(re.compile("/ws$"), carry)
+        page.goto(f"{company.address}/")
+    for number, page in enumerate(pages_):
+        write(page, f"from {number}")
+        expect(page.locator(".message.mine:not(.waits)")).to_have_count(number + 1)
+    company.until(lambda: company.said() == ["from 0", "from 1"])
+
+
+def test_messages_of_two_windows_outlive_both(tmp_path: Path, pages: Open) -> None:
+    with held_port() as port:
+        with open_company(tmp_path, port=port) as company:
+            first = pages(f"{company.address}/", allow=("WebSocket", "ERR_"))
+            write(first, "hello")
+            expect(first.locator(".message.mine:not(.waits)")).to_have_count(1)
+            second = first.context.new_page()
+            second.goto(f"{company.address}/")
+            expect(second.locator(".message.mine:not(.waits)")).to_have_count(1)
+        for page in (first, second):
+            expect(page.locator(".status")).to_contain_text("No connection")
+        write(first, "one")
+        write(second, "two")
+        first.close()
+        second.close()
+        with open_company(tmp_path, port=port) as company:
+            third = first.context.new_page()
+            third.goto(f"{company.address}/")
+            company.until(lambda: company.said() == ["hello", "one", "two"])
+
+
+def test_page_with_rules_and_keys_of_its_own_neither_hides_the_chat_nor_takes_its_letters(
+    tmp_path: Path, pages: Open
+) -> None:
+    page_ = """<style>
+        div:empty { display: none }
+        body > * { pointer-events: none; text-transform: uppercase !important; transform: scale(.5); opacity: .1 }
+        </style><h1>Shop</h1><script>
+        addEventListener("keydown", (event) => {
+          if (/INPUT|TEXTAREA/.test(event.target.tagName)) return;
+          if (event.key === "s" || event.key === "/") event.preventDefault(); // search
+        });
+        </script>"""
+    with open_company_in_a_shop(tmp_path, page_) as (company, shop):
+        page = pages(shop, allow=("WebSocket",))
+        page.get_by_role("button", name="Open the chat").click()
+        page.keyboard.type("yes / no")
+        page.keyboard.press("Enter")
+        company.until(lambda: company.look() and company.said() == ["yes / no"])
+        host = page.locator("#centralita-shop_chat")
+        for rule, value in (("text-transform", "none"), ("transform", "none"), ("opacity", "1")):
+            expect(host).to_have_css(rule, value)
+
+
+def test_page_that_draws_itself_anew_brings_the_same_chat_back(company: Company, pages: Open) -> None:
+    page = pages("about:blank")
+    lines: list[Any] = []
+
+    def opened(line: Any) -> None:
+        lines.append(line)
+
+    page.on("websocket", opened)
+    page.goto(f"{company.address}/")
+    write(page, "first")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    for _ in range(3):
+        page.evaluate("document.body.replaceChildren()")
+        page.evaluate(
+            """(address) => document.body.append(
+                Object.assign(document.createElement("script"), { src: address }))""",
+            f"{company.address}/widget.js",
+        )
+        expect(page.locator(".message.mine .bubble")).to_have_text(["first"])
+    write(page, "second")
+    company.until(lambda: company.said() == ["first", "second"])
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("size", [{"width": 740, "height": 340}, {"width": 341, "height": 192}])
+def test_low_screen_shows_each_form_whole(company: Company, pages: Open, size: dict[str, int]) -> None:
+    company.do(SignIn(agent="berta", status="break"))
+    page = pages(f"{company.address}/?lang=es", size=size)
+    page.get_by_role("textbox", name="Escriba un mensaje…").fill("Hola")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Que me llamen").click()
+    shot(page, f"callback-low-{size['height']}")
+    page.get_by_label("Teléfono o correo electrónico").hover()
+    for by, name in ((400, "Cancelar"), (-400, "Cerrar el chat")):
+        page.mouse.wheel(0, by)
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Cancelar").click()
+    expect(page.get_by_role("textbox", name="Escriba un mensaje…")).to_be_in_viewport(ratio=1)
+
+
+def test_words_of_another_day_say_which(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    write(page, "first")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    expect(page.locator(".message time")).to_have_text(re.compile(r"^\d\d:\d\d( [AP]M)?$"))
+    later = page.context.new_page()
+    later.clock.install(time=time.time() + 2 * 86_400)
+    later.goto(f"{company.address}/")
+    today = later.evaluate("new Date(Date.now() - 2 * 86400e3).toLocaleDateString('en', { month: 'long' })")
+    expect(later.locator(".message time")).to_contain_text(today)
+
+
+def test_one_window_too_many_says_so_and_comes_in_when_another_goes(company: Company, pages: Open) -> None:
+    first = pages(f"{company.address}/")
+    write(first, "hello")
+    expect(first.locator(".message.mine:not(.waits)")).to_have_count(1)
+    windows = [first]
+    for _ in range(5):
+        windows.append(first.context.new_page())
+        windows[-1].goto(f"{company.address}/")
+        if len(windows) < 6:
+            expect(windows[-1].locator(".message.mine:not(.waits)")).to_have_count(1)
+    last = windows[-1]
+    expect(last.locator(".status")).to_contain_text("The chat is open in many windows already")
+    windows[1].close()
+    expect(last.locator(".message.mine:not(.waits)")).to_have_count(1, timeout=RECONNECT_S * 1000)
+
+
+def test_one_line_embeds_the_chat_in_a_page_of_another_origin(tmp_path: Path, pages: Open) -> None:
+    folder = tmp_path / "shop"
+    with open_shop(folder) as shop, open_company(tmp_path / "data", origins=[shop]) as company:
+        policy = f"default-src 'none'; script-src {company.origin}; img-src {company.origin} blob:; connect-src {company.origin} ws://{company.origin[7:]}"
+        (folder / "index.html").write_text(
+            f"""<!doctype html><html lang="es"><meta charset="utf-8"><title>Tienda</title>
+            <meta http-equiv="Content-Security-Policy" content="{policy}"><h1>Tienda</h1>
+            <link rel="icon" href="data:,"><script src="{company.address}/widget.js" defer></script>""",
+            encoding="utf-8",
+        )
+        page = pages(f"{shop}/", allow=("favicon", "data:,", "WebSocket"))
+        page.get_by_role("button", name="Abrir el chat").click()
+        page.get_by_role("textbox", name="Escriba un mensaje…").fill("Hola")
+        page.locator("input[type=file]").set_input_files(
+            {"name": "a.png", "mimeType": "image/png", "buffer": png(40, 40)}
+        )
+        expect(page.locator(".chip:not(.busy)")).to_have_count(1)
+        page.keyboard.press("Enter")
+        expect(page.locator(".message:not(.waits) .picture img")).to_have_js_property("naturalWidth", 40)
+        shot(page, "embedded-light-es")

@@ -12,6 +12,7 @@ from centralita.messages import (
     PlaceContact,
     ReportConnection,
     ResumeContact,
+    SetStatus,
     SignIn,
     Target,
     TransferContact,
@@ -340,3 +341,21 @@ async def test_crash_of_the_channel_sends_pages_away_and_takes_them_back(
         assert house.said(contact.id) == ["before", "after"]
         (channel,) = [one for one in house.switchboard.components() if one.kind == "channels"]
         assert channel.restarts == 1
+
+
+async def test_announcement_that_comes_late_sends_no_agent_away(tmp_path: Path) -> None:
+    async with open_house(tmp_path, queue={"announce_every_s": 0.001}) as house:
+        await house.submit(SignIn(agent="ana", status="break"))
+        for number in range(15):
+            async with Page(house.base).open() as page:
+                await page.send(f"m{number}", "hello")
+                await page.wait_for("state", position=1)
+                await house.submit(SetStatus(agent="ana", status="available"))
+                contact = await house.accept()
+                await page.wait_for("state", phase="connected")
+                await house.say(contact, "Good morning")
+                await page.wait_for("message", author="agent")
+                late = [frame["phase"] for frame in page.heard if frame["type"] == "state"]
+                assert "waiting" not in late
+                await house.end(contact)
+                await house.submit(SetStatus(agent="ana", status="break"))

@@ -211,6 +211,7 @@ ERROR_CODES: Final = (
     "chat_over",  # the conversation it belongs to has ended; chat 0 begins another
     "refused",  # the engine did not take it; the message says why
     "too_many",  # sockets or sessions are at their limit; try later
+    "too_many_windows",  # of this session; try when one was closed
     "unavailable",  # the channel is starting or stopping; try later
 )
 

@@ -199,9 +199,8 @@ class Sessions:
             if session is None:
                 session, secret = self._begin(hello, address)
             if len(session.sockets) >= self.settings.sockets_per_session_max:
-                raise Turned(
-                    "too_many", f"sockets_per_session_max is {self.settings.sockets_per_session_max}"
-                )
+                most = self.settings.sockets_per_session_max
+                raise Turned("too_many_windows", f"sockets_per_session_max is {most}")
         except BaseException:
             self._let_go(address)
             raise

@@ -44,16 +44,20 @@ class Standing:
         view = view or self._switchboard.contact(chat.contact, messages=False)
         if view is None:
             return
-        session.state = self.state_of(chat, view)
+        if view.phase != "connecting" or session.state is None:
+            # Pages hear that an agent is here before the engine does; until then it stands.
+            session.state = self.state_of(chat, view)
         session.tell(session.state)
 
     def announce(self, session: Session, chat: ChatRow, announcement: Announcement) -> None:
-        """Tell every page of the session what the queue announces."""
+        """Tell every page of the session what the queue announces; nothing when it comes too late."""
         view = self._switchboard.contact(announcement.contact, messages=False)
+        if view is None or view.phase not in ("waiting", "offered"):
+            return  # an agent came while it was on its way
         session.state = frames.StateFrame(
             chat=chat.number,
             phase="waiting",
-            position=announcement.position if view is not None and self._staffed(view.queue) else -1,
+            position=announcement.position if self._staffed(view.queue) else -1,
             low_s=announcement.low_s,
             high_s=announcement.high_s,
             callback=chat.callback,

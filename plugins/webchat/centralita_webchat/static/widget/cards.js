@@ -19,6 +19,7 @@ class Cards {
   show(kind, label, ...children) {
     this.kind = kind;
     this.box.replaceChildren(el("form", { className: "card", "aria-label": label, noValidate: true, onsubmit: (event) => { event.preventDefault(); this.submit(); } }, ...children));
+    this.box.scrollIntoView({ block: "nearest" }); // where the screen is low, all of the panel scrolls
   }
 
   callback() {

@@ -17,6 +17,7 @@ class Connection {
     this.base = base;
     this.memory = memory;
     this.hears = hears; // an object with a function for each type of frame, and `link` and `forgotten`
+    this.session = ""; // whose messages are shown, up to `last`
     this.last = 0;
     this.chat = 0;
     this.endedChat = 0;
@@ -27,6 +28,7 @@ class Connection {
     this.timers = {};
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    addEventListener("storage", () => { if (this.up && this.memory.recall().session !== this.session) this.join(); });
   }
 
   get outbox() { return this.memory.value.outbox; }
@@ -43,8 +45,9 @@ class Connection {
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.socket = new WebSocket(address));
     socket.onopen = () => {
-      const { session, secret } = this.memory.value;
-      this.put({ type: "hello", session, secret, last: this.last, language: this.hears.language, page: location.origin + location.pathname });
+      const { session, secret } = this.memory.recall();
+      const last = session === this.session ? this.last : 0;
+      this.put({ type: "hello", session, secret, last, language: this.hears.language, page: location.origin + location.pathname });
     };
     socket.onmessage = (event) => { if (socket === this.socket) this.take(JSON.parse(event.data)); };
     socket.onclose = () => { if (socket === this.socket) this.lost(); };
@@ -78,17 +81,15 @@ class Connection {
   // Keeps the message until the channel has it. False when too many are waiting.
   send(message) {
     if (this.outbox.length >= OUTBOX_MAX) return false;
-    this.outbox.push({ type: "message", ...message });
-    this.memory.keep();
-    this.say(this.outbox.at(-1));
+    const frame = { type: "message", ...message };
+    this.memory.change((kept) => kept.outbox.push(frame));
+    this.say(frame);
     return true;
   }
 
   drop(messageId) {
-    const at = this.outbox.findIndex((message) => message.message_id === messageId);
-    if (at < 0) return null;
-    const [message] = this.outbox.splice(at, 1);
-    this.memory.keep();
+    const message = this.outbox.find((one) => one.message_id === messageId);
+    if (message) this.memory.change((kept) => { kept.outbox = kept.outbox.filter((one) => one.message_id !== messageId); });
     return message;
   }
 
@@ -121,14 +122,18 @@ class Connection {
   enter(chat) { this.chat = chat > this.endedChat ? chat : 0; }
 
   begun(frame) {
-    const memory = this.memory.value;
-    const forgotten = !frame.resumed && this.last > 0;
-    if (!frame.resumed) this.last = this.chat = this.endedChat = 0;
-    if (frame.secret) {
-      Object.assign(memory, { session: frame.session, secret: frame.secret });
-      for (const message of this.outbox) message.chat = 0; // their conversation is not ours any more
-      this.memory.keep();
+    const { session, secret } = this.memory.value;
+    if (frame.secret && this.memory.recall().session !== session) return this.join();
+    const moved = frame.session !== this.session;
+    const forgotten = (moved || !frame.resumed) && this.last > 0;
+    if (moved || !frame.resumed) this.last = this.chat = this.endedChat = 0;
+    if (frame.secret || (moved && this.session)) {
+      this.memory.change((kept) => {
+        Object.assign(kept, { session: frame.session, secret: frame.secret ?? secret });
+        for (const message of kept.outbox) message.chat = 0; // their conversation is not ours any more
+      });
     }
+    this.session = frame.session;
     if (forgotten) this.hears.forgotten();
     this.up = true;
     this.retryMs = RETRY_MS_FIRST;
@@ -141,6 +146,13 @@ class Connection {
     };
     clearTimeout(this.timers.ping);
     this.timers.ping = setTimeout(ping, PING_MS);
+  }
+
+  // Two windows that had no session asked for one at the same time: what is kept is everybody's.
+  join() {
+    const socket = this.socket;
+    this.connect();
+    socket.close();
   }
 
   // A socket that answers nothing may take minutes to notice that it is dead.
@@ -165,13 +177,18 @@ class Connection {
 }
 
 // What outlives the page: the session and its unsent messages. Without storage it lives as long as the page.
+// The customer's windows share it, so each changes what is there and not what it once found.
 class Memory {
   constructor(key) {
     this.key = key;
+    this.value = this.read();
+    this.known = Boolean(this.value.session);
+  }
+
+  read() {
     let kept = {};
-    try { kept = JSON.parse(localStorage.getItem(key)) ?? {}; } catch { /* no storage, or not ours */ }
-    this.known = Boolean(kept.session);
-    this.value = {
+    try { kept = JSON.parse(localStorage.getItem(this.key)) ?? {}; } catch { /* no storage, or not ours */ }
+    return {
       session: String(kept.session ?? ""),
       secret: String(kept.secret ?? ""),
       skipped: kept.skipped, // the conversation that was not to be rated
@@ -179,8 +196,18 @@ class Memory {
     };
   }
 
-  keep() {
-    try { localStorage.setItem(this.key, JSON.stringify(this.value)); } catch { /* private window */ }
+  // Who we are, as the window that knew it last has kept it.
+  recall() {
+    const { session, secret } = this.read();
+    if (session) Object.assign(this.value, { session, secret });
+    return this.value;
+  }
+
+  change(edit) {
+    const kept = this.read();
+    edit(kept);
+    edit(this.value);
+    try { localStorage.setItem(this.key, JSON.stringify(kept)); } catch { /* private window */ }
   }
 }
 

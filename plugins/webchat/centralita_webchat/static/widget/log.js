@@ -6,7 +6,7 @@ class Log {
     this.base = base;
     this.act = act; // { retry(messageId), anew(messageId) }
     this.time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
-    this.day = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
+    this.dayAndTime = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
     this.box = el("div", { className: "log", role: "log", tabIndex: 0, "aria-live": "polite" });
     this.stuck = true; // to the end, unless the customer has scrolled back
     this.top = 0;
@@ -123,7 +123,8 @@ class Log {
     if (message.text) element.append(el("div", { className: "bubble", dir: "auto" }, words(message.text)));
     for (const file of message.attachments ?? []) element.append(this.drawFile(file));
     const at = new Date(message.at_ms);
-    element.append(el("div", { className: "meta" }, el("time", { dateTime: at.toISOString(), title: this.day.format(at) }, this.time.format(at))));
+    const format = at.toDateString() === new Date().toDateString() ? this.time : this.dayAndTime;
+    element.append(el("div", { className: "meta" }, el("time", { dateTime: at.toISOString() }, format.format(at))));
     return element;
   }
 

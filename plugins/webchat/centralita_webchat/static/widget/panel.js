@@ -31,6 +31,8 @@ class Panel {
     sheet.replaceSync(STYLE);
     shadow.adoptedStyleSheets = [sheet];
     this.root = el("div", { className: "root" });
+    // To the page its keys would seem to be typed outside any field, and so to be its own.
+    for (const kind of ["keydown", "keypress", "keyup"]) this.root.addEventListener(kind, (event) => event.stopPropagation());
     this.followTheme(script.dataset.theme ?? "auto");
     this.panel = el("section", { className: "panel", role: "dialog", "aria-label": this.settings.title, hidden: true, onkeydown: (event) => this.key(event) });
     this.log = new Log(say, this.language, this.base, { retry: (id) => this.retry(id), anew: (id) => this.retry(id) });
@@ -43,7 +45,7 @@ class Panel {
       callback: (handle) => this.connection.say({ type: "callback", handle }),
       end: () => this.connection.say({ type: "end" }),
       rate: (score, comment, chat) => this.connection.say({ type: "rate", score, comment, chat }),
-      skip: (chat) => { this.memory.value.skipped = chat; this.memory.keep(); },
+      skip: (chat) => this.memory.change((kept) => { kept.skipped = chat; }),
       back: () => this.composer.text.focus(),
     });
     this.endButton = button("", say.end, () => this.cards.end());
@@ -92,7 +94,6 @@ class Panel {
 
   key(event) {
     if (event.key !== "Escape") return;
-    event.stopPropagation();
     if (this.cards.kind) this.cards.close(); else this.close();
   }
 
@@ -160,7 +161,10 @@ class Panel {
   linkChanged(up) {
     this.link = up;
     this.lostOnce ||= !up;
-    if (up) for (const go of this.waitingForLink?.splice(0) ?? []) go();
+    if (up) {
+      this.crowded = false;
+      for (const go of this.waitingForLink?.splice(0) ?? []) go();
+    }
     this.showStatus();
   }
 
@@ -206,6 +210,8 @@ class Panel {
       if (message) this.failed.set(frame.message_id, message);
       const why = frame.code === "too_long" ? this.say.too_long(this.settings.charsMax) : "";
       this.log.fail(frame.message_id, why, frame.code === "chat_over");
+    } else if (frame.code === "too_many_windows") {
+      this.crowded = true;
     } else if (frame.code === "refused" || frame.code === "bad_frame") {
       this.composer.complain(this.say.refused);
     }
@@ -217,7 +223,7 @@ class Panel {
     let lines = [];
     if (!this.link) {
       kind = "offline";
-      lines = [this.connection.wanted && this.lostOnce ? say.offline : say.connecting];
+      lines = [this.crowded ? say.crowded : this.connection.wanted && this.lostOnce ? say.offline : say.connecting];
     } else if (state.callback && state.phase === "waiting") {
       lines = [say.callback_done];
     } else if (state.phase === "waiting") {
