@@ -18,6 +18,7 @@ from centralita.messages import (
     OfferWithdrawn,
     OpenQueue,
     PickContact,
+    RequestCallback,
     SetStatus,
     WaitAnnounced,
 )
@@ -357,6 +358,29 @@ def test_a_configuration_is_applied_whole_or_not_at_all() -> None:
     floor.do(ApplyConfiguration(config=without))
     assert floor.phase(number) == "waiting"
     assert set(floor.engine.state.agents) == {"zoe", "bob"}
+
+
+def test_a_configuration_that_takes_away_what_a_contact_needs_is_refused() -> None:
+    floor = Floor("skills = {en = 4}")
+    number = floor.admit(handle="+34600111222", skills={"es": 1})
+    floor.do(RequestCallback(contact=number, channel="phone"))
+    rest = "\n[queues.sales]\nskills = {en = 4}"
+    without_skill = BASE.replace('"es"]', "]").replace(", es = 5", "")
+    without_channel = BASE.replace("[channels.phone]", "[channels.line]")
+    for text, path in ((without_skill, "skills.es"), (without_channel, "channels.phone")):
+        step = floor.do(ApplyConfiguration(config=loads(text + rest).engine))
+        assert step.refusal is not None
+        assert step.refusal.message.startswith(f"{path}: needed by live contacts (1);")
+
+
+def test_a_queue_that_has_hours_no_more_is_open() -> None:
+    hours = '\n[hours.office]\ntime_zone = "UTC"\n'
+    floor = Floor('hours = "office"', more=hours + "[queues.other]")
+    for queue in ("sales", "other"):
+        floor.do(CloseQueue(queue=queue, reason="hours"))
+    floor.do(ApplyConfiguration(config=loads(BASE + "\n[queues.sales]\n[queues.other]").engine))
+    queues = floor.engine.state.queues
+    assert (queues["sales"].open, queues["other"].open) == (True, False)
 
 
 def test_every_offer_has_its_own_number_and_time_limit() -> None:

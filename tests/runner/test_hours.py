@@ -239,3 +239,21 @@ async def test_queue_outside_its_hours_is_closed_at_start_and_by_a_new_configura
         night = switchboard.queue("night")
         assert night is not None
         assert not night.open
+
+
+async def test_what_is_closed_by_hand_stands_until_the_calendars_next_change_whatever_else_is_configured(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    hours = OFFICE + '[queues.office]\nhours = "office"\n'
+    async with House().open(tmp_path, hours, start_ns=at("2026-01-05T12:00")) as switchboard:
+        assert (await switchboard.submit(CloseQueue(queue="office", reason="fire"))).refusal is None
+        other = loads(CONFIG + hours + "wrap_up_s = 5\n").engine
+        assert (await switchboard.submit(ApplyConfiguration(config=other))).refusal is None
+        await trio.testing.wait_all_tasks_blocked()
+        office = switchboard.queue("office")
+        assert office is not None
+        assert not office.open
+        await trio.sleep(3 * 3600 + 1)  # closed at 13:00, open again at 15:00 (UTC)
+        office = switchboard.queue("office")
+        assert office is not None
+        assert office.open

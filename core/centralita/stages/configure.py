@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from centralita.stages.refuse import no_queue
 
 if TYPE_CHECKING:
     from centralita.engine import Engine
+    from centralita.state import Contact
 
 
 def apply_configuration(engine: Engine, command: ApplyConfiguration) -> Refusal | None:
@@ -37,25 +39,47 @@ def apply_configuration(engine: Engine, command: ApplyConfiguration) -> Refusal 
     for name, agent in engine.state.agents.items():
         if agent.present and name not in config.agents:
             attend.leave_now(engine, agent, "no longer configured")
+    before = engine.state.config.queues
     engine.emit(ConfigurationApplied(config=config))
+    for name, queue in config.queues.items():
+        # What a calendar had closed has nobody left who would open it.
+        if not queue.hours and name in before and before[name].hours and not engine.state.queues[name].open:
+            engine.emit(QueueOpened(queue=name, reason="without hours"))
     return None
 
 
 def _in_use(engine: Engine, config: EngineConfig) -> list[str]:
-    problems: dict[str, int] = {}
-    for contact in engine.state.contacts.values():
-        media = {contact.medium, *(work.medium for work in contact.works.values())}
-        channels = {contact.channel, contact.callback_channel}
-        used: list[tuple[str, Collection[str], str]] = [(name, config.media, "media") for name in media]
-        used += [(name, config.channels, "channels") for name in channels]
-        used.append((contact.queue, config.queues, "queues"))
-        for name, kept, kind in used:
-            if name and name not in kept:
-                problems[f"{kind}.{name}"] = problems.get(f"{kind}.{name}", 0) + 1
+    kept, counts = _names(config), Counter[str]()
+    taken = _names(engine.state.config) - kept
+    if taken:
+        for contact in engine.state.contacts.values():
+            counts.update(taken & _needs(contact))
     return [
-        f"{path}: {count} live contacts are in it; it can't be removed before they have ended"
-        for path, count in sorted(problems.items())
+        f"{path}: needed by live contacts ({count}); it can't be removed before they have ended"
+        for path, count in sorted(counts.items())
     ]
+
+
+def _names(config: EngineConfig) -> set[str]:
+    """Whatever a contact can stand on, by its place in the file."""
+    tables: dict[str, Collection[str]] = {
+        "media": config.media,
+        "queues": config.queues,
+        "channels": config.channels,
+        "skills": config.skills,
+    }
+    return {f"{table}.{name}" for table, names in tables.items() for name in names}
+
+
+def _needs(contact: Contact) -> set[str]:
+    """What a contact stands on: where it is, how it came and how it is called back, what is required of its agent."""
+    return {
+        f"queues.{contact.queue}",
+        f"channels.{contact.channel}",
+        f"channels.{contact.callback_channel}",
+        *(f"media.{name}" for name in (contact.medium, *(work.medium for work in contact.works.values()))),
+        *(f"skills.{name}" for name in (*contact.skills, *(contact.own_skills or ()))),
+    }
 
 
 def open_queue(engine: Engine, command: OpenQueue) -> Refusal | None:
