@@ -241,3 +241,25 @@ def test_callback_for_tomorrow_is_not_who_has_waited_longest() -> None:
     view = queue_view(floor.engine, "sales")
     assert view is not None
     assert (view.waiting, view.longest_wait_since_ns) == (1, floor.now_ns - DAY_NS - 3600 * 10**9)
+
+
+def _consulting(rules: str, more: str = "") -> tuple[Floor, int, int]:
+    """Ana, who speaks with a customer, asks for a colleague in the queue `other`."""
+    floor = Floor("wrap_up_s = 0", more=f"[queues.other]\n{rules}\n{more}")
+    floor.sign_in("ana")
+    number = floor.admit("phone", handle="+34600")
+    floor.serve(number, "ana")
+    start = StartConsultation(contact=number, agent="ana", target=Target(queue="other"))
+    return floor, number, floor.do(start).contact
+
+
+def test_consultation_becomes_no_callback_of_the_customer() -> None:
+    floor, number, consultation = _consulting("max_wait_s = 10\nwhen_waited = {do = 'callback'}")
+    assert floor.refused(RequestCallback(contact=consultation)) == "wrong_phase"
+    floor.pass_time(10)
+    assert (floor.phase(consultation), floor.phase(number)) == ("ended", "connected")
+
+
+def test_consultation_takes_no_customers_place_in_a_full_line() -> None:
+    floor, _, _ = _consulting("max_waiting = 1")
+    assert floor.phase(floor.admit("phone", queue="other")) == "waiting"

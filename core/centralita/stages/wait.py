@@ -49,11 +49,12 @@ def enter(engine: Engine, contact: Contact, queue: str, *, reason: str = "") -> 
 
 
 def is_full(engine: Engine, standing: Queue, most: int) -> bool:
-    """Whether more than so many wait on the line; who is yet to be called takes nobody's place."""
+    """Whether more customers than so many wait on the line; who is yet to be called takes nobody's place."""
     if len(standing.waiting) <= most:
         return False
     contacts = engine.state.contacts
-    on_the_line = (number for number in standing.waiting if not contacts[number].to_dial)
+    waiting = map(contacts.__getitem__, standing.waiting)
+    on_the_line = (one for one in waiting if not one.to_dial and not one.parent)
     return next(islice(on_the_line, most, None), None) is not None
 
 
@@ -168,7 +169,7 @@ def overflow(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> N
 def _overflow_to_callback(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> None:
     if contact.callback_handle:
         return
-    if not contact.handle:
+    if not contact.handle or contact.parent:  # a consultation has its customer's, who is with the agent
         say(engine, contact, rule.text)
         end.close(engine, contact, "refused", by="rules", reason=f"{reason}, and no handle to call back")
         return
@@ -191,6 +192,8 @@ def request_callback(engine: Engine, command: RequestCallback) -> Refusal | None
         return no_contact(command.contact)
     if contact.phase != "waiting":
         return wrong_phase(contact, "waiting")
+    if contact.parent:
+        return wrong_phase(contact, "to be a customer's")
     if contact.callback_handle:
         return Refusal(code="already", message=f"contact {contact.id} is a callback already")
     handle = command.handle or contact.handle
