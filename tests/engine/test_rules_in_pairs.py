@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from msgspec.structs import replace
 
@@ -263,3 +265,35 @@ def test_consultation_becomes_no_callback_of_the_customer() -> None:
 def test_consultation_takes_no_customers_place_in_a_full_line() -> None:
     floor, _, _ = _consulting("max_waiting = 1")
     assert floor.phase(floor.admit("phone", queue="other")) == "waiting"
+
+
+def test_who_is_passed_on_to_a_queue_that_nobody_serves_goes_where_its_rule_says() -> None:
+    rules = "skills = {es = 10}\nwhen_unstaffed = {do = 'queue', queue = 'third'}"
+    floor, number, consultation = _consulting(rules, "[queues.third]")
+    assert floor.contact(consultation).queue == "third"
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="other")))
+    assert floor.contact(number).queue == "third"
+
+
+def test_shift_that_goes_home_looks_at_who_waits_once() -> None:
+    agents = "".join(f"\n[agents.a{index}]\nskills = {{en = 5}}" for index in range(20))
+    floor = Floor("skills = {en = 1}\nwhen_unstaffed = {do = 'refuse'}", more=agents)
+    names = [f"a{index}" for index in range(20)]
+    floor.sign_in(*names)
+    for name in names:
+        floor.do(SetStatus(agent=name, status="break"))
+    waiting = [floor.admit("phone") for _ in range(500)]
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    for name in names[1:]:
+        floor.do(SignOut(agent=name))
+    sys.setprofile(None)
+    assert calls < 500 * 2
+    assert {floor.phase(number) for number in waiting} == {"waiting"}
+    floor.do(SignOut(agent=names[0]))
+    assert {floor.phase(number) for number in waiting} == {"ended"}

@@ -44,8 +44,8 @@ def enter(engine: Engine, contact: Contact, queue: str, *, reason: str = "") -> 
         match.run(engine)  # who is offered at once waits on nobody's place
         if contact.phase == "waiting":
             overflow(engine, contact, rules.when_full, "full")
-    elif rules.when_unstaffed.do != "wait" and not staffed(engine, contact):
-        overflow(engine, contact, rules.when_unstaffed, "unstaffed")
+    else:
+        see_staffed(engine, contact)
 
 
 def is_full(engine: Engine, standing: Queue, most: int) -> bool:
@@ -134,6 +134,13 @@ def preferred_of(engine: Engine, contact: Contact, queue: str, skills: dict[str,
         if ring.after_s < rules.prefer_for_s:
             skills = relaxed
     return name if all(has.get(skill, 0) >= level for skill, level in skills.items()) else ""
+
+
+def see_staffed(engine: Engine, contact: Contact) -> None:
+    """Do what the queue does with a waiting contact that nobody signed in could ever serve."""
+    rule = engine.state.rules(contact.queue).when_unstaffed
+    if rule.do != "wait" and not staffed(engine, contact):
+        overflow(engine, contact, rule, "unstaffed")
 
 
 def staffed(engine: Engine, contact: Contact) -> bool:
@@ -278,13 +285,20 @@ def ask_named(engine: Engine, contact: Contact) -> None:
         engine.emit(ExclusionsEnded(contact=contact.id, agents=(name,)))
 
 
-def unstaffed(engine: Engine) -> None:
-    """An agent has gone: do what queues do with those who wait for nobody now."""
+def unstaffed(engine: Engine, gone: str) -> None:
+    """An agent has gone: do what queues do with those who wait for nobody now.
+
+    Whoever that agent could have served can be by anybody who has all those skills: nobody is looked at while one is
+    here, so that a shift which goes home costs no look at all who wait for each that goes.
+    """
+    config = engine.state.config
+    skills = engine.lines.requirement(config.agents[gone].skills, next(iter(config.media)))
+    if engine.lines.queue.capable_n(skills)[0]:
+        return
     for name, standing in engine.state.queues.items():
-        rule = engine.state.rules(name).when_unstaffed
-        if rule.do == "wait":
+        if config.queues[name].when_unstaffed.do == "wait":
             continue
         for number in sorted(standing.waiting):  # a recovered state has them in another order
             contact = engine.state.contacts.get(number)
-            if contact is not None and contact.phase == "waiting" and not staffed(engine, contact):
-                overflow(engine, contact, rule, "unstaffed")
+            if contact is not None and contact.phase == "waiting":
+                see_staffed(engine, contact)
