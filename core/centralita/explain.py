@@ -197,7 +197,7 @@ def _barred_words(row: Barred, subject: str) -> str:
         case "medium_limit":
             return f"has {row.had} contacts on {subject} of at most {row.needed}"
         case "capacity":
-            return f"needs {row.needed} units of capacity, has {row.had} left"
+            return f"needs {row.needed} units of capacity, has {max(0, row.had)} left"
         case "excluded":
             return "declined it, or handed it on"
         case "preferred_other":

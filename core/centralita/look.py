@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from itertools import filterfalse
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -128,18 +129,15 @@ def _since_ns(agent: Agent, works: list[Work]) -> int:
     return max((work.since_ns for work in works), default=agent.since_ns)
 
 
-def queue_view(engine: Engine, name: str) -> QueueView | None:
-    """A queue as it stands; None when not configured."""
+def queue_view(engine: Engine, name: str, in_hand: InHand | None = None) -> QueueView | None:
+    """A queue as it stands; None when not configured. `in_hand` is what agents have now, None: it is counted."""
     standing = engine.state.queues.get(name)
     if standing is None:
         return None
     rules = engine.state.rules(name)
-    phases = {"offered": 0, "connecting": 0, "connected": 0, "on_hold": 0, "wrapping": 0}
-    in_hand = {number for agent in engine.state.agents.values() for number in agent.contacts}
-    for contact in map(engine.state.contacts.__getitem__, in_hand):
-        if contact.queue == name and contact.phase in phases:
-            phases[contact.phase] += 1
-    present, free = staff(engine, name)
+    in_hand = in_hand or InHand(engine)
+    phases = in_hand.phases
+    present, free = _staff(engine, name, in_hand)
     # Who is called back at an agreed moment stands in no line before it. Thousands may wait, so without a Python
     # frame for each.
     waiting = map(engine.state.contacts.__getitem__, standing.waiting)
@@ -150,9 +148,9 @@ def queue_view(engine: Engine, name: str) -> QueueView | None:
         open=standing.open,
         waiting=len(in_line),
         longest_wait_since_ns=min(in_line, default=0),
-        offered=phases["offered"] + phases["connecting"],
-        connected=phases["connected"] + phases["on_hold"],
-        wrapping=phases["wrapping"],
+        offered=phases[name, "offered"] + phases[name, "connecting"],
+        connected=phases[name, "connected"] + phases[name, "on_hold"],
+        wrapping=phases[name, "wrapping"],
         agents_present=present,
         agents_available=free,
         answer_target_s=rules.answer_target_s,
@@ -160,21 +158,45 @@ def queue_view(engine: Engine, name: str) -> QueueView | None:
     )
 
 
-def staff(engine: Engine, queue: str) -> tuple[int, int]:
+class InHand:
+    """What agents have in hand at a moment, counted once for the views of all queues."""
+
+    def __init__(self, engine: Engine) -> None:
+        state = self._state = engine.state
+        agents = state.agents.values()
+        contacts = {number: state.contacts[number] for agent in agents for number in agent.contacts}
+        self.phases = Counter((one.queue, one.phase) for one in contacts.values())
+        self._receiving: defaultdict[_Skills, list[Agent]] = defaultdict(list)
+        for agent in agents:
+            if agent.contacts and agent.receiving:
+                self._receiving[tuple(state.config.agents[agent.name].skills.items())].append(agent)
+        self._full: dict[tuple[_Skills, str], int] = {}
+
+    def full(self, wanted: dict[str, int], medium: str) -> int:
+        """How many who have these skills could be asked but have no room for one more contact on a medium."""
+        return sum(
+            self._full_of(skills, medium)
+            for skills in self._receiving
+            if all(dict(skills).get(skill, 0) >= level for skill, level in wanted.items())
+        )
+
+    def _full_of(self, skills: _Skills, medium: str) -> int:
+        if (skills, medium) not in self._full:
+            agents = self._receiving[skills]
+            self._full[skills, medium] = sum(not has_room(self._state, agent, medium) for agent in agents)
+        return self._full[skills, medium]
+
+
+_Skills = tuple[tuple[str, int], ...]
+
+
+def _staff(engine: Engine, queue: str, in_hand: InHand) -> tuple[int, int]:
     """(agents present, agents free) who have the skills a queue requires; free is who could be asked now
     about a contact on the medium that leads to the queue."""
-    state = engine.state
-    config, wanted = state.config, state.rules(queue).skills
+    config, wanted = engine.state.config, engine.state.rules(queue).skills
     channels = config.channels.values()
     leading = (rule.medium for rule in channels if (rule.queue or config.default_queue) == queue)
     medium = next(leading, next(iter(config.media)))
     present, available = engine.lines.queue.capable_n(engine.lines.requirement(wanted, medium))
     # The matching queue counts who is available; only those with something in hand can be without room.
-    full = sum(
-        not has_room(state, agent, medium)
-        for agent in state.agents.values()
-        if agent.contacts
-        and agent.receiving
-        and all(config.agents[agent.name].skills.get(skill, 0) >= level for skill, level in wanted.items())
-    )
-    return present, available - full
+    return present, available - in_hand.full(wanted, medium)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from msgspec.structs import replace
 
@@ -225,8 +227,9 @@ def test_channel_that_called_back_is_told_of_holds_and_of_who_comes_and_goes() -
     passed_on = floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="sales")))
     announced = floor.do(Tick(), after_s=10)
     asks = [ask for step in (held, passed_on, announced) for ask in step.asks]
+    told = [ask for ask in asks if isinstance(ask, SetHold | PartAgent | AnnounceWait)]
     assert [type(ask) for ask in asks] == [SetHold, PartAgent, AnnounceWait]
-    assert {ask.channel for ask in asks} == {"phone"}
+    assert {ask.channel for ask in told} == {"phone"}
 
 
 def test_callback_for_tomorrow_is_not_who_has_waited_longest() -> None:
@@ -241,3 +244,57 @@ def test_callback_for_tomorrow_is_not_who_has_waited_longest() -> None:
     view = queue_view(floor.engine, "sales")
     assert view is not None
     assert (view.waiting, view.longest_wait_since_ns) == (1, floor.now_ns - DAY_NS - 3600 * 10**9)
+
+
+def _consulting(rules: str, more: str = "") -> tuple[Floor, int, int]:
+    """Ana, who speaks with a customer, asks for a colleague in the queue `other`."""
+    floor = Floor("wrap_up_s = 0", more=f"[queues.other]\n{rules}\n{more}")
+    floor.sign_in("ana")
+    number = floor.admit("phone", handle="+34600")
+    floor.serve(number, "ana")
+    start = StartConsultation(contact=number, agent="ana", target=Target(queue="other"))
+    return floor, number, floor.do(start).contact
+
+
+def test_consultation_becomes_no_callback_of_the_customer() -> None:
+    floor, number, consultation = _consulting("max_wait_s = 10\nwhen_waited = {do = 'callback'}")
+    assert floor.refused(RequestCallback(contact=consultation)) == "wrong_phase"
+    floor.pass_time(10)
+    assert (floor.phase(consultation), floor.phase(number)) == ("ended", "connected")
+
+
+def test_consultation_takes_no_customers_place_in_a_full_line() -> None:
+    floor, _, _ = _consulting("max_waiting = 1")
+    assert floor.phase(floor.admit("phone", queue="other")) == "waiting"
+
+
+def test_who_is_passed_on_to_a_queue_that_nobody_serves_goes_where_its_rule_says() -> None:
+    rules = "skills = {es = 10}\nwhen_unstaffed = {do = 'queue', queue = 'third'}"
+    floor, number, consultation = _consulting(rules, "[queues.third]")
+    assert floor.contact(consultation).queue == "third"
+    floor.do(TransferContact(contact=number, agent="ana", target=Target(queue="other")))
+    assert floor.contact(number).queue == "third"
+
+
+def test_shift_that_goes_home_looks_at_who_waits_once() -> None:
+    agents = "".join(f"\n[agents.a{index}]\nskills = {{en = 5}}" for index in range(20))
+    floor = Floor("skills = {en = 1}\nwhen_unstaffed = {do = 'refuse'}", more=agents)
+    names = [f"a{index}" for index in range(20)]
+    floor.sign_in(*names)
+    for name in names:
+        floor.do(SetStatus(agent=name, status="break"))
+    waiting = [floor.admit("phone") for _ in range(500)]
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    for name in names[1:]:
+        floor.do(SignOut(agent=name))
+    sys.setprofile(None)
+    assert calls < 500 * 2
+    assert {floor.phase(number) for number in waiting} == {"waiting"}
+    floor.do(SignOut(agent=names[0]))
+    assert {floor.phase(number) for number in waiting} == {"ended"}

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from centralita.config import EngineConfig, Queue
+from centralita.config import EngineConfig, Queue, loads
 from centralita.errors import EngineStopped
 from centralita.messages import (
     AdmitContact,
@@ -81,6 +81,16 @@ def test_word_that_is_none_is_refused_with_those_that_are() -> None:
     assert isinstance(refused, Refusal)
     assert refused.message.startswith(
         "ApplyConfiguration: config.queues[...].agent_order[0]: Invalid enum value 'here'; known: longest_idle"
+    )
+
+
+@pytest.mark.parametrize("config", [loads("[queues.help]"), {}])
+def test_configuration_that_is_no_engines_is_refused_with_what_is(config: Any) -> None:
+    refused = check_command(ApplyConfiguration(config=config))
+    assert isinstance(refused, Refusal)
+    got = type(config).__name__
+    assert refused.message == (
+        f"ApplyConfiguration: config was a {got}; must be an EngineConfig (a Configuration's `engine`)"
     )
 
 

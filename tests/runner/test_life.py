@@ -1,11 +1,13 @@
 """A contact crosses the running engine, from a channel's inbox to an agent's desk and back."""
 
+import sys
 from pathlib import Path
 
 import trio
 import trio.testing
 
-from centralita.messages import AdmitContact, EndContact, PostMessage
+import centralita
+from centralita.messages import AdmitContact, EndContact, PostMessage, SignIn
 from tests.runner.house import House, sign_in
 
 
@@ -54,3 +56,30 @@ async def test_queue_is_seen_as_it_stands_after_every_command(
             assert view.waiting == number
             assert switchboard.queues() == [view]
         assert switchboard.queue("nowhere") is None
+
+
+async def test_what_agents_have_in_hand_is_counted_once_for_all_queues() -> None:
+    queues = [f"q{index}" for index in range(30)]
+    agents = [f"a{index}" for index in range(100)]
+    config = {
+        "queues": {name: {} for name in queues},
+        "agents": {name: {} for name in agents},
+        "channels": {"app": {"type": "program", "medium": "voice", "queue": "q0"}},
+    }
+    async with centralita.open_engine(
+        config, entry_points=False, journal=centralita.MemoryJournal()
+    ) as switchboard:
+        await switchboard.submit_all([SignIn(agent=name) for name in agents])
+        await switchboard.submit_all([AdmitContact(channel="app", provider_id=name) for name in agents])
+        calls = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count)
+        views = switchboard.queues()
+        sys.setprofile(None)
+        assert {view.agents_available for view in views} == {0}
+        assert (views[0].offered, views[1].offered) == (100, 0)
+        assert calls < len(queues) * len(agents)

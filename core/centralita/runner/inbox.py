@@ -18,7 +18,7 @@ import msgspec
 import outcome
 import trio
 
-from centralita.config import what_is_known
+from centralita.config import EngineConfig, what_is_known
 from centralita.errors import EngineStopped
 from centralita.messages import AdmitContact, AnyCommand, ApplyConfiguration, Command, PlaceContact, Refusal
 from centralita.protocols import Outcome
@@ -226,6 +226,12 @@ def check_command(command: object) -> AnyCommand | Refusal:
         got = f"the class {command.__name__}" if isinstance(command, type) else type(command).__name__
         raise TypeError(f"an inbox takes commands (messages.AnyCommand), got {got}")
     name = type(command).__name__
+    config: object = command.config if isinstance(command, ApplyConfiguration) else None
+    if config is not None and not isinstance(config, EngineConfig):
+        # A table without anything would pass for an empty one, and a Configuration names nothing in its error.
+        got = type(config).__name__
+        message = f"{name}: config was a {got}; must be an EngineConfig (a Configuration's `engine`)"
+        return Refusal(code="bad_value", message=message)
     try:
         encoded = _ENCODER.encode(command)
         if len(encoded) > COMMAND_BYTES_MAX and not isinstance(command, ApplyConfiguration):

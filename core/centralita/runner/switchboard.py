@@ -22,7 +22,7 @@ from centralita.engine import Engine
 from centralita.errors import ControlRefused, CustomerKept, EngineStopped
 from centralita.explain import explain_agent, explain_contact
 from centralita.journal.protocol import Journal
-from centralita.look import agent_view, contact_view, queue_view
+from centralita.look import InHand, agent_view, contact_view, queue_view
 from centralita.messages import AnyCommand, Customer, EraseContacts, Record
 from centralita.protocols import Capabilities, Clock, Outcome, PastContact, Person, Signal
 from centralita.runner.channels import ChannelPort
@@ -90,6 +90,7 @@ class LiveSwitchboard:
         self._thread = 0
         self._queues: dict[str, QueueView] = {}
         self._queues_seq = -1
+        self._in_hand: InHand | None = None
 
     def open(self, house: House) -> None:
         """Begin to answer."""
@@ -166,9 +167,9 @@ class LiveSwitchboard:
         """A queue as it stands. Its view is made once a record: a page of every waiting customer asks for it."""
         engine = self._open.engine
         _check_str(name=name)
-        if self._queues_seq != engine.seq:
-            self._queues, self._queues_seq = {}, engine.seq
-        if name not in self._queues and (view := queue_view(engine, name)) is not None:
+        if self._in_hand is None or self._queues_seq != engine.seq:
+            self._queues, self._queues_seq, self._in_hand = {}, engine.seq, InHand(engine)
+        if name not in self._queues and (view := queue_view(engine, name, self._in_hand)) is not None:
             self._queues[name] = view
         return self._queues.get(name)
 

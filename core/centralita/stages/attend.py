@@ -110,14 +110,14 @@ def settle(engine: Engine) -> None:
         agent = engine.state.agents[name]
         if not agent.contacts:
             engine.emit(AgentSignedOut(agent=name, reason="free"))
-            wait.unstaffed(engine)
+            wait.unstaffed(engine, name)
 
 
 def leave_now(engine: Engine, agent: Agent, reason: str) -> None:
     """Sign an agent out, whatever is in hand."""
     release(engine, agent, reason)
     engine.emit(AgentSignedOut(agent=agent.name, reason=reason))
-    wait.unstaffed(engine)
+    wait.unstaffed(engine, agent.name)
 
 
 def lose(engine: Engine, command: LoseAgent) -> Refusal | None:
@@ -148,7 +148,7 @@ def grace_over(engine: Engine, agent: Agent) -> None:
         engine.emit(AgentConnectionLost(agent=agent.name, grace_until_ns=0))
         return
     engine.emit(AgentSignedOut(agent=agent.name, reason="connection lost"))
-    wait.unstaffed(engine)
+    wait.unstaffed(engine, agent.name)
 
 
 def release(engine: Engine, agent: Agent, reason: str, *, keep_deferred: bool = False) -> None:

@@ -208,6 +208,7 @@ def _wait_for(
     """Stand in line for whoever the target is: an agent (whatever skills), a queue, or skills."""
     if target.queue:
         wait.join(engine, contact, target.queue, reason=reason, excluded=excluded)
+        wait.see_staffed(engine, contact)
         return
     skills = target.skills
     if target.agent:

@@ -44,16 +44,17 @@ def enter(engine: Engine, contact: Contact, queue: str, *, reason: str = "") -> 
         match.run(engine)  # who is offered at once waits on nobody's place
         if contact.phase == "waiting":
             overflow(engine, contact, rules.when_full, "full")
-    elif rules.when_unstaffed.do != "wait" and not staffed(engine, contact):
-        overflow(engine, contact, rules.when_unstaffed, "unstaffed")
+    else:
+        see_staffed(engine, contact)
 
 
 def is_full(engine: Engine, standing: Queue, most: int) -> bool:
-    """Whether more than so many wait on the line; who is yet to be called takes nobody's place."""
+    """Whether more customers than so many wait on the line; who is yet to be called takes nobody's place."""
     if len(standing.waiting) <= most:
         return False
     contacts = engine.state.contacts
-    on_the_line = (number for number in standing.waiting if not contacts[number].to_dial)
+    waiting = map(contacts.__getitem__, standing.waiting)
+    on_the_line = (one for one in waiting if not one.to_dial and not one.parent)
     return next(islice(on_the_line, most, None), None) is not None
 
 
@@ -135,6 +136,13 @@ def preferred_of(engine: Engine, contact: Contact, queue: str, skills: dict[str,
     return name if all(has.get(skill, 0) >= level for skill, level in skills.items()) else ""
 
 
+def see_staffed(engine: Engine, contact: Contact) -> None:
+    """Do what the queue does with a waiting contact that nobody signed in could ever serve."""
+    rule = engine.state.rules(contact.queue).when_unstaffed
+    if rule.do != "wait" and not staffed(engine, contact):
+        overflow(engine, contact, rule, "unstaffed")
+
+
 def staffed(engine: Engine, contact: Contact) -> bool:
     """Whether anybody signed in could serve the contact, at the latest after its last ring."""
     rings = rings_of(engine.state.rules(contact.queue), contact.skills)
@@ -168,7 +176,7 @@ def overflow(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> N
 def _overflow_to_callback(engine: Engine, contact: Contact, rule: Overflow, reason: str) -> None:
     if contact.callback_handle:
         return
-    if not contact.handle:
+    if not contact.handle or contact.parent:  # a consultation has its customer's, who is with the agent
         say(engine, contact, rule.text)
         end.close(engine, contact, "refused", by="rules", reason=f"{reason}, and no handle to call back")
         return
@@ -191,6 +199,8 @@ def request_callback(engine: Engine, command: RequestCallback) -> Refusal | None
         return no_contact(command.contact)
     if contact.phase != "waiting":
         return wrong_phase(contact, "waiting")
+    if contact.parent:
+        return wrong_phase(contact, "to be a customer's")
     if contact.callback_handle:
         return Refusal(code="already", message=f"contact {contact.id} is a callback already")
     handle = command.handle or contact.handle
@@ -275,13 +285,20 @@ def ask_named(engine: Engine, contact: Contact) -> None:
         engine.emit(ExclusionsEnded(contact=contact.id, agents=(name,)))
 
 
-def unstaffed(engine: Engine) -> None:
-    """An agent has gone: do what queues do with those who wait for nobody now."""
+def unstaffed(engine: Engine, gone: str) -> None:
+    """An agent has gone: do what queues do with those who wait for nobody now.
+
+    Whoever that agent could have served can be by anybody who has all those skills: nobody is looked at while one is
+    here, so that a shift which goes home costs no look at all who wait for each that goes.
+    """
+    config = engine.state.config
+    skills = engine.lines.requirement(config.agents[gone].skills, next(iter(config.media)))
+    if engine.lines.queue.capable_n(skills)[0]:
+        return
     for name, standing in engine.state.queues.items():
-        rule = engine.state.rules(name).when_unstaffed
-        if rule.do == "wait":
+        if config.queues[name].when_unstaffed.do == "wait":
             continue
         for number in sorted(standing.waiting):  # a recovered state has them in another order
             contact = engine.state.contacts.get(number)
-            if contact is not None and contact.phase == "waiting" and not staffed(engine, contact):
-                overflow(engine, contact, rule, "unstaffed")
+            if contact is not None and contact.phase == "waiting":
+                see_staffed(engine, contact)
