@@ -44,8 +44,11 @@ class Client:
         try:
             parts = urlsplit(url)
             port = parts.port
+            (parts.hostname or "").encode("idna")  # as the system's resolver will
         except ValueError:
             raise _no_url(url) from None
+        if not (token.isascii() and token.isprintable()):
+            raise Unusable("--token has signs that no token has; `centralita token create` makes one")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise _no_url(url)
         self.url = url.rstrip("/")
@@ -108,7 +111,7 @@ class Client:
         connection = self._connect(within_s)
         headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
         try:
-            target = path + (f"?{urlencode(wanted)}" if wanted else "")
+            target = path + (f"?{urlencode(wanted, errors='surrogateescape')}" if wanted else "")
             response = self._send(connection, method, target, headers, body)
             answer = response.read(ANSWER_BYTES_MAX + 1)
         except (OSError, http.client.HTTPException) as error:
@@ -179,8 +182,8 @@ def _no_url(given: str) -> Unusable:
 
 
 def segment(name: str) -> str:
-    """A name as one segment of a path."""
-    return quote(name, safe="")
+    """A name as one segment of a path; what the shell gave that is no text goes as the bytes that it was."""
+    return quote(name, safe="", errors="surrogateescape")
 
 
 def connect(config_path: Path | None, url: str | None, token: str | None) -> Client:

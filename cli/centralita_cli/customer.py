@@ -17,7 +17,7 @@ import click
 
 from centralita_cli import tables
 from centralita_cli.client import connect
-from centralita_cli.exits import PROBLEM, Refused, Unusable
+from centralita_cli.exits import PROBLEM, Broken, Refused, Unusable
 from centralita_cli.options import ask_first, online, yes_option
 
 WITHIN_S: Final = 3600.0
@@ -66,14 +66,14 @@ def export_customer(
     if to.suffix not in {".json", ".zip"}:
         raise Unusable(f"--output was {str(to)!r}; allowed: a name that ends in .json or .zip")
     if to.exists():
-        raise Unusable(f"{to}: is there already; an export is never written over")
+        raise Refused(f"{to}: is there already; an export is never written over")
     client = connect(config_path, url, token)
     found = client.post("/api/customers/export", _body(who, is_handle, crm), within_s=WITHIN_S)
     told = {"file": str(to), "contacts": len(found["contacts"]), "records": len(found["journal"])}
     try:
         files = _write(to, found)
     except OSError as error:
-        raise Refused(f"{to}: can't be written: {error.strerror}") from error
+        raise Broken(f"{to}: can't be written: {error.strerror}") from error
     told["files"] = files
     if as_json:
         tables.write_json(told)

@@ -20,7 +20,7 @@ from centralita.errors import JournalError, JournalLocked, reason
 from centralita.journal import SqliteJournalConfig, Verification, backup, compact, export, tables, verify
 from centralita.journal.archive import Archive
 from centralita.journal.snapshots import SnapshotFiles
-from centralita.journal.upkeep import records_of
+from centralita.journal.upkeep import reader, records_of
 from centralita.messages import Record
 from centralita.plugins import data_folder
 from centralita.recovery import Replay, replay
@@ -40,6 +40,9 @@ from centralita_journal_sealed.upkeep import erase_again, forget_keys
 
 DEFAULT_JOURNAL: Final = Component(kind="journal", name="journal", type="sqlite", settings={})
 """What a configuration without a `[journal]` means."""
+
+SEQ_MAX: Final = (1 << 63) - 1
+"""The most that SQLite takes for a record's number."""
 
 file_argument: Final = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 
@@ -102,7 +105,7 @@ def verify_file(
 @journal.command("export")
 @file_argument
 @click.option(
-    "--after", "after_seq", type=click.IntRange(min=0), default=0, help="Only records after this one."
+    "--after", "after_seq", type=click.IntRange(0, SEQ_MAX), default=0, help="Only records after this one."
 )
 @click.option(
     "-o", "--output", "to", type=click.File("wb"), default="-", help="Where to; stdout when not given."
@@ -125,6 +128,8 @@ def export_records(file: Path | None, after_seq: int, to: Any, config_path: Path
             to.flush()
         except BrokenPipeError:
             raise  # the reader has seen enough; we end quietly
+        except click.FileError as error:
+            raise Broken(f"{name} can't be written: {error.message}") from error
         except OSError as error:
             raise Broken(f"{name} can't be written: {reason(error)}") from error
 
@@ -292,9 +297,7 @@ def _keys_of(path: Path, settings: SqliteJournalConfig) -> Iterator[KeySeal | No
 
 
 def _info(path: Path, settings: SqliteJournalConfig) -> dict[str, Any]:
-    if not path.is_file():
-        raise JournalError(f"{path}: there is no such file")
-    with closing(tables.connect(path, write=False)) as connection:
+    with closing(reader(path)) as connection:
         kind, schema = tables.check_identity(connection, path)
         first_seq, last_seq = tables.bounds(connection)
     archive = Archive(path.parent / settings.archive).files() if settings.archive else {}

@@ -6,11 +6,13 @@ done only for a name we don't know and for the list of all.
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Final
 
 import click
@@ -19,6 +21,8 @@ from centralita import __version__
 from centralita_cli.exits import BROKEN, INTERRUPTED, UNREAD, Unusable
 
 PROGRAM: Final = "centralita"
+ASCII_SIGNS: Final = {"–": "-", "…": "~", "±": "+-"}
+"""Signs of our tables where the terminal's encoding does not have them."""
 
 SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Set up and run": {
@@ -153,8 +157,18 @@ def cli() -> None:
     """Centralita: every contact, on every channel, reaches the right person."""
 
 
+def _in_other_signs(error: UnicodeError) -> tuple[str, int]:
+    """What stdout's encoding can't say: our own signs in ASCII, all others as a question mark."""
+    assert isinstance(error, UnicodeEncodeError)
+    left = error.object[error.start : error.end]
+    return "".join(ASCII_SIGNS.get(sign, "?") for sign in left), error.end
+
+
 def main() -> None:
     """The entry point of the installed command."""
+    codecs.register_error(PROGRAM, _in_other_signs)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors=PROGRAM)
     try:
         cli.main(prog_name=PROGRAM)
     except Exception:  # noqa: BLE001  # shown whole, and the process ends

@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from io import StringIO
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -56,9 +57,28 @@ STATE_STYLES: Final = {
 }
 
 
-def console() -> Console:
-    """A console on stdout as it is now; wide when that is no terminal."""
-    return Console(width=None if on_terminal() else PIPE_WIDTH, highlight=False, emoji=False, markup=False)
+class _Plain(Console):
+    """A console that shows control characters instead of sending them: a customer may have written them, to
+    colour, move or retitle the terminal of whoever reads."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As rich does."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=segment.text.translate(_SHOWN))
+
+
+_SHOWN: Final = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+"""Control characters → the pictures that Unicode has of them; of the second set there are none."""
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """A console on stdout as it is now, or on `file`; wide when stdout is no terminal."""
+    width = None if on_terminal() else PIPE_WIDTH
+    return _Plain(file=file, width=width, highlight=False, emoji=False, markup=False)
 
 
 def put(*renderables: RenderableType) -> None:
@@ -66,15 +86,20 @@ def put(*renderables: RenderableType) -> None:
     if on_terminal():
         console().print(*renderables, sep="\n")
         return
-    output = Console(file=StringIO(), width=PIPE_WIDTH, highlight=False, emoji=False, markup=False)
-    output.print(*renderables, sep="\n", soft_wrap=True)
-    assert isinstance(output.file, StringIO)
-    _write("".join(f"{line.rstrip()}\n" for line in output.file.getvalue().splitlines()))
+    text = StringIO()
+    console(text).print(*renderables, sep="\n", soft_wrap=True)
+    _write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
 
 
 def write_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    _write(json.dumps(value, ensure_ascii=False, indent=2 if on_terminal() else None) + "\n")
+    """One JSON document on stdout; escaped where stdout can't hold the words themselves."""
+    indent = 2 if on_terminal() else None
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent)
+    _write(text + "\n")
 
 
 def on_terminal() -> bool:

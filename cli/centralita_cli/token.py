@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import msgspec
 from centralita.plugins import data_folder
 from centralita_cli import tables
 from centralita_cli.client import front_door
-from centralita_cli.exits import Refused, Unusable
+from centralita_cli.exits import Broken, Refused, Unusable, failing_as
 from centralita_cli.options import config_option, json_option, loaded
 from centralita_http.tokens import ROLES, BadToken, Token, TokenStore, open_store
 
@@ -107,14 +108,11 @@ def revoke(token_id: str, config_path: Path | None) -> None:
 def _store(config_path: Path | None) -> Iterator[TokenStore]:
     configuration = loaded(config_path)
     folder = data_folder(configuration, front_door(configuration))
-    try:
-        store = open_store(folder)
-    except OSError as error:
-        raise Unusable(f"{folder}: the tokens can't be opened: {error.strerror}") from error
-    try:
-        yield store
-    finally:
-        store.close()
+    with failing_as(Broken), closing(open_store(folder)) as store:
+        try:
+            yield store
+        except sqlite3.Error as error:
+            raise Broken(f"{folder}: the tokens can't be read or written: {error}") from error
 
 
 def _standing(one: Token, now_ns: int) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -120,7 +120,7 @@ def _live(client: Client) -> None:
         board = latest.wait(RETRY_S)
     if board is None:
         raise latest.failure or Unreachable(latest.trouble or f"{client.url} sent no board")
-    output = Console(highlight=False, emoji=False, markup=False)
+    output = tables.console()
     try:
         with _keys() as pressed, Live(console=output, screen=True, auto_refresh=False) as live:
             while not pressed("q"):

@@ -17,14 +17,22 @@ from centralita_cli.options import online
 
 @click.command()
 @click.argument("contact", metavar="CONTACT|AGENT")
+@click.option("--agent", "is_agent", is_flag=True, help="It is an agent though the name is all digits.")
 @online
-def why(contact: str, config_path: Path | None, url: str | None, token: str | None, as_json: bool) -> None:
+def why(
+    contact: str,
+    is_agent: bool,
+    config_path: Path | None,
+    url: str | None,
+    token: str | None,
+    as_json: bool,
+) -> None:
     """Explain why a contact waits, or why an agent gets nothing.
 
     A number is a contact, a name an agent. For an offered contact: the keys by which its agent was chosen.
     """
     client = connect(config_path, url, token)
-    of_contact = contact.isdigit()
+    of_contact = not is_agent and contact.isascii() and contact.isdigit()
     path = f"/api/contacts/{contact}/why" if of_contact else f"/api/agents/{segment(contact)}/why"
     found = client.get(path)
     if as_json:

@@ -343,3 +343,12 @@ def test_a_command_whose_reader_has_gone_ends_quietly_with_a_code_of_its_own() -
     )
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_tokens_that_cannot_be_opened_are_named(call: Call, small: Path) -> None:
+    folder = small.parent / "data/front_doors/http"
+    folder.mkdir(parents=True)
+    (folder / "tokens.sqlite3").write_text("no database, this is")
+    done = call("token", "list", "-c", str(small))
+    assert done.exit_code == 5
+    assert "tokens.sqlite3: the tokens can't be opened: file is not a database" in done.stderr

@@ -196,3 +196,60 @@ def test_damaged_journal_is_told_with_1(ask: Call, call: Call, tmp_path: Path) -
 @pytest.mark.parametrize("command", ["status", "queues", "agents", "contacts", "components"])
 def test_every_answer_is_one_json_document(ask: Call, command: str) -> None:
     assert ask(command, "--json").stdout.count("\n") == 1
+
+
+def test_agent_whose_name_is_all_digits_is_asked_about_as_one(ask: Call) -> None:
+    assert "there is no contact 101" in ask("why", "101").stderr
+    assert "there is no agent '101'" in ask("why", "101", "--agent").stderr
+    assert "there is no agent '²'" in ask("why", "²").stderr
+
+
+def test_control_characters_of_a_customer_do_not_reach_the_terminal(ask: Call, daemon: Daemon) -> None:
+    contact = {"channel": "help", "provider_id": "sly", "customer_name": "Eve\x1b]0;mine\x9b2J"}
+    number = daemon.post("/api/contacts", {**contact, "text": "red \x1b[31m\nnext"})["contact"]
+    shown = ask("contacts", str(number))
+    assert shown.exit_code == 0
+    assert "Eve␛]0;mine\ufffd2J" in shown.stdout
+    assert "red ␛[31m\nnext" in shown.stdout
+    assert not {"\x1b", "\x9b"} & set(shown.stdout)
+    daemon.post(f"/api/contacts/{number}/cancel", {"reason": "seen"})
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_tables_and_json_can_be_read_where_the_terminal_has_few_signs(daemon: Daemon, encoding: str) -> None:
+    where = {"CENTRALITA_CONFIG": str(daemon.config), "PYTHONIOENCODING": encoding}
+    named = {"channel": "help", "provider_id": encoding, "customer_name": "Łucja – 李"}
+    number = str(daemon.post("/api/contacts", {**named, "text": "hi"})["contact"])
+    agents = run("agents", "--all", cwd=daemon.folder, **where)
+    assert (agents.returncode, agents.stderr) == (0, "")
+    assert " - " in agents.stdout
+    assert "?ucja - ?" in run("contacts", number, cwd=daemon.folder, **where).stdout
+    told = json.loads(run("contacts", number, "--json", cwd=daemon.folder, **where).stdout)
+    assert told["customer_name"] == "Łucja – 李"
+    daemon.post(f"/api/contacts/{number}/cancel", {"reason": "seen"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("queues", "\udcff"), 4),
+        (("contacts", "--queue", "\udcff"), 4),
+        (("status", "--token", "€"), 2),
+        (("status", "--token", "a\nb"), 2),
+        (("status", "--url", "http://a..b"), 2),
+        (("token", "revoke", "\udcff"), 4),
+        (("token", "create", "\udcff", "--role", "admin"), 2),
+        (("token", "create", "red\x1b[31m", "--role", "admin"), 2),
+        (("journal", "info", "\udcff"), 1),
+        (("journal", "export", "--after", "9" * 30), 2),
+        (("journal", "export", "-o", "/"), 5),
+        (("customer", "export", "eve", "-o", "/proc/eve.json"), 5),
+    ],
+)
+def test_what_a_shell_may_hand_over_is_answered_in_words(
+    daemon: Daemon, arguments: tuple[str, ...], code: int
+) -> None:
+    done = run(*arguments, cwd=daemon.folder)
+    assert done.returncode == code, done.stderr
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr

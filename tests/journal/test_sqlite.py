@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -25,6 +26,7 @@ from centralita.errors import Fenced, JournalCorrupt, JournalError, JournalLocke
 from centralita.journal import Encoder, Snapshot, SqliteJournal, SqliteJournalConfig, backup, recover, verify
 from centralita.journal.snapshots import SNAPSHOTS_KEPT, SnapshotFiles
 from centralita.messages import Record, Tick
+from centralita_cli.main import cli
 from tests.journal.samples import batch, fill, record, records, seqs
 
 ROOT = Path(__file__).parents[2]
@@ -251,6 +253,8 @@ def test_read_only_disk_refuses_to_write_and_can_be_read(reachable: Path) -> Non
         with pytest.raises(JournalError, match=r"journal\.sqlite: can't be opened for writing"):
             SqliteJournal(reachable)
         assert verify(reachable / "journal.sqlite").last_seq == 3
+        told = CliRunner().invoke(cli, ["journal", "info", str(reachable / "journal.sqlite")])
+        assert "1 to 3" in told.stdout
     reachable.chmod(0o755)
 
 

@@ -6,7 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from centralita import open_engine
+from centralita.messages import ApplyConfiguration
 from centralita.protocols import Switchboard
 from tests.menu_bot.flows import SHOWN
 from tests.webchat.house import House, Page, listening_port
@@ -113,3 +116,17 @@ async def test_customer_who_says_nothing_is_handed_to_a_person_in_time(tmp_path:
             view = switchboard.contact(contact)
             assert view is not None
             assert (view.queue, view.attributes.get("account")) == ("sales", None)
+
+
+async def test_configuration_that_takes_away_a_queue_of_the_menus_is_refused(tmp_path: Path) -> None:
+    async with open_engine(company(tmp_path)) as switchboard:
+        running = switchboard.configuration().engine
+        queues = {
+            ("invoices" if name == "billing" else name): rules for name, rules in running.queues.items()
+        }
+        outcome = await switchboard.submit(ApplyConfiguration(config=replace(running, queues=queues)))
+        assert outcome.refusal is not None
+        assert outcome.refusal.message == (
+            "bots.reception.hand_overs.billing.queue was 'billing'; known: invoices, sales"
+        )
+        assert switchboard.configuration().engine == running

@@ -67,7 +67,7 @@ def verify(path: Path) -> Verification:
     problems: list[str] = []
     records = batches = size = hashes = last_seq = last_at_ns = 0
     first_seq: int | None = None
-    with closing(_reader(path)) as connection:
+    with closing(reader(path)) as connection:
         kind, schema = tables.check_identity(connection, path)
         unreadable = tables.definition_damage(connection)
         problems += filter(None, [tables.header_damage(path), unreadable])
@@ -141,7 +141,7 @@ def backup(path: Path, to: Path) -> Verification:
     try:
         # The snapshots first: the copy must not end before a snapshot that stands beside it.
         source_files, copy_files = SnapshotFiles(path), SnapshotFiles(to)
-        with closing(_reader(path)) as source:
+        with closing(reader(path)) as source:
             tables.check_identity(source, path, tables.JOURNAL)
             to.parent.mkdir(parents=True, exist_ok=True)
             made = [partial]
@@ -207,7 +207,7 @@ def records_of(path: Path) -> tuple[int, Iterator[Record]]:
 
     The iterator raises JournalCorrupt at the first damaged record, after everything before it was given.
     """
-    with closing(_reader(path)) as connection:
+    with closing(reader(path)) as connection:
         tables.check_identity(connection, path)
         first_seq, _ = tables.bounds(connection)
     return first_seq, (record for records in _batches(path, first_seq - 1) for record in records)
@@ -215,12 +215,13 @@ def records_of(path: Path) -> tuple[int, Iterator[Record]]:
 
 def state_hashes_of(path: Path) -> list[bytes]:
     """The packed hashes of the state that a journal's file carries, oldest first."""
-    with closing(_reader(path)) as connection:
+    with closing(reader(path)) as connection:
         tables.check_identity(connection, path)
         return [batch.state_hash for batch in tables.batches_with_state_hash(connection)]
 
 
-def _reader(path: Path) -> sqlite3.Connection:
+def reader(path: Path) -> sqlite3.Connection:
+    """A journal's file opened for reading, also on a disk that can't be written. Raises JournalError."""
     if not path.is_file():
         raise JournalError(f"{path}: there is no such file")
     connection = tables.connect(path, write=False)
@@ -275,7 +276,7 @@ def _json_lines(path: Path, after_seq: int, seal: Seal | None) -> Iterator[bytes
 def _batches(path: Path, after_seq: int, seal: Seal | None = None) -> Iterator[list[Record]]:
     """The records after one, a batch at a time; raises what is wrong after everything before it was given."""
     decoder = Decoder(seal)
-    with closing(_reader(path)) as connection:
+    with closing(reader(path)) as connection:
         tables.check_identity(connection, path)
         after_seq = max(after_seq, tables.bounds(connection)[0] - 1)
         while True:

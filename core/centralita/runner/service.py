@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Unpack
 
+import msgspec
 import structlog
 import trio
 
@@ -250,7 +251,7 @@ class Service:
         for plugin, words in self._plugins.deprecations():
             self._log.warning("plugin_deprecated", plugin=plugin, words=words)
         self._configuration = house.configuration
-        inbox.resolve = partial(_resolve, house)
+        inbox.resolve = partial(_resolve, house, self._plugins)
         # The shield is outside the nursery, so that a failure inside still reaches everybody.
         with trio.CancelScope() as shield:
             async with trio.open_nursery() as nursery:
@@ -463,9 +464,11 @@ class Service:
             one.stopped()
 
 
-def _resolve(house: House, command: ApplyConfiguration) -> AnyCommand | Refusal:
-    """A configuration handed in while running, completed by the channels; or why it can't be applied."""
-    hours = house.configuration.hours
+def _resolve(house: House, plugins: Plugins, command: ApplyConfiguration) -> AnyCommand | Refusal:
+    """A configuration handed in while running, completed by the channels; or why it can't be applied: what a
+    start with it would name, too."""
+    running = house.configuration
+    hours = running.hours
     problems = [
         f"queues.{name}.hours was {queue.hours!r}; known: {', '.join(sorted(hours)) or 'none'}"
         for name, queue in command.config.queues.items()
@@ -474,8 +477,11 @@ def _resolve(house: House, command: ApplyConfiguration) -> AnyCommand | Refusal:
     try:
         if problems:
             raise ConfigurationError(problems)
+        plugins.prepare(
+            running.components, configuration=msgspec.structs.replace(running, engine=command.config)
+        )
         return ApplyConfiguration(config=resolve_channels(command.config, house.capabilities))
-    except ConfigurationError as error:
+    except (ConfigurationError, PluginError) as error:
         return Refusal(code="bad_configuration", message=str(error))
 
 

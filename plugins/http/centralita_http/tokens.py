@@ -29,7 +29,7 @@ from typing import Final, Literal, get_args
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from centralita.errors import CentralitaError
+from centralita.errors import CentralitaError, reason
 from centralita.structs import Frozen
 
 Role = Literal["admin", "supervisor", "agent", "channel"]
@@ -45,6 +45,7 @@ FILE_NAME: Final = "tokens.sqlite3"
 CLI_TOKEN_NAME: Final = "cli.token"
 
 _TOKEN: Final = re.compile(r"ctl_([0-9a-f]{12})_([0-9a-f]{64})")
+_ID: Final = re.compile(r"[0-9a-f]{12}")
 _HASHER: Final = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tokens (
@@ -116,6 +117,8 @@ class TokenStore:
         checked = _checked_role(role, agent=agent, channel=channel)
         if not name.strip() or len(name) > NAME_LENGTH_MAX:
             raise BadToken(f"name had {len(name)} characters; allowed: 1 to {NAME_LENGTH_MAX}")
+        if not name.isprintable():
+            raise BadToken(f"name was {name!r}; allowed: signs that can be shown")
         if days is not None and not 0 < days <= DAYS_MAX:
             raise BadToken(f"days was {days:g}; allowed: more than 0, at most {DAYS_MAX}")
         now_ns = self._now_ns()
@@ -149,6 +152,8 @@ class TokenStore:
 
     def revoke(self, token_id: str) -> bool:
         """Make a token worthless for good. False when there is none of that id."""
+        if not _ID.fullmatch(token_id):
+            return False  # it may be no text that SQLite takes
         with self._lock:
             changed = self._db.execute(
                 "UPDATE tokens SET revoked_ns = CASE revoked_ns WHEN 0 THEN ? ELSE revoked_ns END WHERE id = ?",
@@ -210,9 +215,16 @@ class TokenCache:
 
 
 def open_store(data: Path, *, now_ns: Callable[[], int] = time.time_ns) -> TokenStore:
-    """The tokens of a front door whose component's data directory is `data`; made when missing."""
-    data.mkdir(parents=True, exist_ok=True)
-    return TokenStore(data / FILE_NAME, now_ns=now_ns)
+    """The tokens of a front door whose component's data directory is `data`; made when missing.
+
+    Raises CentralitaError when they can't be opened.
+    """
+    path = data / FILE_NAME
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        return TokenStore(path, now_ns=now_ns)
+    except (OSError, sqlite3.Error) as error:
+        raise CentralitaError(f"{path}: the tokens can't be opened: {reason(error)}") from error
 
 
 def ensure_cli_token(store: TokenStore, data: Path) -> Path:
