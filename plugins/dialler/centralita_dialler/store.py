@@ -114,6 +114,16 @@ class Row(Frozen):
     changed_ns: int
 
 
+class Standing(Frozen):
+    """What the journal has told so far of an attempt that is not over. `result` is `answered` once somebody was reached."""
+
+    record: int
+    contact: int
+    result: Result | str
+    agent: str
+    disposition: str
+
+
 class Ended(Frozen):
     """An attempt is over. `result` empty: it does not count. `next_ns` 0: the record is not tried again."""
 
@@ -253,8 +263,8 @@ class Store:
             for row in rows:
                 ids.append(row.id)
                 db.execute(
-                    "UPDATE records SET state = 'live', tries = tries + 1, contact = 0, changed_ns = ?,"
-                    " provider_id = ? WHERE id = ?",
+                    "UPDATE records SET state = 'live', tries = tries + 1, contact = 0, result = '', agent = '',"
+                    " disposition = '', changed_ns = ?, provider_id = ? WHERE id = ?",
                     (now_ns, f"{prefix}/{row.campaign}/{row.id}/{row.tries + 1}", row.id),
                 )
         marks = ",".join("?" * len(ids))
@@ -270,16 +280,18 @@ class Store:
                 [(next_ns, now_ns, record) for record, next_ns in moments_ns],
             )
 
-    def take(self, seq: int, contacts: dict[int, int], ended: Sequence[Ended], *, now_ns: int) -> None:
-        """Take in what the journal's records up to `seq` say: the contacts of records, attempts that are over."""
+    def take(self, seq: int, standings: Sequence[Standing], ended: Sequence[Ended], *, now_ns: int) -> None:
+        """Take in what the journal's records up to `seq` say: how attempts stand, and those that are over."""
         db = self._open
         with _Transaction(db):
             db.execute(
                 "INSERT INTO position VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET seq = excluded.seq",
                 (seq,),
             )
-            for record, contact in contacts.items():
-                db.execute("UPDATE records SET contact = ? WHERE id = ?", (contact, record))
+            db.executemany(
+                "UPDATE records SET contact = ?, result = ?, agent = ?, disposition = ? WHERE id = ?",
+                [(one.contact, one.result, one.agent, one.disposition, one.record) for one in standings],
+            )
             for one in ended:
                 self._end(db, one, now_ns)
 
