@@ -395,7 +395,7 @@ class AsteriskChannel:
     # Servers come and go
 
     async def _welcome(self, server: Server) -> None:
-        await Reconciliation(self._exchange, self._incoming, server).run()
+        await Reconciliation(self._exchange, self._incoming, self._phones, server).run()
         server.looked = True
         for call in self._exchange.calls:
             if call.server is server:
@@ -409,7 +409,7 @@ class AsteriskChannel:
 
     async def _lost(self, server: Server) -> None:
         self._exchange.devices.forget(server.name)
-        await Reconciliation(self._exchange, self._incoming, server).lost()
+        await Reconciliation(self._exchange, self._incoming, self._phones, server).lost()
 
 
 async def _held(server: Server, hold: trio.CancelScope) -> None:
