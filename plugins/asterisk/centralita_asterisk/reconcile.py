@@ -273,6 +273,9 @@ class Reconciliation:
             elif at == server.name and started_ns <= view.arrived_ns:
                 # The server has been up all the time, so it was the customer who hung up.
                 await exchange.submit(AbandonContact(contact=view.id, reason="hung up unseen"))
+        # Whoever has come meanwhile, at another server or to be called, is alive as well.
+        alive += [view.provider_id for view in self._live().values() if view.id not in expected]
+        alive += [call.provider_id for call in exchange.calls if call.server is not server]
         await exchange.submit(ReconcileChannel(channel=exchange.name, alive=tuple(alive)))
 
     def _all_there(self) -> bool:
