@@ -16,6 +16,7 @@ from centralita.messages import (
     CancelContact,
     ContactConnected,
     ContactEnded,
+    ContactReturned,
     MessagePosted,
     SelfServiceStarted,
     WaitAnnounced,
@@ -25,6 +26,7 @@ from centralita.views import ContactView
 from centralita_asterisk import waiting
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange, exchange_of
+from centralita_asterisk.incoming import read_words
 from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import hush, sounds_of
 from centralita_asterisk.waiting import announced
@@ -60,6 +62,14 @@ def test_announcements_say_what_is_known_and_no_more() -> None:
 )
 def test_texts_are_spoken_where_there_is_a_sound(text: str, sounds: list[str]) -> None:
     assert sounds_of(text, {"Welcome!": "sound:welcome"}) == sounds
+
+
+@pytest.mark.parametrize(
+    "word", ["priority=--5", "priority=", "priority=²", "skill.x=²", "skill.x=" + "9" * 5000]
+)
+def test_word_of_the_dialplan_that_is_no_number_is_unread(word: str) -> None:
+    read = read_words([word, "queue=sales"])
+    assert (read["unread"], read["queue"], read["skills"]) == ([word], "sales", None)
 
 
 async def test_place_in_line_is_said_and_the_music_comes_back(asterisk: Asterisk) -> None:
@@ -118,6 +128,51 @@ async def test_callback_that_is_busy_is_tried_again(asterisk: Asterisk) -> None:
             await (await carrier.rings()).refuse(status)
         ended = await house.event(ContactEnded)
         assert (ended.outcome, ended.reason) == ("unreachable", "rejected")
+
+
+async def test_caller_whose_turn_comes_at_once_is_called_back_when_the_line_is_free(
+    asterisk: Asterisk,
+) -> None:
+    async with open_house(asterisk, phone={"callback_key": "1"}) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        ana = await house.phone("ana", sign_in=False)
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        await calling.press("1")
+        await house.event(CallbackRequested)
+        await house.back("ana")
+        await (await ana.rings()).answer()
+        called = await carrier.rings()
+        assert calling.ended.is_set()
+        await called.answer()
+        await called.hears(HZ["ana"])
+        await called.hang_up()
+
+
+async def test_agent_who_puts_down_while_the_caller_is_told_of_the_callback_has_nobody_called(
+    asterisk: Asterisk,
+) -> None:
+    taken = {"callback_taken": ["sound:auth-thankyou"] * 20}
+    async with open_house(asterisk, phone={"callback_key": "1", "phrases": taken}) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        ana = await house.phone("ana", sign_in=False)
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        await calling.press("1")
+        await house.event(CallbackRequested)
+        await house.back("ana")
+        ringing = await ana.rings()
+        await ringing.answer()
+        await house.phase("connecting")
+        await ringing.hang_up()
+        await house.event(ContactReturned)
+        # Who hangs up instead of hearing it out is called as soon as there is an agent.
+        await calling.hang_up()
+        await (await ana.rings()).answer()
+        called = await carrier.rings()
+        await called.answer()
+        await called.hears(HZ["ana"])
+        await called.hang_up()
 
 
 class Menu:
