@@ -24,6 +24,7 @@ from centralita.messages import (
     TransferContact,
 )
 from centralita_dialler.dialler import Dialler
+from centralita_dialler.store import Entry
 from tests.dialler.floor import RING_S, TALK_S, Company, Script, calling, no_threads  # noqa: F401  # a fixture
 from tests.runner.house import START_NS
 from tests.runner.test_recovery import as_of_now
@@ -436,3 +437,57 @@ async def test_customer_who_was_reached_before_a_restart_is_not_taken_back_after
         still = company.switchboard.contact(view.id)
         assert still is not None
         assert still.phase == "waiting"
+
+
+async def test_changed_hours_hold_from_the_next_start(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal = MemoryJournal()
+    script = Script()
+    script.plan |= {MADRID: ["busy"]}
+    retry = "retry_s = { busy = 7200 }"
+    six = {"journal": journal, "start_ns": MADRID_6_00}
+    async with calling(tmp_path, script, campaign=retry, **six) as company:
+        await company.add(MADRID)
+        await company.start()
+        await company.until(lambda: len(company.rung) == 1)
+        await trio.sleep(60)
+    began_s = trio.current_time()
+    now_ns = MADRID_6_00 + round(began_s * 10**9)
+    rules = f'hours = "calling"\n{retry}'
+    async with calling(
+        tmp_path, script, campaign=rules, journal=journal, start_ns=now_ns, company=company
+    ) as company:
+        await company.add(SPAIN[0])
+        await trio.sleep(60)
+        rows = await company.dialler.records("renewals", state="pending", after=0, limit=10)
+        # The mobile may be on the Canary Islands, where the hours begin an hour later.
+        assert {row.number: row.next_ns for row in rows}[SPAIN[0]] == MADRID_6_00 + 4 * HOUR_S * 10**9
+    now_ns = MADRID_6_00 + round(trio.current_time() * 10**9)
+    async with calling(
+        tmp_path, script, campaign=retry, journal=journal, start_ns=now_ns, company=company
+    ) as company:
+        await company.settled()
+        at_s = {number: at_s for at_s, number, _ in company.rung}
+        assert at_s[SPAIN[0]] < 600
+        assert 7200 <= at_s[MADRID] < 7300
+
+
+async def test_number_that_may_be_called_again_is_called_when_it_is_put_on_the_list_again(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with calling(tmp_path) as company:
+        await company.add(SPAIN[0], name="Eva")
+        await company.dialler.block([SPAIN[0]], "asked us")
+        again = [Entry(number=SPAIN[0], name="Eva Ruiz")]
+        assert (await company.dialler.add("renewals", again)).blocked == 1
+        assert await company.dialler.unblock(SPAIN[0])
+        await company.start()
+        await trio.sleep(60)
+        assert company.rung == []
+        assert (await company.dialler.add("renewals", again)).added == 1
+        assert (await company.dialler.add("renewals", again)).duplicates == 1
+        assert (await company.settled())["done"] == 1
+        assert company.numbers() == [SPAIN[0]]
+        (row,) = await company.dialler.records("renewals", state="", after=0, limit=10)
+        assert row.name == "Eva Ruiz"

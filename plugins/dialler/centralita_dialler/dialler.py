@@ -228,6 +228,11 @@ class Dialler:
             seq = position
             await self._in_store(lambda: self._store.take(seq, (), (), now_ns=self._clock.now_ns()))
         self._taken = position
+        for name, campaign in self.settings.campaigns.items():
+            retries_ns = {result: ns(seconds) for result, seconds in campaign.retry_s.items()}
+            retries_ns[""] = ns(campaign.retry_ours_s)
+            now_ns = self._clock.now_ns()
+            await self._in_store(partial(self._store.forget_hours, name, retries_ns, now_ns=now_ns))
         self._running = await self._in_store(self._store.running)
         self._live = {row.provider_id: Live(row) for row in await self._in_store(self._store.live)}
         self._by_contact = {live.contact: live for live in self._live.values() if live.contact}

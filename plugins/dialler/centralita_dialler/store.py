@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -206,7 +206,8 @@ class Store:
         )
 
     def add(self, campaign: str, entries: Sequence[Entry], *, now_ns: int, records_max: int) -> Added:
-        """Put entries on a campaign's list. A number stands on it once."""
+        """Put entries on a campaign's list. A number stands on it once; one in state do_not_call that is no longer on
+        that list is to be called again."""
         db = self._open
         added = duplicates = blocked = no_room = 0
         with _Transaction(db):
@@ -215,16 +216,24 @@ class Store:
                 if db.execute("SELECT 1 FROM do_not_call WHERE number = ?", (entry.number,)).fetchone():
                     blocked += 1
                     continue
-                known = (campaign, entry.number)
-                if db.execute("SELECT 1 FROM records WHERE campaign = ? AND number = ?", known).fetchone():
+                known = db.execute(
+                    "SELECT state FROM records WHERE campaign = ? AND number = ?", (campaign, entry.number)
+                ).fetchone()
+                if known is not None and known[0] != BLOCKED:
                     duplicates += 1
                     continue
-                if count + added >= records_max:
+                if known is None and count >= records_max:
                     no_room += 1
                     continue
+                count += known is None
+                # One that was not to be called, and may be again, begins anew with what is said of it now.
                 db.execute(
                     "INSERT INTO records (campaign, number, name, language, zones, priority, attributes, state,"
-                    " next_ns, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+                    " next_ns, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)"
+                    " ON CONFLICT (campaign, number) DO UPDATE SET name = excluded.name,"
+                    " language = excluded.language, zones = excluded.zones, priority = excluded.priority,"
+                    " attributes = excluded.attributes, state = excluded.state, next_ns = excluded.next_ns,"
+                    " changed_ns = excluded.changed_ns, attempts = 0, result = '', agent = '', disposition = ''",
                     (
                         campaign, entry.number, entry.name, entry.language, " ".join(entry.zones),
                         entry.priority, json.dumps(entry.attributes, ensure_ascii=False), now_ns, now_ns,
@@ -250,6 +259,19 @@ class Store:
             after_ns,
         )
         return None if row is None or row[0] is None else int(row[0])
+
+    def forget_hours(self, campaign: str, retries_ns: Mapping[str, int], *, now_ns: int) -> None:
+        """Put back when records are due to what their last result says, after so many ns, or to now: what postponed them
+        beyond that were hours, which may have changed since. No result (empty): the attempt did not count."""
+        db = self._open
+        with _Transaction(db):
+            for result, retry_ns in retries_ns.items():
+                db.execute(
+                    "UPDATE records SET next_ns = min(next_ns, max(?, coalesce("
+                    "(SELECT max(ended_ns) FROM attempts WHERE record = records.id) + ?, 0)))"
+                    " WHERE campaign = ? AND state = 'pending' AND result = ? AND next_ns > ?",
+                    (now_ns, retry_ns, campaign, result, now_ns),
+                )
 
     def live(self) -> list[Row]:
         """The records that are with the engine."""
