@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
@@ -27,10 +28,11 @@ from centralita_asterisk import waiting
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange, exchange_of
 from centralita_asterisk.incoming import read_words
+from centralita_asterisk.mailbox import Mailbox, Note
 from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import hush, sounds_of
 from centralita_asterisk.waiting import announced
-from tests.voice.house import HZ, WITHIN_S, HeldJournal, open_house
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, HeldJournal, open_house
 from tests.voice.recorded import recording
 
 NUMBER = "600111222"
@@ -289,6 +291,35 @@ async def test_voice_message_becomes_a_contact_that_waits(asterisk: Asterisk) ->
         (attachment,) = message.attachments
         assert attachment.bytes_n > 2 * 16_000
         await house.do(CancelContact(contact=view.id))
+
+
+async def test_caller_whose_agent_is_quicker_than_the_key_for_a_message_talks(
+    asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, begun, connected = Mailbox._write, threading.Event(), threading.Event()
+
+    def slowly(self: Mailbox, note: Note) -> None:
+        begun.set()
+        connected.wait(WITHIN_S)
+        write(self, note)
+
+    monkeypatch.setattr(Mailbox, "_write", slowly)
+    settings = {"voicemail_key": "2", "voicemail": "mailbox"}
+    async with open_house(asterisk, phone=settings, also={"channels.mailbox": MAILBOX}) as house:
+        customer, ana = await house.customer(NUMBER), await house.phone("ana")
+        calling = await customer.call("sales")
+        ringing = await ana.rings()
+        await calling.hears(MUSIC_HZ)
+        await calling.press("2")
+        await house.until(begun.is_set)
+        await ringing.answer()
+        await house.phase("connected")
+        connected.set()
+        await calling.hears(HZ["ana"])
+        await ringing.hears(CUSTOMER_HZ)
+        await house.until(lambda: not list((house.folder / "channels" / "phone").glob("*.json")))
+        await calling.hang_up()
+        assert (await house.event(ContactEnded)).outcome == "served"
 
 
 async def test_caller_who_is_turned_away_may_leave_a_message(asterisk: Asterisk) -> None:
