@@ -14,8 +14,17 @@ import trio
 import trio.testing
 
 from centralita import MemoryJournal
-from centralita.messages import AdmitContact, AnswerOffer, CancelContact, SetStatus
+from centralita.messages import (
+    AdmitContact,
+    AnswerOffer,
+    CancelContact,
+    NoteContact,
+    SetStatus,
+    Target,
+    TransferContact,
+)
 from centralita_dialler.dialler import Dialler
+from centralita_dialler.store import Entry
 from tests.dialler.floor import RING_S, TALK_S, Company, Script, calling, no_threads  # noqa: F401  # a fixture
 from tests.runner.house import START_NS
 from tests.runner.test_recovery import as_of_now
@@ -373,3 +382,112 @@ async def test_killed_daemon_that_is_started_again_has_lost_no_record(
         counts = await company.settled()
         assert counts["done"] == 8
         assert set(company.numbers()) == set(SPAIN[:8])
+
+
+async def test_what_the_agent_wrote_before_a_restart_counts_after_it(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal = MemoryJournal()
+    rules = 'never_again = ["never again"]'
+    async with calling(tmp_path, campaign=rules, journal=journal) as company:
+        await company.add(SPAIN[0])
+        await company.start()
+        await company.until(lambda: company.switchboard.contacts(phase="connected"))
+        (view,) = company.switchboard.contacts(phase="connected")
+        await company.switchboard.submit(
+            NoteContact(contact=view.id, agent=view.agent, disposition="never again")
+        )
+        await company.add(SPAIN[1])  # so that the journal is read on beyond the note
+        await company.until(lambda: len(company.rung) == 2)
+    now_ns = START_NS + round(trio.current_time() * 10**9)
+    async with calling(
+        tmp_path, campaign=rules, journal=journal, start_ns=now_ns, company=company
+    ) as company:
+        await company.settled()
+        assert [number for number, _, _ in await company.dialler.blocked("", 10)] == [SPAIN[0]]
+        (told,) = [
+            row
+            for row in await company.dialler.records("renewals", state="", after=0, limit=10)
+            if row.number == SPAIN[0]
+        ]
+        assert (told.result, told.agent, told.disposition) == ("answered", view.agent, "never again")
+
+
+async def test_customer_who_was_reached_before_a_restart_is_not_taken_back_after_it(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal = MemoryJournal()
+    async with calling(tmp_path, journal=journal) as company:
+        await company.add(SPAIN[0])
+        await company.start()
+        await company.until(lambda: company.switchboard.contacts(phase="connected"))
+        (view,) = company.switchboard.contacts(phase="connected")
+        await company.add(SPAIN[1])  # so that the journal is read on beyond the connection
+        await company.until(lambda: len(company.rung) == 2)
+        await company.switchboard.submit(SetStatus(agent=view.agent, status="break"))
+        passed = TransferContact(contact=view.id, agent=view.agent, target=Target(queue="renewals"))
+        assert (await company.switchboard.submit(passed)).refusal is None
+        await company.dialler.set_running("renewals", running=False)
+    now_ns = START_NS + round(trio.current_time() * 10**9)
+    other = ({"ana", "bea"} - {view.agent}).pop()
+    async with calling(
+        tmp_path, journal=journal, start_ns=now_ns, company=company, agents=(other,)
+    ) as company:
+        await trio.sleep(TALK_S / 2)
+        still = company.switchboard.contact(view.id)
+        assert still is not None
+        assert still.phase == "waiting"
+
+
+async def test_changed_hours_hold_from_the_next_start(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    journal = MemoryJournal()
+    script = Script()
+    script.plan |= {MADRID: ["busy"]}
+    retry = "retry_s = { busy = 7200 }"
+    six = {"journal": journal, "start_ns": MADRID_6_00}
+    async with calling(tmp_path, script, campaign=retry, **six) as company:
+        await company.add(MADRID)
+        await company.start()
+        await company.until(lambda: len(company.rung) == 1)
+        await trio.sleep(60)
+    began_s = trio.current_time()
+    now_ns = MADRID_6_00 + round(began_s * 10**9)
+    rules = f'hours = "calling"\n{retry}'
+    async with calling(
+        tmp_path, script, campaign=rules, journal=journal, start_ns=now_ns, company=company
+    ) as company:
+        await company.add(SPAIN[0])
+        await trio.sleep(60)
+        rows = await company.dialler.records("renewals", state="pending", after=0, limit=10)
+        # The mobile may be on the Canary Islands, where the hours begin an hour later.
+        assert {row.number: row.next_ns for row in rows}[SPAIN[0]] == MADRID_6_00 + 4 * HOUR_S * 10**9
+    now_ns = MADRID_6_00 + round(trio.current_time() * 10**9)
+    async with calling(
+        tmp_path, script, campaign=retry, journal=journal, start_ns=now_ns, company=company
+    ) as company:
+        await company.settled()
+        at_s = {number: at_s for at_s, number, _ in company.rung}
+        assert at_s[SPAIN[0]] < 600
+        assert 7200 <= at_s[MADRID] < 7300
+
+
+async def test_number_that_may_be_called_again_is_called_when_it_is_put_on_the_list_again(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with calling(tmp_path) as company:
+        await company.add(SPAIN[0], name="Eva")
+        await company.dialler.block([SPAIN[0]], "asked us")
+        again = [Entry(number=SPAIN[0], name="Eva Ruiz")]
+        assert (await company.dialler.add("renewals", again)).blocked == 1
+        assert await company.dialler.unblock(SPAIN[0])
+        await company.start()
+        await trio.sleep(60)
+        assert company.rung == []
+        assert (await company.dialler.add("renewals", again)).added == 1
+        assert (await company.dialler.add("renewals", again)).duplicates == 1
+        assert (await company.settled())["done"] == 1
+        assert company.numbers() == [SPAIN[0]]
+        (row,) = await company.dialler.records("renewals", state="", after=0, limit=10)
+        assert row.name == "Eva Ruiz"

@@ -23,7 +23,7 @@ from centralita_dialler.numbers import BadNumber, e164
 from centralita_dialler.results import REASONS
 from centralita_dialler.settings import Campaign, Settings
 from centralita_dialler.store import STATES, Store, StoreError
-from centralita_dialler.table_file import BadTable, read_table
+from centralita_dialler.table_file import BadLine, BadTable, read_table
 from tests.cli.daemon import run
 from tests.dialler.floor import COMPANY, Lists
 
@@ -208,8 +208,6 @@ async def test_command_imports_shows_starts_and_pauses(tmp_path: Path) -> None:
         ("", "line 1 has no column 'number'; it has: nothing"),
         ("number,name,name\n1,2,3\n", "line 1 has 'name' twice"),
         ("number,,x\n1,2,3\n", "line 1 has a column without a name"),
-        ("number,name\n600112233,Eva,more\n", "line 2 has more cells than line 1 has names"),
-        ("number,priority\n600112233,high\n", "line 2: priority was 'high'; must be a number"),
         ('number,name\n600112233,"Eva\n', "can't be read: unexpected end of data"),
         ("number\n\xff\n", "can't be read"),
     ],
@@ -219,6 +217,35 @@ def test_table_that_is_none_is_told_with_its_line(tmp_path: Path, text: str, wor
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(BadTable, match=re.escape(words)):
         list(read_table(file))
+
+
+async def test_line_that_can_not_be_used_keeps_no_other_off_the_list(tmp_path: Path) -> None:
+    lines = [
+        "number;name;priority;note",
+        "600112233;Eva;1;",
+        "600112234;Eva;1;;more",
+        "600112235;Eva;high;",
+        "600112236;Eva;5000;",
+        f"600112237;{'E' * 201};1;",
+        f"600112238;Eva;1;{'n' * 2001}",
+        "12;Eva;1;",
+        "600112239;Eva;1;",
+    ]
+    file = tmp_path / "list.csv"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    async with house_of(tmp_path) as house:
+        done = await house.command("import", "renewals", str(file), "--json", cwd=tmp_path)
+        assert done.returncode == 1, done.stderr
+        told = json.loads(done.stdout)
+        assert told["added"] == 2
+        assert [(one["line"], one["message"]) for one in told["invalid"]] == [
+            (3, "it has more cells than line 1 has names"),
+            (4, "priority was 'high'; must be a number"),
+            (5, "priority was 5000; allowed: -1000 to 1000"),
+            (6, "name has 201 letters; allowed: 200"),
+            (7, "note has 2001 letters; allowed: 2000"),
+            (8, "'12' is no number of ES"),
+        ]
 
 
 def test_table_is_read_whatever_its_delimiter_and_mark(tmp_path: Path) -> None:
@@ -233,6 +260,7 @@ def test_table_is_read_whatever_its_delimiter_and_mark(tmp_path: Path) -> None:
             lines = [line.replace("Ruiz, Eva", "Ruiz Eva").replace(",", delimiter) for line in lines]
         file.write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
         (first, second) = read_table(file)
+        assert not isinstance(first[1], BadLine)
         assert first[1]["attributes"] == {"note": "hola"}
         assert (first[1]["zone"], first[1]["priority"], second) == (
             "Europe/Madrid",

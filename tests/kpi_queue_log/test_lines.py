@@ -185,6 +185,17 @@ def test_new_configuration_changes_who_is_a_member() -> None:
     assert day.lines() == ["NONE|NONE|NONE|CONFIGRELOAD|", "NONE|english|bob|ADDMEMBER|"]
 
 
+def test_customer_who_is_handed_on_to_a_number_is_passed_on() -> None:
+    day = Day()
+    day.sign_in("ana")
+    call = day.admit("phone")
+    day.serve(call, "ana")
+    day.pass_time(20)
+    day.lines()
+    day.do(TransferContact(contact=call, agent="ana", target=Target(number="+34911222333")))
+    assert day.lines() == [f"ID.{call}|sales|ana|BLINDTRANSFER|+34911222333|number|0|20|1"]
+
+
 def test_settings_choose_media_ids_names_and_times() -> None:
     day = Day(media=("voice",), call_id="provider", agent_prefix="Agent/", caller=False)
     day.sign_in("ana")

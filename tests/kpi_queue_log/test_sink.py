@@ -17,7 +17,7 @@ from centralita.config import loads
 from centralita.errors import ConfigurationError
 from centralita.messages import AdmitContact, EndContact
 from centralita.plugins import load_plugins
-from centralita.protocols import KpiSink
+from centralita.protocols import KpiSink, Person
 from centralita.simulate.queue_log import read_queue_log
 from centralita_kpi_queue_log import QueueLogSink, Settings, log_file
 from centralita_kpi_queue_log.lines import Scribe
@@ -252,6 +252,22 @@ def test_medium_that_is_none_is_told() -> None:
 @pytest.mark.parametrize("setting", Settings.__struct_fields__)
 def test_every_setting_is_in_the_docs(setting: str) -> None:
     assert f"`{setting}`" in DOCS or f"\n{setting} = " in DOCS
+
+
+async def test_other_call_whose_providers_id_ends_alike_is_nobody_elses(tmp_path: Path) -> None:
+    eva, max_ = "+34600111222", "+34600333444"
+    log = (
+        f"1772000100|main/1772000100.88|sales|NONE|ENTERQUEUE||{eva}|1\n"
+        f"1772000101|main/1772000101.89|sales|NONE|ENTERQUEUE||{max_}|2\n"
+    )
+    sink = sink_in(tmp_path, call_id="provider")
+    await sink.position()
+    (tmp_path / "queue_log").write_text(log)
+    # Eva's contact has the number 89 with us, and the other call has it at its server.
+    person = Person(handles=(eva,), contacts=(89,))
+    assert await sink.export_person(person) == {"lines": log.splitlines()[:1]}
+    assert await sink.erase_person(person) == 1
+    assert (tmp_path / "queue_log").read_text() == log.replace(eva, "*" * len(eva))
 
 
 async def test_company_s_day_goes_through_the_log_into_a_replay(tmp_path: Path) -> None:

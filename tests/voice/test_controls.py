@@ -11,7 +11,15 @@ from tools.asterisk_server import Asterisk
 
 from centralita import MemoryJournal
 from centralita.errors import ControlRefused
-from centralita.messages import ContactEnded, MessagePosted, Refusal, Target, TransferContact
+from centralita.messages import (
+    ContactEnded,
+    EndConsultation,
+    MessagePosted,
+    Refusal,
+    StartConsultation,
+    Target,
+    TransferContact,
+)
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.recordings import Recordings
 from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, House, open_house, talk
@@ -110,6 +118,50 @@ async def test_every_call_is_recorded_where_the_rule_says_so(asterisk: Asterisk)
         await house.event(ContactEnded)
         folder = house.folder / "channels" / "phone"
         await house.until(lambda: list(folder.glob("*-call-*.wav")))
+
+
+@pytest.mark.parametrize("record", ["always", "on_demand"])
+@pytest.mark.parametrize("then", ["cancel", "join", "transfer"])
+async def test_recording_goes_on_when_a_colleague_has_been_asked(
+    asterisk: Asterisk, record: str, then: str
+) -> None:
+    async with open_house(asterisk, phone={"record": record, "phrases": {"recording": []}}) as house:
+        contact, _, calling, answering = await talking(house)
+        recordings = exchange_of(house.switchboard, "phone").recordings
+        folder = house.folder / "channels" / "phone"
+        bea = await house.phone("bea")
+        if record == "on_demand":
+            await house.switchboard.control(contact, by="ana", word="record")
+        await recording(asterisk, f"call-{contact}")
+        await say_through(calling, answering, 1300)
+        # What is kept apart is so when the customer is back, too.
+        await house.switchboard.control(contact, by="ana", word="record_pause")
+        await house.do(StartConsultation(contact=contact, agent="ana", target=Target(agent="bea")))
+        asked = await bea.rings()
+        await asked.answer()
+        await answering.hears(HZ["bea"])
+        await house.until(lambda: len(list(folder.glob("*.wav"))) == 1)
+        assert recordings.state(contact) == ""
+        await house.do(EndConsultation(contact=contact, agent="ana", then=then))
+        listening = asked if then == "transfer" else answering
+        await listening.hears(CUSTOMER_HZ)
+        if then != "transfer":
+            await house.until(lambda: recordings.state(contact) == "paused")
+            await say_through(calling, listening, 1500)
+            await house.switchboard.control(contact, by="ana", word="record_resume")
+        if then == "transfer" and record == "on_demand":
+            assert recordings.state(contact) == ""
+            await calling.hang_up()
+            return
+        await house.until(lambda: recordings.state(contact) == "on")
+        await recording(asterisk, f"call-{contact}")
+        await say_through(calling, listening, 1700)
+        await calling.hang_up()
+        await house.until(lambda: len(list(folder.glob("*.wav"))) == 2)
+        first, second = sorted(folder.glob("*.wav"))
+        assert seconds_with(first, 1300) > 0.7
+        assert seconds_with(second, 1700) > 0.7
+        assert seconds_with(second, 1500) < 0.1
 
 
 def test_recordings_are_erased_when_their_time_is_over(tmp_path: Any) -> None:

@@ -15,6 +15,7 @@ from tools.asterisk_server import Asterisk
 from tools.audio import MUSIC_HZ
 
 from centralita import MemoryJournal
+from centralita.errors import ControlRefused
 from centralita.messages import (
     AgentSignedIn,
     AgentSignedOut,
@@ -34,7 +35,7 @@ from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.phones import AWAY
 from centralita_asterisk.server import Server
 from centralita_asterisk.server_events import ServerEvents
-from tests.voice.house import WITHIN_S, House, open_house, talk
+from tests.voice.house import HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone
 
 
@@ -111,6 +112,36 @@ async def test_number_that_a_silent_server_was_to_call_is_not_called_later(own_a
         await house.until(lambda: len(own_asterisk.channels()) == 1)
         await house.until(lambda: not carrier.talks)
         await line.hang_up()
+
+
+@pytest.mark.parametrize(("word", "value"), [("listen", "dora"), ("call_number", "+34911222333")])
+async def test_phone_that_a_silent_server_was_to_ring_for_a_control_is_rung_when_asked_again(
+    own_asterisk: Asterisk, word: str, value: str
+) -> None:
+    async with open_house(own_asterisk) as house:
+        customer, ana = await house.customer(), await house.phone("ana")
+        calling, answering = await talk(house, customer, ana)
+        contact = house.only().id
+        asked = await (
+            house.carrier(hz=1500) if word == "call_number" else house.phone("dora", sign_in=False)
+        )
+        with frozen(own_asterisk), pytest.raises(ControlRefused, match="no answer in"):
+            await house.switchboard.control(contact, by="ana", word=word, value=value)
+        # What was told as failed rings nobody, and the customer is there again. (Requests keep their order: when
+        # this one is answered those before it are.)
+        await house.switchboard.control(contact, by="ana", word="unmute")
+        await house.until(lambda: len(own_asterisk.channels()) == 2)
+        await house.until(lambda: not asked.talks)
+        await calling.hears(HZ["ana"])
+        await house.switchboard.control(contact, by="ana", word=word, value=value)
+        listening = await asked.rings()
+        while listening.ended.is_set():  # the first was taken back as it began
+            listening = await asked.rings()
+        await listening.answer()
+        await listening.hears(HZ["ana"])
+        await listening.hang_up()
+        await answering.hang_up()
+        await house.quiet()
 
 
 async def test_agent_whose_line_is_gone_unnoticed_is_not_asked_for_ever(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,19 @@ from tools.asterisk_server import Asterisk
 from tools.audio import MUSIC_HZ
 
 from centralita import MemoryJournal
-from centralita.messages import ContactConnected, ContactEnded, ContactOffered
+from centralita.messages import (
+    ContactConnected,
+    ContactEnded,
+    ContactOffered,
+    ContactTransferred,
+    EndConsultation,
+)
 from centralita_asterisk import channel, incoming
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.incoming import Incoming
-from tests.voice.house import WITHIN_S, HeldJournal, House, open_house, talk
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, HeldJournal, House, open_house, talk
 from tests.voice.phone import Phone, Talk
+from tests.voice.test_in_call import consultation
 
 
 async def test_callers_keep_their_place_across_our_restart(asterisk: Asterisk) -> None:
@@ -133,6 +141,88 @@ async def test_who_hung_up_while_we_were_away_is_gone(asterisk: Asterisk) -> Non
         async with open_house(asterisk, journal=journal) as house:
             with trio.fail_after(WITHIN_S):
                 await answering.ended.wait()
+            await house.quiet()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("who", ["ana", "bea", "nobody"])
+async def test_conference_goes_on_without_who_hung_up_while_we_were_away(
+    asterisk: Asterisk, tmp_path: Path, who: str
+) -> None:
+    same: dict[str, Any] = {"journal": MemoryJournal(), "folder": tmp_path}
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            contact, _, calling, first, second = await consultation(house)
+            await house.do(EndConsultation(contact=contact, agent="ana", then="join"))
+            for name in ("ana", "bea"):
+                await calling.hears(HZ[name])
+        phones = {"ana": first, "bea": second}
+        if who != "nobody":
+            await phones[who].hang_up()
+        async with open_house(asterisk, **same) as house:
+            view = house.switchboard.contact(contact)
+            assert view is not None
+            assert {work.agent for work in view.works} == {"ana", "bea"} - {who}
+            for name in {"ana", "bea"} - {who}:
+                await calling.hears(HZ[name])
+                await phones[name].hears(CUSTOMER_HZ)
+            await calling.hang_up()
+            await house.quiet()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("who", ["ana", "bea", "both"])
+async def test_consultation_that_somebody_left_while_we_were_away_ends_as_if_we_had_seen_it(
+    asterisk: Asterisk, tmp_path: Path, who: str
+) -> None:
+    same: dict[str, Any] = {"journal": MemoryJournal(), "folder": tmp_path}
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            _, _, calling, first, second = await consultation(house)
+        for name, talk_of in (("ana", first), ("bea", second)):
+            if who in (name, "both"):
+                await talk_of.hang_up()
+        async with open_house(asterisk, **same) as house:
+            if who == "both":
+                with trio.fail_after(WITHIN_S):
+                    await calling.ended.wait()
+            else:
+                await calling.hears(HZ["bea" if who == "ana" else "ana"])
+                await calling.hears_not(MUSIC_HZ)
+                await (second if who == "ana" else first).hears(CUSTOMER_HZ)
+                await calling.hang_up()
+            await house.quiet()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+async def test_asker_who_puts_down_after_our_restart_leaves_both_to_each_other(
+    asterisk: Asterisk, tmp_path: Path, persistent: bool
+) -> None:
+    same: dict[str, Any] = {
+        "journal": MemoryJournal(),
+        "folder": tmp_path,
+        "phones": {"persistent": persistent, "tone": []},
+    }
+    async with trio.open_nursery() as nursery:
+        async with open_house(asterisk, tidy=False, **same) as house:
+            house.nursery = nursery
+            _, _, calling, first, second = await consultation(house)
+        async with open_house(asterisk, tidy=False, **same) as house:
+            await first.hears(HZ["bea"])
+            await first.hang_up()
+            await house.event(ContactTransferred)
+            await calling.hears(HZ["bea"])
+            await second.hears(CUSTOMER_HZ)
+        # To whom they were passed on they talk across one more.
+        async with open_house(asterisk, tidy=False, **same) as house:
+            await calling.hears(HZ["bea"])
+            await second.hears(CUSTOMER_HZ)
+            await calling.hang_up()
+            await house.event(ContactEnded, outcome="served")
+            await second.hang_up()
             await house.quiet()
         nursery.cancel_scope.cancel()
 

@@ -6,10 +6,14 @@ import gc
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import trio
 from tools.asterisk_server import PASSWORD, USER, Asterisk
 
-from centralita.messages import ContactAdmitted, ContactConnected, ContactEnded, OfferDeclined
+from centralita.messages import ContactAdmitted, ContactConnected, ContactEnded, OfferDeclined, SignIn
+from centralita_asterisk.ari import Channel
+from centralita_asterisk.exchange import exchange_of
+from centralita_asterisk.server import Server
 from tests.voice.house import HZ, WITHIN_S, House, open_house
 from tests.voice.phone import Phone, Talk
 
@@ -108,6 +112,42 @@ async def test_one_pool_serves_two_servers_and_outlives_one_of_them(
         assert Counter(event.contact for event in house.events(ContactEnded)) == admitted
         assert Counter(event.contact for event in house.events(ContactConnected)) == admitted
         assert house.outcomes() == ["served"] * 5
+
+
+async def test_call_that_comes_while_another_server_is_looked_at_goes_on(
+    second_asterisk: Asterisk, own_asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is back and slow to say what it has: meanwhile callers come at the other."""
+    asked, answer = trio.Event(), trio.Event()
+    look = Server.channels
+
+    async def slow(self: Server) -> list[Channel]:
+        found = await look(self)
+        if self.name == "other":
+            asked.set()
+            await answer.wait()
+        return found
+
+    monkeypatch.setattr(Server, "channels", slow)
+    await trio.to_thread.run_sync(own_asterisk.kill)
+    other = {"url": own_asterisk.url, "user": USER, "password": PASSWORD}
+    async with open_house(second_asterisk, also={"channels.phone.servers.other": other}) as house:
+        rig = Rig(house, main=second_asterisk, other=own_asterisk)
+        await trio.to_thread.run_sync(own_asterisk.start)
+        with trio.fail_after(WITHIN_S):
+            await asked.wait()
+        calling = await rig.call("600000001", "main")
+        await house.phase("waiting")
+        answer.set()
+        servers = exchange_of(house.switchboard, "phone").servers
+        await house.until(lambda: servers["other"].ready)
+        await rig.agent("ana", "main")
+        await house.do(SignIn(agent="ana", desk="phones"))
+        assert await rig.served("600000001") == "ana"
+        await calling.hears(HZ["ana"])
+        await calling.hang_up()
+        await house.quiet()
+        assert house.outcomes() == ["served"]
 
 
 def test_no_two_servers_are_given_one_port(asterisk: Asterisk, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from centralita.messages import (
     CancelContact,
     ContactConnected,
     ContactEnded,
+    ContactReturned,
     MessagePosted,
     SelfServiceStarted,
     WaitAnnounced,
@@ -25,10 +27,12 @@ from centralita.views import ContactView
 from centralita_asterisk import waiting
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange, exchange_of
+from centralita_asterisk.incoming import read_words
+from centralita_asterisk.mailbox import Mailbox, Note
 from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import hush, sounds_of
 from centralita_asterisk.waiting import announced
-from tests.voice.house import HZ, WITHIN_S, HeldJournal, open_house
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, HeldJournal, open_house
 from tests.voice.recorded import recording
 
 NUMBER = "600111222"
@@ -60,6 +64,14 @@ def test_announcements_say_what_is_known_and_no_more() -> None:
 )
 def test_texts_are_spoken_where_there_is_a_sound(text: str, sounds: list[str]) -> None:
     assert sounds_of(text, {"Welcome!": "sound:welcome"}) == sounds
+
+
+@pytest.mark.parametrize(
+    "word", ["priority=--5", "priority=", "priority=²", "skill.x=²", "skill.x=" + "9" * 5000]
+)
+def test_word_of_the_dialplan_that_is_no_number_is_unread(word: str) -> None:
+    read = read_words([word, "queue=sales"])
+    assert (read["unread"], read["queue"], read["skills"]) == ([word], "sales", None)
 
 
 async def test_place_in_line_is_said_and_the_music_comes_back(asterisk: Asterisk) -> None:
@@ -118,6 +130,51 @@ async def test_callback_that_is_busy_is_tried_again(asterisk: Asterisk) -> None:
             await (await carrier.rings()).refuse(status)
         ended = await house.event(ContactEnded)
         assert (ended.outcome, ended.reason) == ("unreachable", "rejected")
+
+
+async def test_caller_whose_turn_comes_at_once_is_called_back_when_the_line_is_free(
+    asterisk: Asterisk,
+) -> None:
+    async with open_house(asterisk, phone={"callback_key": "1"}) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        ana = await house.phone("ana", sign_in=False)
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        await calling.press("1")
+        await house.event(CallbackRequested)
+        await house.back("ana")
+        await (await ana.rings()).answer()
+        called = await carrier.rings()
+        assert calling.ended.is_set()
+        await called.answer()
+        await called.hears(HZ["ana"])
+        await called.hang_up()
+
+
+async def test_agent_who_puts_down_while_the_caller_is_told_of_the_callback_has_nobody_called(
+    asterisk: Asterisk,
+) -> None:
+    taken = {"callback_taken": ["sound:auth-thankyou"] * 20}
+    async with open_house(asterisk, phone={"callback_key": "1", "phrases": taken}) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        ana = await house.phone("ana", sign_in=False)
+        calling = await customer.call("sales")
+        await calling.hears(MUSIC_HZ)
+        await calling.press("1")
+        await house.event(CallbackRequested)
+        await house.back("ana")
+        ringing = await ana.rings()
+        await ringing.answer()
+        await house.phase("connecting")
+        await ringing.hang_up()
+        await house.event(ContactReturned)
+        # Who hangs up instead of hearing it out is called as soon as there is an agent.
+        await calling.hang_up()
+        await (await ana.rings()).answer()
+        called = await carrier.rings()
+        await called.answer()
+        await called.hears(HZ["ana"])
+        await called.hang_up()
 
 
 class Menu:
@@ -234,6 +291,35 @@ async def test_voice_message_becomes_a_contact_that_waits(asterisk: Asterisk) ->
         (attachment,) = message.attachments
         assert attachment.bytes_n > 2 * 16_000
         await house.do(CancelContact(contact=view.id))
+
+
+async def test_caller_whose_agent_is_quicker_than_the_key_for_a_message_talks(
+    asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, begun, connected = Mailbox._write, threading.Event(), threading.Event()
+
+    def slowly(self: Mailbox, note: Note) -> None:
+        begun.set()
+        connected.wait(WITHIN_S)
+        write(self, note)
+
+    monkeypatch.setattr(Mailbox, "_write", slowly)
+    settings = {"voicemail_key": "2", "voicemail": "mailbox"}
+    async with open_house(asterisk, phone=settings, also={"channels.mailbox": MAILBOX}) as house:
+        customer, ana = await house.customer(NUMBER), await house.phone("ana")
+        calling = await customer.call("sales")
+        ringing = await ana.rings()
+        await calling.hears(MUSIC_HZ)
+        await calling.press("2")
+        await house.until(begun.is_set)
+        await ringing.answer()
+        await house.phase("connected")
+        connected.set()
+        await calling.hears(HZ["ana"])
+        await ringing.hears(CUSTOMER_HZ)
+        await house.until(lambda: not list((house.folder / "channels" / "phone").glob("*.json")))
+        await calling.hang_up()
+        assert (await house.event(ContactEnded)).outcome == "served"
 
 
 async def test_caller_who_is_turned_away_may_leave_a_message(asterisk: Asterisk) -> None:

@@ -9,7 +9,7 @@ from centralita.hookspecs import hookimpl
 from centralita.protocols import Register
 from centralita_asterisk.channel import AsteriskChannel
 from centralita_asterisk.desk import AsteriskDesk
-from centralita_asterisk.settings import DeskSettings, VoicemailSettings, VoiceSettings
+from centralita_asterisk.settings import MAILBOX, DeskSettings, VoicemailSettings, VoiceSettings
 from centralita_asterisk.voicemail import VoicemailChannel
 
 __all__ = [
@@ -28,7 +28,7 @@ centralita_api = 1
 def register_channels(register: Register) -> None:
     """Bring the channels `asterisk` and `asterisk_voicemail`."""
     register("asterisk", VoiceSettings, AsteriskChannel)
-    register("asterisk_voicemail", VoicemailSettings, VoicemailChannel)
+    register(MAILBOX, VoicemailSettings, VoicemailChannel)
 
 
 @hookimpl

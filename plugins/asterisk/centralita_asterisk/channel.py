@@ -60,7 +60,6 @@ from centralita_asterisk.speaking import sounds_of, speak
 from centralita_asterisk.waiting import Waiting
 
 FIRST_TRY_S: Final = 6.0
-_RECORDED: Final = ("connected", "on_hold")
 LAST_WORDS_S: Final = 8.0
 """How long what is being said may go on when the contact ends."""
 LEAVE_S: Final = 1.0
@@ -329,7 +328,7 @@ class AsteriskChannel:
                 if call is not None:
                     exchange.start(self._phones.connected, event.contact, event.agent)
                     if exchange.settings.record == "always":
-                        exchange.start(self._record, call)
+                        exchange.start(self._recordings.insist, call)
             case AgentSignedIn() | AgentReturned() | AgentOccupied() | AgentReleased():
                 exchange.start(check_private_call, exchange, event.agent)
             case ConfigurationApplied():
@@ -356,12 +355,6 @@ class AsteriskChannel:
                     exchange.start(self._let_legs_go, event.contact)
             case _:
                 pass
-
-    async def _record(self, call: Call) -> None:
-        exchange = self._exchange
-        await exchange.insist(
-            lambda: self._recordings.begin(call), lambda: exchange.phase(call) in _RECORDED, "record"
-        )
 
     async def _offered(self, contact: int, agent: str, offer: int, expires_ns: int) -> None:
         """Ring the agent's phone, if the offer is for it and still stands."""
@@ -395,7 +388,7 @@ class AsteriskChannel:
     # Servers come and go
 
     async def _welcome(self, server: Server) -> None:
-        await Reconciliation(self._exchange, self._incoming, server).run()
+        await Reconciliation(self._exchange, self._incoming, self._phones, server).run()
         server.looked = True
         for call in self._exchange.calls:
             if call.server is server:
@@ -409,7 +402,7 @@ class AsteriskChannel:
 
     async def _lost(self, server: Server) -> None:
         self._exchange.devices.forget(server.name)
-        await Reconciliation(self._exchange, self._incoming, server).lost()
+        await Reconciliation(self._exchange, self._incoming, self._phones, server).lost()
 
 
 async def _held(server: Server, hold: trio.CancelScope) -> None:

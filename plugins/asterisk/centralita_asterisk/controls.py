@@ -160,15 +160,21 @@ class Controls:
                 "timeout": str(EAR_S),
             }
         )
+        exchange.start(self._forget_when_gone, view.id, who, leg)
         try:
             await call.server.batch([Request("POST", "channels", query)])
         except AriRefused:
             leg.gone(3)
-        exchange.start(self._forget_when_gone, view.id, who, leg)
+        except AriError:
+            # Told as failed: no phone rings for it when the server hears of it later.
+            leg.gone(0)
+            await self._let_go(leg)
+            raise
         return leg
 
     async def _forget_when_gone(self, contact: int, who: str, leg: Leg) -> None:
         await leg.ended.wait()
+        self._exchange.calls.forget_leg(leg)
         ears = self._ears.get(contact, {})
         if ears.get(who) is leg:
             del ears[who]

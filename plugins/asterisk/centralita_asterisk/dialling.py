@@ -107,6 +107,11 @@ class Dialling:
         leg = await self._phones.reach(call, view, agent, seconds)
         customer = exchange.calls.dialled.get(call.channel)
         if customer is None:
+            if (line_is_free := exchange.goodbyes.get(view.id)) is not None:
+                # Called now they would be busy, with being told that they will be called.
+                await _first_of(line_is_free, leg.ended)
+            if leg.state == "gone":
+                raise NotReached("hung up")
             customer = await self._begin(call, view, number, seconds)
         ringback = f"{exchange.settings.app}-say-{exchange.next_number()}"
         await call.server.ask(

@@ -61,6 +61,8 @@ class Exchange:
         self.playbacks: dict[str, trio.Event] = {}
         self.messages: dict[str, trio.Event] = {}
         self.snoops: dict[str, trio.Event] = {}
+        self.goodbyes: dict[int, trio.Event] = {}
+        """Contacts that will be called back, and whose caller is on the line still to be told so; set when the line is free."""
         self.devices = Devices()
         self.leaving: Counter[str] = Counter()
         """Calls of ours that have just ended, by agent, on phones that may be said to be in use still."""

@@ -6,6 +6,7 @@ They are the fields of an admission; `skill.NAME=LEVEL` is a skill, and anything
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -24,6 +25,8 @@ from centralita_asterisk.speaking import speak
 FIELDS: Final = ("queue", "language", "customer_name", "handle", "subject", "preferred_agent")
 _SAID_WRONG: Final = ("unknown_queue", "unknown_skill", "bad_value")
 SECONDS_MAX: Final = 31_536_000.0
+_PRIORITY: Final = re.compile(r"-?[0-9]{1,9}")
+_LEVEL: Final = re.compile(r"[0-9]{1,9}")
 
 
 def read_words(words: Sequence[str]) -> dict[str, Any]:
@@ -38,11 +41,11 @@ def read_words(words: Sequence[str]) -> dict[str, Any]:
             unread.append(word)
         elif key in FIELDS:
             fields[key] = value
-        elif key == "priority" and value.lstrip("-").isdigit():
+        elif key == "priority" and _PRIORITY.fullmatch(value):
             fields["priority"] = int(value)
-        elif key.startswith("skill.") and value.isdigit():
+        elif key.startswith("skill.") and _LEVEL.fullmatch(value):
             fields["skills"][key[6:]] = int(value)
-        elif key in ("priority",) or key.startswith("skill."):
+        elif key == "priority" or key.startswith("skill."):
             unread.append(word)
         else:
             fields["attributes"][key] = value

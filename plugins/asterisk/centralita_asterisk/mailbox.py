@@ -19,6 +19,7 @@ from centralita.views import ContactView
 from centralita_asterisk.ari import AriError, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
+from centralita_asterisk.rooms import arrange_soon
 from centralita_asterisk.server import Server
 from centralita_asterisk.speaking import speak
 
@@ -58,7 +59,13 @@ class Mailbox:
         note = self._note(call, view)
         await trio.to_thread.run_sync(self._write, note)
         if cancel:
-            await exchange.submit(CancelContact(contact=view.id, by="customer", reason="voicemail"))
+            left = await exchange.submit(CancelContact(contact=view.id, by="customer", reason="voicemail"))
+            if left is not None and left.refusal is not None:
+                # An agent was quicker: they talk.
+                call.in_mailbox = False
+                self.forget(note.name)
+                arrange_soon(exchange, call)
+                return
         await self._guard(call, note, begun=False)
 
     async def go_on(self, call: Call, note: Note) -> None:

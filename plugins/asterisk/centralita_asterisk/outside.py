@@ -99,6 +99,11 @@ class Outside:
             await call.server.batch([Request("POST", "channels", query)])
         except AriRefused:
             leg.gone(3)
+        except AriError:
+            # Told as failed: nobody is rung for it when the server hears of it later.
+            leg.gone(0)
+            await exchange.end(call.server, [_hang_up(leg.id)])
+            raise
 
     async def drop(self, contact: int) -> None:
         """Let them go; the customer is given back to the agent."""
@@ -129,9 +134,13 @@ class Outside:
         if leg.state == "ringing":
             ringback = f"{exchange.settings.app}-say-{exchange.next_number()}"
             tone = {"media": "tone:ring"}
-            await exchange.end(
-                server, [Request("POST", f"bridges/{room}/play/{ringback}", tone, known=(404, 409))]
-            )
+            try:
+                await server.batch(
+                    [Request("POST", f"bridges/{room}/play/{ringback}", tone, known=(404, 409))]
+                )
+            except AriError as error:
+                # Not asked again: it could then come after its end, which it does not have by itself.
+                exchange.log.warning("asterisk_request_failed", doing="ring_back", error=str(error))
             await leg.settled.wait()
             await exchange.end(server, [Request("DELETE", f"playbacks/{ringback}", known=(404,))])
         self._reasons.pop(guest.contact, None)
@@ -146,6 +155,7 @@ class Outside:
                 await exchange.end(server, [_hang_up(leg.id)])
         else:
             self._reasons[guest.contact] = cause_words(leg.cause)
+        exchange.calls.forget_leg(leg)
         if self._guests.get(guest.contact) is guest:
             del self._guests[guest.contact]
             await self._give_back(guest)

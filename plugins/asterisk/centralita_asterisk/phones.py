@@ -233,7 +233,7 @@ class Phones:
         if rang:
             await self._not_answered(leg, cause)
         else:
-            await self._hung_up(leg.agent, contact)
+            await self.hung_up(leg.agent, contact)
 
     async def _not_answered(self, leg: Leg, cause: int) -> None:
         exchange = self._exchange
@@ -279,9 +279,10 @@ class Phones:
     async def connected(self, contact: int, agent: str) -> None:
         """The engine takes them for together: unless the phone was put down before it did, which told it nothing."""
         if self._exchange.calls.leg(contact, agent) is None:
-            await self._hung_up(agent, contact)
+            await self.hung_up(agent, contact)
 
-    async def _hung_up(self, agent: str, contact: int) -> None:
+    async def hung_up(self, agent: str, contact: int) -> None:
+        """An agent who talked has put down: they leave, or it is over; between two others, those are left to each other."""
         exchange = self._exchange
         view = exchange.view(contact)
         work = next((work for work in view.works if work.agent == agent), None) if view is not None else None

@@ -20,11 +20,11 @@ from centralita_asterisk.calls import Call, Leg, LegId, read_leg_id
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.hearing import WORD as SPEECH
 from centralita_asterisk.incoming import Incoming
+from centralita_asterisk.phones import TALKING, Phones
 from centralita_asterisk.rooms import MUTED, arrange_soon, mute_requests, release_requests, released
 from centralita_asterisk.server import Server
 
 CONTACTS_MAX: Final = 100_000
-_TALKING: Final = ("connected", "held")
 
 
 class _Bridge(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +47,10 @@ class _Info(msgspec.Struct, frozen=True, kw_only=True):
 class Reconciliation:
     """One look at one server."""
 
-    def __init__(self, exchange: Exchange, incoming: Incoming, server: Server) -> None:
+    def __init__(self, exchange: Exchange, incoming: Incoming, phones: Phones, server: Server) -> None:
         self._exchange = exchange
         self._incoming = incoming
+        self._phones = phones
         self._server = server
 
     async def run(self) -> None:
@@ -187,11 +188,11 @@ class Reconciliation:
                     exchange.calls.dialled[channel.id] = Leg(channel.id, "", server, contact=view.id)
             return
         if id.kind in ("agent", "line"):
-            leg = Leg(channel.id, id.agent, server, contact=id.contact, offer=id.offer)
+            room = rooms.get(channel.id, "")
+            contact = self._contact_of(id.agent, id.contact, room)
+            leg = Leg(channel.id, id.agent, server, contact=contact, offer=id.offer)
             leg.kept = id.kind == "line"
-            leg.room = rooms.get(channel.id, "")
-            if leg.kept and leg.room.startswith(f"{server.app}-room-"):
-                leg.contact = int(leg.room.rpartition("-")[2])
+            leg.room = room
             exchange.calls.add_leg(leg)
             if channel.state == "Up":
                 leg.up()
@@ -202,13 +203,23 @@ class Reconciliation:
         agent = exchange.agent_of_phone(server, channel.name)
         if not agent or not any(desk.persistent for desk in exchange.desks.values()):
             return
-        leg = Leg(channel.id, agent, server, contact=0)
+        room = rooms.get(channel.id, "")
+        leg = Leg(channel.id, agent, server, contact=self._contact_of(agent, 0, room))
         leg.kept = True
-        leg.room = rooms.get(channel.id, "")
-        if leg.room.startswith(f"{server.app}-room-"):
-            leg.contact = int(leg.room.rpartition("-")[2])
+        leg.room = room
         exchange.calls.add_leg(leg)
         leg.up()
+
+    def _contact_of(self, agent: str, named: int, room: str) -> int:
+        """Whom a leg is for: the contact it was begun for, that of the room it is in, or that of the customer about whom is
+        asked there, whichever the agent is in now."""
+        in_room = int(room.rpartition("-")[2]) if room.startswith(f"{self._server.app}-room-") else 0
+        asked = self._exchange.view(in_room)
+        for contact in (named, in_room, asked.parent if asked is not None else 0):
+            view = self._exchange.view(contact)
+            if view is not None and any(work.agent == agent for work in view.works):
+                return contact
+        return named or in_room
 
     async def _ask_who_is_muted(self) -> None:
         legs = [leg for leg in self._exchange.calls.legs if leg.server is self._server]
@@ -225,8 +236,12 @@ class Reconciliation:
             leg.muted = False
 
     def _know(self, call: Call, view: ContactView, room: str) -> None:
-        call.room = room
+        # Whether music is played to them is nothing that a server tells.
+        call.room, call.unsure = room, True
         call.said = max((message.number for message in view.messages), default=0)
+        if (child := self._exchange.view(view.consultation)) is not None:
+            call.asker = view.agent
+            call.colleague = next((work.agent for work in child.works if work.state in TALKING), "")
         self._exchange.calls.add(call)
         self._exchange.calls.is_contact(call, view.id)
 
@@ -258,20 +273,21 @@ class Reconciliation:
             elif at == server.name and started_ns <= view.arrived_ns:
                 # The server has been up all the time, so it was the customer who hung up.
                 await exchange.submit(AbandonContact(contact=view.id, reason="hung up unseen"))
+        # Whoever has come meanwhile, at another server or to be called, is alive as well.
+        alive += [view.provider_id for view in self._live().values() if view.id not in expected]
+        alive += [call.provider_id for call in exchange.calls if call.server is not server]
         await exchange.submit(ReconcileChannel(channel=exchange.name, alive=tuple(alive)))
 
     def _all_there(self) -> bool:
         return all(server.ready or server is self._server for server in self._exchange.servers.values())
 
     async def _agents_gone(self, view: ContactView) -> None:
-        """An agent who hung up while nobody was looking."""
-        calls = self._exchange.calls
-        talking = [work.agent for work in view.works if work.state in _TALKING]
-        gone = [agent for agent in talking if calls.leg(view.id, agent) is None]
-        if talking and len(gone) == len(talking) and not view.consultation:
-            await self._exchange.submit(
-                EndContact(contact=view.id, by="channel", reason="agent hung up unseen")
-            )
+        """Agents who hung up while nobody was looking: the same follows as when it is seen."""
+        for contact in (view.consultation, view.id):
+            its = self._exchange.view(contact)
+            for work in its.works if its is not None else ():
+                if work.state in TALKING and self._exchange.calls.leg(contact, work.agent) is None:
+                    await self._phones.hung_up(work.agent, contact)
 
     async def _clear(self, ours: list[Channel]) -> None:
         """Hang up what is for a contact that is over; a line that stays off the hook is let go."""
@@ -287,7 +303,9 @@ class Reconciliation:
             id = read_leg_id(server.app, channel.id)
             if id is None or id.kind == "line" or channel.id.endswith("-far"):
                 continue
-            if id.kind == "ear" or self._is_over(id.contact):
+            leg = exchange.calls.leg_on(server, channel.id)
+            contact = leg.contact if leg is not None and leg.agent else id.contact
+            if id.kind == "ear" or self._is_over(contact):
                 asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
         for room in list(server.rooms):
             if self._is_over(int(room.rpartition("-")[2])):

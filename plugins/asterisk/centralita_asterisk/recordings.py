@@ -28,6 +28,7 @@ UNTOLD_S: Final = 2.0
 NAME: Final = re.compile(r"[A-Za-z0-9_]+-(call|voicemail)-(\d+)-(\d+)")
 BYTES_A_SECOND: Final = {"wav": 16_000, "gsm": 1_650, "ulaw": 8_000}
 WAV_HEADER: Final = 44
+_RECORDED: Final = ("connected", "on_hold")
 MEDIA_TYPES: Final = {"wav": "audio/wav", "gsm": "audio/gsm", "ulaw": "audio/basic"}
 
 
@@ -45,6 +46,8 @@ class Recordings:
         self._live: dict[int, str] = {}
         """What is being recorded, by contact."""
         self._paused: set[int] = set()
+        self._resting: dict[int, tuple[str, bool]] = {}
+        """Contacts whose room everybody has left to ask a colleague: which agent had it recorded, and whether paused."""
         self._keeping = trio.Lock()
         self._durations: dict[str, int] = {}
 
@@ -89,6 +92,35 @@ class Recordings:
         await call.server.ask("POST" if on else "DELETE", f"recordings/live/{name}/pause")
         (self._paused.add if on else self._paused.discard)(call.contact)
 
+    def rest(self, contact: int, agent: str) -> list[Request]:
+        """Everybody leaves the room to ask a colleague: what to ask of the server, so that nothing is recorded meanwhile."""
+        name = self._live.pop(contact, None)
+        if name is None and self._exchange.settings.record != "always":
+            return []
+        self._resting.setdefault(contact, (agent, contact in self._paused))
+        self._paused.discard(contact)
+        return [] if name is None else [Request("POST", f"recordings/live/{name}/stop", known=(404,))]
+
+    async def go_on(self, call: Call, agents: Collection[str]) -> None:
+        """The customer is back in the room with these agents: what rested is recorded anew, and is paused again. For
+        another agent only where every call is recorded."""
+        if call.contact not in self._resting:
+            return
+        agent, paused = self._resting.pop(call.contact)
+        if agent not in agents:
+            if self._exchange.settings.record != "always":
+                return
+            paused = False
+        await self.insist(call)
+        if paused:
+            await self.pause(call, on=True)
+
+    async def insist(self, call: Call) -> None:
+        """Record from now on, however long the server takes to answer, while the conversation lasts."""
+        await self._exchange.insist(
+            lambda: self.begin(call), lambda: self._exchange.phase(call) in _RECORDED, "record"
+        )
+
     async def finish(self, call: Call) -> None:
         """Record no more; the file follows. Raises AriError."""
         name = self._live.get(call.contact)
@@ -97,6 +129,7 @@ class Recordings:
 
     async def over(self, server: Server, contact: int) -> None:
         """The contact is over, and so is what is recorded of it: it is fetched although the server does not say so."""
+        self._resting.pop(contact, None)
         if (name := self._live.get(contact)) is not None:
             await self._end(server, contact, name)
 

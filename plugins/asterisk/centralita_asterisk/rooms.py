@@ -48,12 +48,16 @@ async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None)
             return
         plan = _Plan(exchange, call, view, joining)
         asked, call.unsure = plan.requests(), True
+        if plan.aside and not plan.with_customer:
+            asked = [*exchange.recordings.rest(call.contact, view.agent), *asked]
         try:
             await call.server.batch(asked)
         except AriRefused:
             await plan.look_for_missing()
             raise
         plan.done()
+        if plan.with_customer:
+            exchange.start(exchange.recordings.go_on, call, plan.with_customer)
 
 
 async def arrange_or_later(exchange: Exchange, call: Call) -> None:
@@ -118,6 +122,10 @@ class _Plan:
         self._release: list[Leg] = []
         self._customer_room = ""
         self._music = False
+        self.with_customer: set[str] = set()
+        """Agents who talk with the customer, or would but for hold."""
+        self.aside = False
+        """Somebody asks a colleague."""
         self._decide()
 
     def _decide(self) -> None:
@@ -135,6 +143,7 @@ class _Plan:
         consulting = self._consulting(talking)
         here = room_of(exchange, call.contact)
         aside = room_of(exchange, view.consultation)
+        self.with_customer, self.aside = talking - consulting, bool(consulting)
         self._claim(talking)
         for leg in exchange.calls.legs_of(call.contact):
             if leg.agent not in engaged:
@@ -146,7 +155,7 @@ class _Plan:
                 if leg.state == "up" and leg.agent in consulting:
                     self._legs.append((leg, aside))
         if call.up and call.channel:
-            with_agents = bool(talking - consulting) and view.phase != "on_hold"
+            with_agents = bool(self.with_customer) and view.phase != "on_hold"
             self._customer_room = here if with_agents else ""
             # Who hears it ring until an agent is there hears no music meanwhile; afterwards, on hold, yes.
             listens = call.answered or exchange.settings.answer != "with_agent"

@@ -6,10 +6,13 @@ several may stand they are played one after the other. Docs: docs/voice.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
+
+from centralita.config import Configuration
 
 Sound = Annotated[str, Meta(min_length=1, max_length=500)]
 Sounds = tuple[Sound, ...]
@@ -17,6 +20,7 @@ Key = Annotated[str, Meta(pattern=r"^[0-9*#]$")]
 Code = Annotated[str, Meta(pattern=r"^[0-9*#]{1,16}$")]
 PositiveS = Annotated[float, Meta(gt=0, le=86_400)]
 
+MAILBOX: Final = "asterisk_voicemail"
 AUTO_ANSWER: Final = "Call-Info: <sip:centralita>;answer-after=0"
 
 
@@ -137,6 +141,22 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reconnect_longest_s: PositiveS = 5
     lost_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 60
     """A server away for longer has lost its calls: their contacts end."""
+
+    def problems(self, configuration: Configuration) -> Iterator[str]:
+        """What does not fit the rest of the configuration, each with its place below the table."""
+        mailboxes = [one.name for one in configuration.of_kind("channels") if one.type == MAILBOX]
+        known = ", ".join(sorted(mailboxes)) or "none"
+        if self.voicemail and self.voicemail not in mailboxes:
+            yield f"voicemail was {self.voicemail!r}; known of type {MAILBOX}: {known}"
+        for field in ("voicemail_key", "voicemail_when_refused"):
+            if getattr(self, field) and not self.voicemail:
+                yield f"{field} needs voicemail, the channel for messages; known of type {MAILBOX}: {known}"
+        if self.voicemail_key is not None and self.voicemail_key == self.callback_key:
+            yield f"voicemail_key was {self.voicemail_key!r}, which is the callback_key"
+        queues = configuration.engine.queues
+        for queue in self.whisper:
+            if queue != "*" and queue not in queues:
+                yield f"whisper: {queue!r} is no queue; known: *, {', '.join(sorted(queues))}"
 
 
 class VoicemailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

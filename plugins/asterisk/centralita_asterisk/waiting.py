@@ -94,11 +94,16 @@ class Waiting:
         for leg in exchange.calls.legs_of(contact):
             # Who is being rung will talk to them all the same, once they are called back.
             leg.taken = leg.taken or leg.state == "up"
-        await hush(exchange, call)
-        call.contact = 0
-        await speak(exchange, call, exchange.settings.phrases.callback_taken)
-        call.gone.set()
-        await exchange.end(call.server, [Request("DELETE", f"channels/{call.channel}", known=(404,))])
+        line_is_free = exchange.goodbyes[contact] = trio.Event()
+        try:
+            await hush(exchange, call)
+            call.contact = 0
+            await speak(exchange, call, exchange.settings.phrases.callback_taken)
+            call.gone.set()
+            await exchange.end(call.server, [Request("DELETE", f"channels/{call.channel}", known=(404,))])
+        finally:
+            line_is_free.set()
+            del exchange.goodbyes[contact]
 
 
 def announced(phrases: Phrases, announcement: Announcement) -> Sounds:

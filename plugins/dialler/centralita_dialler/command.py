@@ -12,7 +12,7 @@ from centralita_cli import tables
 from centralita_cli.client import connect, segment
 from centralita_cli.exits import PROBLEM, Unusable
 from centralita_cli.options import online
-from centralita_dialler.table_file import BadTable, read_table
+from centralita_dialler.table_file import BadLine, BadTable, read_table
 
 CHUNK: Final = 200
 """Records of one request."""
@@ -82,16 +82,18 @@ def import_(
     client = connect(config_path, url, token)
     total: dict[str, int] = {}
     wrong: list[tuple[int, str]] = []
-    for lines in _chunks(_rows(file)):
+    for lines in _chunks(_rows(file, wrong)):
         body = {"records": [record for _, record in lines], "check": check}
         answer = client.post(f"/api/campaigns/{segment(name)}/records", body)
         wrong += [(lines[one["index"]][0], one["message"]) for one in answer.pop("invalid")]
         for key, count in answer.items():
             total[key] = total.get(key, 0) + count
     if as_json:
-        tables.write_json({**total, "invalid": [{"line": line, "message": words} for line, words in wrong]})
+        tables.write_json(
+            {**total, "invalid": [{"line": line, "message": words} for line, words in sorted(wrong)]}
+        )
     else:
-        for line, words in wrong[:TOLD_MAX]:
+        for line, words in sorted(wrong)[:TOLD_MAX]:
             tables.put(f"{file}: line {line}: {words}")
         if len(wrong) > TOLD_MAX:
             tables.put(f"and {len(wrong) - TOLD_MAX} more lines that can't be used")
@@ -128,9 +130,14 @@ def do_not_call(
     ctx.exit(PROBLEM if wrong else 0)
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(file: Path, wrong: list[tuple[int, str]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, record) pairs; lines that are no records are put with the `wrong`."""
     try:
-        yield from read_table(file)
+        for line, record in read_table(file):
+            if isinstance(record, BadLine):
+                wrong.append((line, str(record)))
+            else:
+                yield line, record
     except BadTable as error:
         raise Unusable(str(error)) from error
 

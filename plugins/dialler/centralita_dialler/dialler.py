@@ -40,7 +40,7 @@ from centralita_dialler.pacing import PACINGS, Situation
 from centralita_dialler.results import verdict
 from centralita_dialler.routes import make_routes
 from centralita_dialler.settings import Campaign, Settings
-from centralita_dialler.store import Added, Ended, Entry, Row, Store
+from centralita_dialler.store import Added, Ended, Entry, Row, Standing, Store
 
 T = TypeVar("T")
 
@@ -66,9 +66,20 @@ class Live:
     def __init__(self, row: Row) -> None:
         self.row = row
         self.contact = row.contact
-        self.agent = ""
-        self.disposition = ""
-        self.reached = False
+        self.agent = row.agent
+        self.disposition = row.disposition
+        self.reached = row.result == "answered"
+
+    def standing(self) -> Standing:
+        """What of it a later life must know."""
+        result = "answered" if self.reached else ""
+        return Standing(
+            record=self.row.id,
+            contact=self.contact,
+            result=result,
+            agent=self.agent,
+            disposition=self.disposition,
+        )
 
 
 class Dialler:
@@ -215,8 +226,13 @@ class Dialler:
             # What was before this dialler's first day is not its business.
             position = int(self._switchboard.status()["durable_seq"])
             seq = position
-            await self._in_store(lambda: self._store.take(seq, {}, (), now_ns=self._clock.now_ns()))
+            await self._in_store(lambda: self._store.take(seq, (), (), now_ns=self._clock.now_ns()))
         self._taken = position
+        for name, campaign in self.settings.campaigns.items():
+            retries_ns = {result: ns(seconds) for result, seconds in campaign.retry_s.items()}
+            retries_ns[""] = ns(campaign.retry_ours_s)
+            now_ns = self._clock.now_ns()
+            await self._in_store(partial(self._store.forget_hours, name, retries_ns, now_ns=now_ns))
         self._running = await self._in_store(self._store.running)
         self._live = {row.provider_id: Live(row) for row in await self._in_store(self._store.live)}
         self._by_contact = {live.contact: live for live in self._live.values() if live.contact}
@@ -236,32 +252,32 @@ class Dialler:
                 self._wake.set()
 
     async def _take(self, batch: Sequence[Record]) -> None:
-        contacts: dict[int, int] = {}
+        changed: dict[int, Live] = {}
         ended: list[Ended] = []
         for record in batch:
             for event in record.events:
-                self._happened(event, record.at_ns, contacts, ended)
+                self._happened(event, record.at_ns, changed, ended)
         seq = batch[-1].seq
-        if not contacts and not ended and seq < self._taken + SEQ_BEHIND_MAX:
+        if not changed and seq < self._taken + SEQ_BEHIND_MAX:
             return  # the position may lag: what lies between says nothing to us
+        standings = [live.standing() for live in changed.values()]
         now_ns = self._clock.now_ns()
-        await self._in_store(lambda: self._store.take(seq, contacts, ended, now_ns=now_ns))
+        await self._in_store(lambda: self._store.take(seq, standings, ended, now_ns=now_ns))
         self._taken = seq
 
-    def _happened(self, event: object, at_ns: int, contacts: dict[int, int], ended: list[Ended]) -> None:
-        if isinstance(event, ContactAdmitted):
-            live = self._live.get(event.provider_id)
-            if live is not None:
-                live.contact = event.contact
-                self._by_contact[event.contact] = live
-                contacts[live.row.id] = event.contact
-            return
+    def _happened(self, event: object, at_ns: int, changed: dict[int, Live], ended: list[Ended]) -> None:
+        if isinstance(event, ContactAdmitted) and (begun := self._live.get(event.provider_id)) is not None:
+            begun.contact = event.contact
+            self._by_contact[event.contact] = begun
         live = self._by_contact.get(getattr(event, "contact", 0))
         if live is None:
             return
         match event:
             case ContactOffered():
                 self._accept(live, event)
+                return
+            case ContactAdmitted():
+                pass
             case OfferAccepted():
                 live.agent = event.agent
             case ContactConnected():
@@ -271,7 +287,8 @@ class Dialler:
             case ContactEnded():
                 ended.append(self._ended(live, event, at_ns))
             case _:
-                pass
+                return
+        changed[live.row.id] = live
 
     def _ended(self, live: Live, event: ContactEnded, at_ns: int) -> Ended:
         row = live.row

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
+from centralita.errors import CentralitaError
 from centralita.structs import Frozen
 from centralita_dialler.numbers import BadNumber, e164, is_zone
 from centralita_dialler.store import STATES, Entry
@@ -24,20 +25,31 @@ LISTED_MAX: Final = 1000
 SUPERVISOR: Final = {"role": "supervisor"}
 ADMIN: Final = {"role": "admin"}
 
-Short = Annotated[str, Meta(max_length=200)]
+SHORT_MAX: Final = 200
+"""Letters of a number, a name, a zone, a reason, or an attribute's name."""
+ATTRIBUTE_MAX: Final = 2000
+ATTRIBUTES_MAX: Final = 50
+PRIORITY_MAX: Final = 1000
+
+Short = Annotated[str, Meta(max_length=SHORT_MAX)]
 Limit = Annotated[int, QueryParameter(ge=1, le=LISTED_MAX)]
 T = TypeVar("T")
 
 
-class EntryBody(Frozen, forbid_unknown_fields=True):
-    """One record. `zone` is where the number rings, when it does not say so itself."""
+class BadEntry(CentralitaError):
+    """A record that can't be put on a list."""
 
-    number: Short
-    name: Short = ""
-    language: Short = ""
-    zone: Short = ""
-    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
-    attributes: Annotated[dict[Short, Annotated[str, Meta(max_length=2000)]], Meta(max_length=50)] = {}  # noqa: RUF012  # msgspec copies empty mutable defaults
+
+class EntryBody(Frozen, forbid_unknown_fields=True):
+    """One record. `zone` is where the number rings, when it does not say so itself. What is too long or too large is told
+    of that record alone, as a number that is none."""
+
+    number: str
+    name: str = ""
+    language: str = ""
+    zone: str = ""
+    priority: int = 0
+    attributes: dict[str, str] = {}  # noqa: RUF012  # msgspec copies empty mutable defaults
 
 
 class EntriesBody(Frozen, forbid_unknown_fields=True):
@@ -147,8 +159,21 @@ def _do_not_call_routes(dialler: Dialler) -> list[Any]:
 
 
 def _entry(body: EntryBody, region: str) -> Entry:
+    for field, text in (
+        ("number", body.number),
+        ("name", body.name),
+        ("language", body.language),
+        ("zone", body.zone),
+        *(("an attribute's name", name) for name in body.attributes),
+    ):
+        _within(field, len(text), SHORT_MAX)
+    _within("attributes", len(body.attributes), ATTRIBUTES_MAX, of="entries")
+    for name, text in body.attributes.items():
+        _within(name, len(text), ATTRIBUTE_MAX)
+    if abs(body.priority) > PRIORITY_MAX:
+        raise BadEntry(f"priority was {body.priority}; allowed: -{PRIORITY_MAX} to {PRIORITY_MAX}")
     if body.zone and not is_zone(body.zone):
-        raise BadNumber(f"zone was {body.zone!r}, which is no time zone")
+        raise BadEntry(f"zone was {body.zone!r}, which is no time zone")
     return Entry(
         number=e164(body.number, region),
         name=body.name,
@@ -159,6 +184,11 @@ def _entry(body: EntryBody, region: str) -> Entry:
     )
 
 
+def _within(field: str, length: int, most: int, *, of: str = "letters") -> None:
+    if length > most:
+        raise BadEntry(f"{field} has {length} {of}; allowed: {most}")
+
+
 def _each(given: Sequence[Any], make: Callable[[Any], T]) -> tuple[list[T], list[dict[str, Any]]]:
     """What could be made, and of the others the place and the reason."""
     made: list[T] = []
@@ -166,6 +196,6 @@ def _each(given: Sequence[Any], make: Callable[[Any], T]) -> tuple[list[T], list
     for index, one in enumerate(given):
         try:
             made.append(make(one))
-        except BadNumber as error:
+        except (BadNumber, BadEntry) as error:
             invalid.append({"index": index, "message": str(error)})
     return made, invalid

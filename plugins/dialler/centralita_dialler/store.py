@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -114,6 +114,16 @@ class Row(Frozen):
     changed_ns: int
 
 
+class Standing(Frozen):
+    """What the journal has told so far of an attempt that is not over. `result` is `answered` once somebody was reached."""
+
+    record: int
+    contact: int
+    result: Result | str
+    agent: str
+    disposition: str
+
+
 class Ended(Frozen):
     """An attempt is over. `result` empty: it does not count. `next_ns` 0: the record is not tried again."""
 
@@ -196,7 +206,8 @@ class Store:
         )
 
     def add(self, campaign: str, entries: Sequence[Entry], *, now_ns: int, records_max: int) -> Added:
-        """Put entries on a campaign's list. A number stands on it once."""
+        """Put entries on a campaign's list. A number stands on it once; one in state do_not_call that is no longer on
+        that list is to be called again."""
         db = self._open
         added = duplicates = blocked = no_room = 0
         with _Transaction(db):
@@ -205,16 +216,24 @@ class Store:
                 if db.execute("SELECT 1 FROM do_not_call WHERE number = ?", (entry.number,)).fetchone():
                     blocked += 1
                     continue
-                known = (campaign, entry.number)
-                if db.execute("SELECT 1 FROM records WHERE campaign = ? AND number = ?", known).fetchone():
+                known = db.execute(
+                    "SELECT state FROM records WHERE campaign = ? AND number = ?", (campaign, entry.number)
+                ).fetchone()
+                if known is not None and known[0] != BLOCKED:
                     duplicates += 1
                     continue
-                if count + added >= records_max:
+                if known is None and count >= records_max:
                     no_room += 1
                     continue
+                count += known is None
+                # One that was not to be called, and may be again, begins anew with what is said of it now.
                 db.execute(
                     "INSERT INTO records (campaign, number, name, language, zones, priority, attributes, state,"
-                    " next_ns, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+                    " next_ns, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)"
+                    " ON CONFLICT (campaign, number) DO UPDATE SET name = excluded.name,"
+                    " language = excluded.language, zones = excluded.zones, priority = excluded.priority,"
+                    " attributes = excluded.attributes, state = excluded.state, next_ns = excluded.next_ns,"
+                    " changed_ns = excluded.changed_ns, attempts = 0, result = '', agent = '', disposition = ''",
                     (
                         campaign, entry.number, entry.name, entry.language, " ".join(entry.zones),
                         entry.priority, json.dumps(entry.attributes, ensure_ascii=False), now_ns, now_ns,
@@ -241,6 +260,19 @@ class Store:
         )
         return None if row is None or row[0] is None else int(row[0])
 
+    def forget_hours(self, campaign: str, retries_ns: Mapping[str, int], *, now_ns: int) -> None:
+        """Put back when records are due to what their last result says, after so many ns, or to now: what postponed them
+        beyond that were hours, which may have changed since. No result (empty): the attempt did not count."""
+        db = self._open
+        with _Transaction(db):
+            for result, retry_ns in retries_ns.items():
+                db.execute(
+                    "UPDATE records SET next_ns = min(next_ns, max(?, coalesce("
+                    "(SELECT max(ended_ns) FROM attempts WHERE record = records.id) + ?, 0)))"
+                    " WHERE campaign = ? AND state = 'pending' AND result = ? AND next_ns > ?",
+                    (now_ns, retry_ns, campaign, result, now_ns),
+                )
+
     def live(self) -> list[Row]:
         """The records that are with the engine."""
         return self._rows("state = 'live' ORDER BY id")
@@ -253,8 +285,8 @@ class Store:
             for row in rows:
                 ids.append(row.id)
                 db.execute(
-                    "UPDATE records SET state = 'live', tries = tries + 1, contact = 0, changed_ns = ?,"
-                    " provider_id = ? WHERE id = ?",
+                    "UPDATE records SET state = 'live', tries = tries + 1, contact = 0, result = '', agent = '',"
+                    " disposition = '', changed_ns = ?, provider_id = ? WHERE id = ?",
                     (now_ns, f"{prefix}/{row.campaign}/{row.id}/{row.tries + 1}", row.id),
                 )
         marks = ",".join("?" * len(ids))
@@ -270,16 +302,18 @@ class Store:
                 [(next_ns, now_ns, record) for record, next_ns in moments_ns],
             )
 
-    def take(self, seq: int, contacts: dict[int, int], ended: Sequence[Ended], *, now_ns: int) -> None:
-        """Take in what the journal's records up to `seq` say: the contacts of records, attempts that are over."""
+    def take(self, seq: int, standings: Sequence[Standing], ended: Sequence[Ended], *, now_ns: int) -> None:
+        """Take in what the journal's records up to `seq` say: how attempts stand, and those that are over."""
         db = self._open
         with _Transaction(db):
             db.execute(
                 "INSERT INTO position VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET seq = excluded.seq",
                 (seq,),
             )
-            for record, contact in contacts.items():
-                db.execute("UPDATE records SET contact = ? WHERE id = ?", (contact, record))
+            db.executemany(
+                "UPDATE records SET contact = ?, result = ?, agent = ?, disposition = ? WHERE id = ?",
+                [(one.contact, one.result, one.agent, one.disposition, one.record) for one in standings],
+            )
             for one in ended:
                 self._end(db, one, now_ns)
 

@@ -18,8 +18,12 @@ class BadTable(CentralitaError):
     """A file that is no table with a column `number`."""
 
 
-def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, record) pairs. Raises BadTable, which names the line and the column."""
+class BadLine(CentralitaError):
+    """A line that is no record; the others may be."""
+
+
+def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any] | BadLine]]:
+    """(line, record) pairs, with what is wrong with a line in the record's place. Raises BadTable."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
@@ -30,7 +34,10 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             _check_names(path, names)
             reader.fieldnames = names
             for cells in reader:
-                yield reader.line_num, _record(path, reader.line_num, cells)
+                try:
+                    yield reader.line_num, _record(cells)
+                except BadLine as error:
+                    yield reader.line_num, error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadTable(f"{path}: can't be read: {reason(error)}") from error
 
@@ -45,9 +52,9 @@ def _check_names(path: Path, names: list[str]) -> None:
         )
 
 
-def _record(path: Path, line: int, cells: dict[str | None, Any]) -> dict[str, Any]:
+def _record(cells: dict[str | None, Any]) -> dict[str, Any]:
     if None in cells:
-        raise BadTable(f"{path}: line {line} has more cells than line 1 has names")
+        raise BadLine("it has more cells than line 1 has names")
     texts = {str(name): (text or "").strip() for name, text in cells.items()}
     record: dict[str, Any] = {name: texts[name] for name in OWN_COLUMNS if texts.get(name)}
     record.setdefault("number", "")
@@ -55,8 +62,6 @@ def _record(path: Path, line: int, cells: dict[str | None, Any]) -> dict[str, An
         try:
             record["priority"] = int(record["priority"])
         except ValueError as error:
-            raise BadTable(
-                f"{path}: line {line}: priority was {record['priority']!r}; must be a number"
-            ) from error
+            raise BadLine(f"priority was {record['priority']!r}; must be a number") from error
     attributes = {name: text for name, text in texts.items() if name not in OWN_COLUMNS and text}
     return {**record, "attributes": attributes} if attributes else record

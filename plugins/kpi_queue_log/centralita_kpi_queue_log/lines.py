@@ -35,6 +35,7 @@ from centralita.messages import (
     ContactAdmitted,
     ContactConnected,
     ContactEnded,
+    ContactForwarded,
     ContactOffered,
     ContactQueued,
     ContactReturned,
@@ -80,6 +81,7 @@ class Scribe:
             OfferWithdrawn: self._withdrawn,
             ContactConnected: self._connected,
             TransferStarted: self._transfer_started,
+            ContactForwarded: self._forwarded,
             ContactTransferred: self._transferred,
             CallbackRequested: self._callback_requested,
             ServiceEnded: self._service_ended,
@@ -253,6 +255,11 @@ class Scribe:
         live = self.memory.live.get(event.contact)
         if live is not None:
             self._complete(live, "BLINDTRANSFER", *_extension(event.target))
+
+    def _forwarded(self, event: ContactForwarded) -> None:
+        live = self.memory.live.get(event.contact)
+        if live is not None:
+            self._complete(live, "BLINDTRANSFER", event.number, "number")
 
     def _transferred(self, event: ContactTransferred) -> None:
         live = self.memory.live.get(event.contact)

@@ -70,16 +70,20 @@ class QueueLogSink:
 
     async def export_person(self, person: Person) -> dict[str, Any]:
         """The lines that name the person's addresses, or tell of the person's contacts."""
-        read = partial(lines_of, self._path, person.handles, person.contacts)
+        read = partial(lines_of, self._path, person.handles, self._ids(person))
         return {"lines": await trio.to_thread.run_sync(read, limiter=self._one)}
 
     async def erase_person(self, person: Person) -> int:
         """Overwrite the person's addresses in the log; how many lines had one."""
         # What is saved is not compared again with what the records give, so nothing is written a second time.
         await self._save()
-        change = partial(erase, self._path, person.handles, person.contacts)
+        change = partial(erase, self._path, person.handles, self._ids(person))
         async with self._turn:
             return await trio.to_thread.run_sync(change, limiter=self._one)
+
+    def _ids(self, person: Person) -> tuple[int, ...]:
+        """The contacts that lines can be told by; a provider's id may end in the number of somebody else's contact."""
+        return person.contacts if self._settings.call_id == "contact" else ()
 
     async def write(self, batch: Sequence[Record]) -> None:
         """Append what is new of the batch. Raises ValueError for a gap, OSError: then nothing was added.
