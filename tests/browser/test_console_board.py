@@ -68,6 +68,19 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     shot(page, "board-wall")
 
 
+def test_wait_is_judged_as_it_grows_though_nothing_happens(house: House, pages: Open) -> None:
+    house.admit(text="Hello?")
+    wall = board(pages, house)
+    figures = [wall.locator(".tile[aria-label='Most pressing wait']"), wall.locator("td.c-longest").first]
+    for figure in figures:
+        expect(figure).to_have_attribute("data-judged", "good")
+    wall.clock.install()
+    for judged in ("warn", "bad"):
+        wall.clock.fast_forward(301_000)
+        for figure in figures:
+            expect(figure).to_have_attribute("data-judged", judged)
+
+
 def test_component_that_is_down_is_an_alarm(house: House, pages: Open) -> None:
     page = board(pages, house, size=WALL, dark=True)
     house.engine.look(lambda _: Line.lines["phone"].break_down())

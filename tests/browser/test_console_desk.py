@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,32 @@ def test_three_conversations_show_what_is_unread_and_who_waits(house: House, pag
     page.keyboard.press("Alt+ArrowDown")
     expect(page.locator(".head-who")).to_have_text("Luis Ortega")
     assert {house.phase(contact) for contact in (first, second, third)} == {"connected"}
+
+
+def test_customer_who_waits_long_is_marked_though_nothing_happens(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="Hello?")
+    take(page)
+    clock = page.locator(".talk-clock")
+    expect(clock).to_have_class(re.compile("owed"))
+    expect(clock).to_have_text("0:03")  # by then it is known to everybody that she has taken it
+    expect(clock).not_to_have_class(re.compile("late"))
+    page.clock.install()
+    page.clock.fast_forward(121_000)
+    expect(clock).to_have_class(re.compile("late"))
+    write(page, "Good morning")
+    expect(clock).not_to_have_class(re.compile("late"))
+
+
+def test_wrong_clock_of_a_machine_makes_nobody_late(house: House, pages: Open) -> None:
+    page = pages("about:blank")
+    page.clock.install(time=time.time() + 3600)
+    page.goto(f"{house.address}/console/#token={house.token('agent', 'ana')}")
+    house.admit(text="Hello?")
+    take(page)
+    clock = page.locator(".talk-clock")
+    expect(clock).to_have_text(re.compile("^0:"))
+    expect(clock).not_to_have_class(re.compile("late"))
 
 
 def test_accepted_contact_comes_to_the_front_with_its_news_and_not_before(house: House, pages: Open) -> None:
