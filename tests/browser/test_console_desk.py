@@ -425,9 +425,12 @@ def test_wrap_up_keeps_disposition_and_notes_and_can_be_extended(house: House, p
     page.get_by_role("radio", name="Follow up").click()
     page.locator("#wrap-notes").fill("Call back on Monday")
     shot(page, "desk-wrap-up")
-    house.until(
-        lambda: getattr(house.contact(contact), "notes", "") == "Call back on Monday", "the notes were kept"
-    )
+
+    def kept() -> bool:
+        view = house.contact(contact)
+        return view is not None and (view.disposition, view.notes) == ("follow_up", "Call back on Monday")
+
+    house.until(kept, "both were kept, should the time run out")
     page.keyboard.press("Alt+w")
     expect(page.locator(".empty")).to_be_visible()
     house.until_phase(contact, "ended")
