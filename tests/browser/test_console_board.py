@@ -68,6 +68,19 @@ def test_wall_follows_a_contact_from_waiting_to_answered(house: House, pages: Op
     shot(page, "board-wall")
 
 
+def test_wait_is_judged_as_it_grows_though_nothing_happens(house: House, pages: Open) -> None:
+    house.admit(text="Hello?")
+    wall = board(pages, house)
+    figures = [wall.locator(".tile[aria-label='Most pressing wait']"), wall.locator("td.c-longest").first]
+    for figure in figures:
+        expect(figure).to_have_attribute("data-judged", "good")
+    wall.clock.install()
+    for judged in ("warn", "bad"):
+        wall.clock.fast_forward(301_000)
+        for figure in figures:
+            expect(figure).to_have_attribute("data-judged", judged)
+
+
 def test_component_that_is_down_is_an_alarm(house: House, pages: Open) -> None:
     page = board(pages, house, size=WALL, dark=True)
     house.engine.look(lambda _: Line.lines["phone"].break_down())
@@ -178,20 +191,31 @@ def test_board_fits_the_screen_and_its_figures_are_large(
     shot(page, f"board-{size['width']}-es")
 
 
-def test_board_can_be_read_on_a_telephone(house: House, pages: Open) -> None:
-    house.admit(text="Hi")
-    page = board(pages, house, size=PHONE)
-    support = row(page, "Support")
-    expect(support.locator(".c-waiting")).to_have_text("1")
-    within(page, ".tile", ".queues td", ".person")
-    right = 0.0
-    for figure in support.locator(".figure:visible").all():
-        box = figure.bounding_box()
-        assert box is not None
-        assert box["x"] >= right, "figures stand beside each other"
-        right = box["x"] + box["width"]
-        assert float(figure.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 14
-    shot(page, "board-phone")
+@pytest.mark.parametrize(
+    ("size", "more_queues"),
+    [(PHONE, 0), (PHONE, 9), ({"width": 844, "height": 390}, 9), ({"width": 683, "height": 384}, 9)],
+    ids=["telephone", "many-queues", "on-its-side", "twice-as-large"],
+)
+def test_board_can_be_read_on_a_small_screen(
+    tmp_path: Path, pages: Open, size: dict[str, int], more_queues: int
+) -> None:
+    with open_house(tmp_path, more_queues=more_queues) as house:
+        house.admit(text="Hi")
+        page = board(pages, house, size=size, allow=("ERR_",))  # it outlives the house
+        support = row(page, "Support")
+        expect(support.locator(".c-waiting")).to_have_text("1")
+        within(page, ".tile", ".queues td", ".person")
+        right = 0.0
+        for words in support.locator(".queue-state, .figure:visible").all():
+            box = words.bounding_box()
+            assert box is not None
+            assert box["x"] >= right, "words and figures stand beside each other"
+            right = box["x"] + box["width"]
+        for figure in support.locator(".figure:visible").all():
+            assert float(figure.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 14
+        heading = page.locator(".tile h2").first
+        assert float(heading.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 11
+        shot(page, f"board-small-{size['width']}-{more_queues}")
 
 
 @pytest.mark.parametrize("language", ["en-GB", "es-ES"])
@@ -201,8 +225,9 @@ def test_headings_on_a_telephone_are_whole(house: House, pages: Open, language: 
     shot(page, f"board-phone-{language}")
 
 
-def test_board_beside_the_drawer_is_whole(house: House, pages: Open) -> None:
-    page = board(pages, house, size={"width": 1280, "height": 800}, language="es-ES")
+@pytest.mark.parametrize("width", [1280, 900])
+def test_board_beside_the_drawer_is_whole(house: House, pages: Open, width: int) -> None:
+    page = board(pages, house, size={"width": width, "height": 800}, language="es-ES")
     house.submit(AbandonContact(contact=house.admit(text="Hi")))
     expect(tile(page, "Atendidos hoy")).to_contain_text("de 1 recibido", use_inner_text=True)
     expect(tile(page, "Atendidos hoy")).not_to_contain_text("recibidos")
@@ -213,7 +238,7 @@ def test_board_beside_the_drawer_is_whole(house: House, pages: Open) -> None:
     expect(row(page, "Support").locator(".c-longest .figure")).to_have_text(re.compile(r"^\d:\d\d$"))
     page.keyboard.press("w")
     expect(page.locator(".waiter")).to_have_count(1)
-    shot(page, "board-beside-the-drawer")
+    shot(page, f"board-beside-the-drawer-{width}")
     figures = ".queues tbody td:not(.c-level), .queues thead th, .tile h2, .tile-line"
     assert page.evaluate(CUT, figures) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,9 @@ def test_offer_is_answered_on_a_telephone(house: House, pages: Open) -> None:
     house.admit(text="Hi, my lamp flickers since yesterday", customer_name="Marta Iglesias de la Fuente")
     expect(page.locator(".offer")).to_be_visible()
     within(page, ".offer", ".offer .button", ".offer-time")
+    what = page.locator(".offer-what")
+    expect(what).to_have_text("Chat")
+    assert what.evaluate("element => element.scrollWidth <= element.clientWidth")
     shot(page, "desk-phone")
     page.get_by_role("button", name="Accept").click()
     expect(page.locator(".conversation[data-state=connected]")).to_be_visible()
@@ -170,6 +174,37 @@ def test_own_state_and_its_time_stand_on_one_line(
     assert state.evaluate("state => state.scrollWidth <= state.clientWidth && state.offsetHeight < 24")
     within(page, ".me", ".me-line", ".me-time")
     shot(page, f"desk-rail-{width}-{language[:2]}")
+
+
+@pytest.mark.parametrize("size", [PHONE, {"width": 683, "height": 384}], ids=["telephone", "twice-as-large"])
+def test_narrow_desk_has_all_of_a_wide_one(house: House, pages: Open, size: dict[str, int]) -> None:
+    page = desk(pages, house, "ana", size=size)
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    within(page, ".talk", ".talk-side", ".head-do")
+    rail = page.locator(".rail").bounding_box()
+    clock = page.locator(".talk-clock").bounding_box()
+    assert rail is not None
+    assert clock is not None
+    assert clock["x"] >= rail["x"]
+    assert clock["x"] + clock["width"] <= rail["x"] + rail["width"]
+    page.get_by_role("button", name="Customer, history and notes").click()
+    expect(page.get_by_role("tab", name="Customer")).to_be_focused()
+    expect(page.locator(".side")).to_contain_text("marta@example.org")
+    within(page, ".side", ".side-close")
+    shot(page, f"desk-side-{size['width']}")
+    page.keyboard.press("Alt+n")
+    page.keyboard.type("Lamp")
+    house.until(lambda: getattr(house.contact(contact), "notes", "") == "Lamp", "the note is kept")
+    house.admit(text="Hi, my lamp flickers", customer_name="Tom Becker")
+    expect(page.locator(".offer")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#composer")).to_be_visible()
+    expect(page.get_by_role("button", name="Customer, history and notes")).to_be_focused()
+    page.keyboard.press("Alt+h")
+    expect(page.locator(".history")).to_be_visible()
+    page.keyboard.press("Alt+c")
+    expect(page.locator("#composer")).to_be_focused()
 
 
 def test_typing_is_seen_on_both_sides(house: House, pages: Open) -> None:
@@ -235,6 +270,32 @@ def test_three_conversations_show_what_is_unread_and_who_waits(house: House, pag
     page.keyboard.press("Alt+ArrowDown")
     expect(page.locator(".head-who")).to_have_text("Luis Ortega")
     assert {house.phase(contact) for contact in (first, second, third)} == {"connected"}
+
+
+def test_customer_who_waits_long_is_marked_though_nothing_happens(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="Hello?")
+    take(page)
+    clock = page.locator(".talk-clock")
+    expect(clock).to_have_class(re.compile("owed"))
+    expect(clock).to_have_text("0:03")  # by then it is known to everybody that she has taken it
+    expect(clock).not_to_have_class(re.compile("late"))
+    page.clock.install()
+    page.clock.fast_forward(121_000)
+    expect(clock).to_have_class(re.compile("late"))
+    write(page, "Good morning")
+    expect(clock).not_to_have_class(re.compile("late"))
+
+
+def test_wrong_clock_of_a_machine_makes_nobody_late(house: House, pages: Open) -> None:
+    page = pages("about:blank")
+    page.clock.install(time=time.time() + 3600)
+    page.goto(f"{house.address}/console/#token={house.token('agent', 'ana')}")
+    house.admit(text="Hello?")
+    take(page)
+    clock = page.locator(".talk-clock")
+    expect(clock).to_have_text(re.compile("^0:"))
+    expect(clock).not_to_have_class(re.compile("late"))
 
 
 def test_accepted_contact_comes_to_the_front_with_its_news_and_not_before(house: House, pages: Open) -> None:
@@ -398,9 +459,12 @@ def test_wrap_up_keeps_disposition_and_notes_and_can_be_extended(house: House, p
     page.get_by_role("radio", name="Follow up").click()
     page.locator("#wrap-notes").fill("Call back on Monday")
     shot(page, "desk-wrap-up")
-    house.until(
-        lambda: getattr(house.contact(contact), "notes", "") == "Call back on Monday", "the notes were kept"
-    )
+
+    def kept() -> bool:
+        view = house.contact(contact)
+        return view is not None and (view.disposition, view.notes) == ("follow_up", "Call back on Monday")
+
+    house.until(kept, "both were kept, should the time run out")
     page.keyboard.press("Alt+w")
     expect(page.locator(".empty")).to_be_visible()
     house.until_phase(contact, "ended")

@@ -296,9 +296,12 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *, port: int = 0, titles: Mapping[str, str] | None = None) -> Iterator[House]:
+def open_house(
+    folder: Path, *, port: int = 0, titles: Mapping[str, str] | None = None, more_queues: int = 0
+) -> Iterator[House]:
     """Start the company, and stop it in order. `titles` are of queues, instead of their usual ones."""
     company = configuration(folder, port=port)
+    company["queues"].update({f"more{n}": {"title": f"Atención al cliente {n}"} for n in range(more_queues)})
     for queue, title in (titles or {}).items():
         company["queues"][queue]["title"] = title
     settings = decode(company, folder=folder)

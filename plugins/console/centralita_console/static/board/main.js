@@ -15,6 +15,7 @@ import { makeWall } from "./wall.js";
 
 const RETRY_MS_MIN = 1000;
 const RETRY_MS_MAX = 15_000;
+const JUDGE_AGAIN_MS = 1000;
 const TABS = ["waiting", "agents"];
 const KEYS = [
   ["W", "keys.waiting"],
@@ -61,6 +62,9 @@ onChange(() => {
   for (const part of parts) part.update();
   tick();
 });
+
+// A picture comes when something happens; waits grow, and what is thought of them, when nothing does.
+setInterval(changed, JUDGE_AGAIN_MS);
 
 const time = h("time", { class: "wall-clock" });
 const date = h("span", { class: "wall-date" });

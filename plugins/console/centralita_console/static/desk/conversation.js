@@ -11,6 +11,7 @@ import { makeComposer } from "./composer.js";
 import { makeControls } from "./controls.js";
 import { makeDialling } from "./dialling.js";
 import { openHandover } from "./handover.js";
+import { closeSide, openTab } from "./side.js";
 import { makeTranscript } from "./transcript.js";
 import { makeWrapUp } from "./wrapup.js";
 
@@ -57,7 +58,8 @@ export function makeConversation() {
       internal: () => composer.toggleInternal(),
       write() {
         wanted = true;
-        focusIfReady();
+        if (model.sideOpen) closeSide();
+        else focusIfReady();
       },
       finish: () => !wrapUp.el.hidden && wrapUp.finish(),
     },
@@ -92,13 +94,29 @@ function makeHead(current) {
     leave: action("leave", "leave", "", () => leave(current())),
     end: action("end", "end", "Alt E", () => confirmEnd(current())),
   };
+  const openSide = h(
+    "button",
+    {
+      type: "button",
+      class: "button icon-only open-side",
+      title: t("side.label"),
+      "aria-label": t("side.label"),
+      on: {
+        click: () => {
+          openTab(model.sideTab);
+          setTimeout(() => document.getElementById(`tab-${model.sideTab}`).focus());
+        },
+      },
+    },
+    icon("people"),
+  );
   let shownKind = "";
   const el = h(
     "header",
     { class: "head" },
     kind,
     h("div", { class: "head-words" }, who, h("div", { class: "head-line" }, state, time, facts)),
-    h("div", { class: "head-do", role: "toolbar", "aria-label": t("talk.actions") }, Object.values(buttons)),
+    h("div", { class: "head-do", role: "toolbar", "aria-label": t("talk.actions") }, Object.values(buttons), openSide),
   );
   return {
     el,

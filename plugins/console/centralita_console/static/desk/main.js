@@ -95,8 +95,8 @@ onChange(() => {
   show(parts.side.el, contact !== null);
   show(parts.empty.el, contact === null);
   if (contact) {
-    parts.talk.update(contact);
     parts.side.update(contact);
+    parts.talk.update(contact);
   } else {
     parts.empty.update();
   }

@@ -28,6 +28,7 @@ export const model = {
   typing: new Map(),
   histories: new Map(),
   sideTab: "customer",
+  sideOpen: false, // asked for, where there is no room for it beside the conversation
 };
 
 let drawing = false;

@@ -24,7 +24,7 @@ import { openPlace } from "./place.js";
 import { openWhy } from "./why.js";
 import { openKeys } from "./keys.js";
 
-const OWED_URGENT_MS = 120_000;
+const OWED_LATE_MS = 120_000;
 
 /** The rail, as a part. */
 export function makeRail() {
@@ -235,9 +235,8 @@ function paintClock(clock, work, owed) {
   setData(clock, "until", counts && work.deadline_ns ? ms(work.deadline_ns) : null);
   setData(clock, "since", counts ? null : ms(owed || work.since_ns));
   setData(clock, "urgent", counts ? 10_000 : null);
-  const late = !counts && owed > 0 && Date.now() - ms(owed) > OWED_URGENT_MS;
+  setData(clock, "late", !counts && owed > 0 ? OWED_LATE_MS : null);
   clock.classList.toggle("owed", !counts && owed > 0);
-  clock.classList.toggle("late", late);
   set(clock, "title", counts ? word("work", work.state) : owed ? t("rail.owed") : t("rail.talking"));
 }
 

@@ -35,6 +35,21 @@ export function makeSide() {
     next.click();
     next.focus();
   });
+  const close = h(
+    "button",
+    {
+      type: "button",
+      class: "button quiet icon-only side-close",
+      "aria-label": t("do.close"),
+      on: {
+        click: () => {
+          closeSide();
+          setTimeout(() => document.querySelector(".open-side").focus());
+        },
+      },
+    },
+    icon("end"),
+  );
   const parts = { customer: makeCustomer(), history: makeHistory(), notes: makeNotesPanel() };
   const panels = TABS.map((name) =>
     h(
@@ -43,9 +58,11 @@ export function makeSide() {
       parts[name].el,
     ),
   );
+  const el = h("aside", { class: "side", "aria-label": t("side.label") }, h("div", { class: "side-head" }, bar, close), panels);
   return {
-    el: h("aside", { class: "side", "aria-label": t("side.label") }, bar, panels),
+    el,
     update(contact) {
+      el.classList.toggle("open", model.sideOpen);
       TABS.forEach((name, index) => {
         const here = model.sideTab === name;
         set(tabs[index], "aria-selected", String(here));
@@ -58,9 +75,15 @@ export function makeSide() {
   };
 }
 
-/** Shows one of customer, history, notes. */
+/** Shows one of customer, history, notes; in place of the conversation where there is no room for both. */
 export function openTab(name) {
-  model.sideTab = name;
+  Object.assign(model, { sideTab: name, sideOpen: true });
+  changed();
+}
+
+/** Gives its place back to the conversation, where it took it. */
+export function closeSide() {
+  model.sideOpen = false;
   changed();
 }
 

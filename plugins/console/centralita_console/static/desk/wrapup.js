@@ -4,7 +4,7 @@ import { h, reconcile, set, setData, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { ms } from "../shared/time.js";
 import { t, word } from "../shared/words.js";
-import { extend, finish } from "./actions.js";
+import { extend, finish, note } from "./actions.js";
 import { model, workOf } from "./model.js";
 import { flushNotes, makeNotes } from "./notes.js";
 
@@ -71,6 +71,7 @@ export function makeWrapUp() {
   const choose = (value) => {
     chosen = value;
     paint();
+    note(contact, { disposition: value }); // the time may run out before it is said that all is done
   };
   const paint = () =>
     reconcile(

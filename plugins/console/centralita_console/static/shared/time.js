@@ -2,8 +2,8 @@
 
    Views carry absolute nanoseconds. They are read as milliseconds of the engine's clock, whose
    distance from this machine's is learnt from each `now_ns`: a desk whose clock is wrong still counts
-   an offer down rightly. What ticks says so in its own attributes (`data-since`, `data-until`,
-   `data-from`), so a node that is thrown away needs no unregistering. */
+   an offer down rightly. What ticks says so in its own attributes (`data-since`, `data-until`, `data-from`;
+   in ms, `data-late` and `data-urgent`), so a node that is thrown away needs no unregistering. */
 
 import { duration, t } from "./words.js";
 
@@ -29,8 +29,11 @@ export const since = (since_ns) => (since_ns > 0 ? { since: ms(since_ns) } : {})
 export function startTicking(also = () => {}) {
   const tick = () => {
     const at = now();
-    for (const node of document.querySelectorAll("[data-since]"))
-      say(node, duration(at - Number(node.dataset.since)));
+    for (const node of document.querySelectorAll("[data-since]")) {
+      const passed = at - Number(node.dataset.since);
+      say(node, duration(passed));
+      node.classList.toggle("late", passed >= Number(node.dataset.late ?? Infinity));
+    }
     for (const node of document.querySelectorAll("[data-until]")) {
       const left = Number(node.dataset.until) - at;
       if (node.dataset.from) node.style.setProperty("--left", String(share(left, node)));
