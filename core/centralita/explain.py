@@ -85,7 +85,7 @@ def explain_agent(engine: Engine, name: str, *, limit: int = 20) -> AgentExplana
 
 
 def _next_ring_ns(engine: Engine, contact: Contact) -> int:
-    if not contact.queue or contact.phase != "waiting":
+    if not contact.queue or contact.phase != "waiting" or contact.due_ns:
         return 0
     rings = engine.state.rules(contact.queue).rings
     if contact.rung >= len(rings):

@@ -123,6 +123,10 @@ def test_deferred_contacts_stay_with_a_lost_agent_if_their_queue_says_so(
     assert view is not None
     if keep == "true":
         assert (view.status, view.reason) == ("break", "connection_lost")
+        floor.do(SignIn(agent="ana", desk="desk"))
+        view = agent_view(floor.engine, "ana")
+        assert view is not None
+        assert (view.status, view.reason, view.desk) == ("available", "", "desk")
 
 
 def test_signing_in_twice_is_once_and_nobody_signs_in_offline() -> None:

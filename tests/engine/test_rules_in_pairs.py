@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from centralita.config import EngineConfig, problems_of
+from centralita.explain import explain_contact
 from centralita.look import queue_view
 from centralita.messages import (
     AbandonContact,
@@ -21,6 +22,7 @@ from centralita.messages import (
     LoseAgent,
     MoveContact,
     PartAgent,
+    PickContact,
     ReconcileChannel,
     ReportConnection,
     RequestCallback,
@@ -298,3 +300,17 @@ def test_shift_that_goes_home_looks_at_who_waits_once() -> None:
     assert {floor.phase(number) for number in waiting} == {"waiting"}
     floor.do(SignOut(agent=names[0]))
     assert {floor.phase(number) for number in waiting} == {"ended"}
+
+
+def test_callback_for_later_passes_no_ring_and_is_not_picked_before_its_moment() -> None:
+    floor = Floor("skills = {en = 5}\nrings = [{after_s = 10, lower = {en = 3}}]")
+    floor.sign_in("bob")
+    number = floor.admit("phone", handle="+34600")
+    floor.do(RequestCallback(contact=number, due_ns=floor.now_ns + DAY_NS))
+    floor.pass_time(60)
+    told = explain_contact(floor.engine, number)
+    assert told is not None
+    assert (told.rung, told.next_ring_ns) == (0, 0)
+    refusal = floor.do(PickContact(contact=number, agent="bob", by="eva")).refusal
+    assert refusal is not None
+    assert refusal.message == "contact 1 is waiting; this needs it in line: it is to be called back later"

@@ -32,21 +32,25 @@ if TYPE_CHECKING:
 
 
 def sign_in(engine: Engine, command: SignIn) -> Refusal | None:
-    """An agent is here, or is back within the grace time, or has moved to another desk."""
+    """An agent is here, or is back within the grace time, or has moved to another desk. Who is back later, and has
+    deferred contacts still, comes as one who signs in."""
     agent = engine.state.agents.get(command.agent)
     if agent is None:
         return no_agent(command.agent)
     if command.status == "offline":
         return Refusal(code="bad_value", message="status was 'offline'; allowed: available, break")
-    if not agent.present:
+    late = agent.desk_lost and not agent.grace_until_ns
+    if not agent.present or late:
         refusal = _bad_reason(engine, command.status, command.reason)
         if refusal is not None:
             return refusal
-        engine.emit(
-            AgentSignedIn(agent=agent.name, desk=command.desk, status=command.status, reason=command.reason)
-        )
-    elif agent.grace_until_ns or agent.desk != command.desk:
+    status, reason = command.status, command.reason
+    if not agent.present:
+        engine.emit(AgentSignedIn(agent=agent.name, desk=command.desk, status=status, reason=reason))
+    elif agent.grace_until_ns or agent.desk != command.desk or late:
         engine.emit(AgentReturned(agent=agent.name, desk=command.desk))
+        if late:
+            engine.emit(AgentStatusChanged(agent=agent.name, status=status, reason=reason, by=agent.name))
     return None
 
 

@@ -104,8 +104,10 @@ def pick(engine: Engine, command: PickContact) -> Refusal | None:
     contact = engine.state.contacts.get(command.contact)
     if contact is None:
         return no_contact(command.contact)
-    if contact.phase != "waiting" or contact.due_ns:
+    if contact.phase != "waiting":
         return wrong_phase(contact, "waiting")
+    if contact.due_ns:
+        return wrong_phase(contact, "in line: it is to be called back later")
     agent = find_present(engine, command.agent)
     if isinstance(agent, Refusal):
         return agent
