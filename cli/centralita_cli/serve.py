@@ -47,7 +47,7 @@ def serve(
 ) -> None:
     """Run the daemon until it is told to stop.
 
-    SIGTERM or SIGINT stops it in order, and it ends with 0; a second one hurries it.
+    SIGTERM, SIGINT or SIGHUP stops it in order, and it ends with 0; a second one hurries it. Nothing is read anew.
     """
     path = existing_config(config_path)
     configuration = listening_on(loaded(path), host=host, port=port)

@@ -1,5 +1,6 @@
 """Commands that need no daemon: init, check, token, journal, plugin list, completion, version, help."""
 
+import codecs
 import json
 import os
 import re
@@ -60,6 +61,11 @@ def test_init_into_a_folder_that_is_not_there_is_wrong_usage(call: Call) -> None
 
 
 def test_check_of_a_sound_file_ends_with_0(call: Call, small: Path) -> None:
+    assert call("check", str(small)).exit_code == 0
+
+
+def test_file_that_begins_with_a_byte_order_mark_is_read(call: Call, small: Path) -> None:
+    small.write_bytes(codecs.BOM_UTF8 + small.read_bytes())
     assert call("check", str(small)).exit_code == 0
 
 

@@ -21,10 +21,12 @@ def set_up(folder: Path) -> None:
     assert (checked.returncode, checked.stdout) == (0, "centralita.toml: nothing to mend\n")
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_init_check_serve_in_a_clean_folder_and_a_signal_ends_it_with_0(tmp_path: Path, sign: int) -> None:
     set_up(tmp_path)
+    before = signal.signal(sign, signal.SIG_DFL)
     with running(tmp_path) as daemon:
+        signal.signal(sign, before)  # what is ignored, as SIGHUP under nohup, would be inherited
         asked = run("status", cwd=tmp_path)
         assert asked.returncode == 0, asked.stderr
         assert daemon.stop(sign) == 0

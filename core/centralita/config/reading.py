@@ -113,7 +113,8 @@ def load(path: str | Path) -> Configuration:
         raise TypeError(f"path was {type(path).__name__}; must be the path of a TOML file, a str or a Path")
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        # Editors of Windows begin a file with a mark that TOML does not know.
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise ConfigurationError([f"{_shown(str(path))}: can't be read: {reason(error)}"]) from error
     return loads(text, folder=path.parent, where=str(path))

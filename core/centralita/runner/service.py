@@ -141,14 +141,19 @@ async def serve(
     ready: Callable[[LiveSwitchboard], Awaitable[None]] | None = None,
     **settings: Unpack[EngineSettings],
 ) -> None:
-    """Run an engine until SIGTERM or SIGINT, then stop in order and return; a second signal hurries.
+    """Run an engine until SIGTERM, SIGINT or SIGHUP, then stop in order and return; a second signal hurries.
+    SIGHUP that was ignored before, as by nohup, stays so.
 
     `ready` is awaited once everything has been started. `settings` are those of `open_engine`, and so is what
     is raised.
     """
     check_in_trio("serve")
     fault: BaseException | None = None
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    stopping = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        # Left alone it kills the process, which systemd takes for an end in good order.
+        stopping.append(signal.SIGHUP)
+    with trio.open_signal_receiver(*stopping) as signals:
         service = Service(
             read_configuration(config),
             load_plugins(settings.get("plugins", ()), entry_points=settings.get("entry_points", True)),

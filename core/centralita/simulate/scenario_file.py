@@ -59,7 +59,7 @@ def load(path: Path) -> Scenario:
 def tables_in(path: Path) -> dict[str, Any]:
     """The tables of a TOML file, not yet decoded. Raises ConfigurationError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from error
     except (OSError, ValueError, RecursionError) as error:
@@ -290,7 +290,7 @@ def _values(
 def _over_live(path: Path, own: dict[str, Any]) -> dict[str, Any]:
     """The tables of a live configuration, those of the scenario over them, name by name."""
     try:
-        base: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        base: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"simulate.config: {path} is not TOML: {error}"]) from error
     except (OSError, ValueError, RecursionError) as error:

@@ -149,7 +149,7 @@ async def apply_configuration(request: AnyRequest) -> Response[Done]:
     running = switchboard_of(request).configuration()
     body = await request.body()
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Rejected(
             400, "bad_configuration", f"the body is not UTF-8: {error.reason} at byte {error.start}"
