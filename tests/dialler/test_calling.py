@@ -446,8 +446,7 @@ async def test_changed_hours_hold_from_the_next_start(
     script = Script()
     script.plan |= {MADRID: ["busy"]}
     retry = "retry_s = { busy = 7200 }"
-    six = {"journal": journal, "start_ns": MADRID_6_00}
-    async with calling(tmp_path, script, campaign=retry, **six) as company:
+    async with calling(tmp_path, script, campaign=retry, journal=journal, start_ns=MADRID_6_00) as company:
         await company.add(MADRID)
         await company.start()
         await company.until(lambda: len(company.rung) == 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import trio
@@ -123,7 +123,7 @@ async def test_every_call_is_recorded_where_the_rule_says_so(asterisk: Asterisk)
 @pytest.mark.parametrize("record", ["always", "on_demand"])
 @pytest.mark.parametrize("then", ["cancel", "join", "transfer"])
 async def test_recording_goes_on_when_a_colleague_has_been_asked(
-    asterisk: Asterisk, record: str, then: str
+    asterisk: Asterisk, record: str, then: Literal["cancel", "join", "transfer"]
 ) -> None:
     async with open_house(asterisk, phone={"record": record, "phrases": {"recording": []}}) as house:
         contact, _, calling, answering = await talking(house)

@@ -303,8 +303,8 @@ class Reconciliation:
             id = read_leg_id(server.app, channel.id)
             if id is None or id.kind == "line" or channel.id.endswith("-far"):
                 continue
-            leg = exchange.calls.leg_on(server, channel.id)
-            contact = leg.contact if leg is not None and leg.agent else id.contact
+            known = exchange.calls.leg_on(server, channel.id)
+            contact = known.contact if known is not None and known.agent else id.contact
             if id.kind == "ear" or self._is_over(contact):
                 asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
         for room in list(server.rooms):

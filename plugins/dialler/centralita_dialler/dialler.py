@@ -229,8 +229,8 @@ class Dialler:
             await self._in_store(lambda: self._store.take(seq, (), (), now_ns=self._clock.now_ns()))
         self._taken = position
         for name, campaign in self.settings.campaigns.items():
-            retries_ns = {result: ns(seconds) for result, seconds in campaign.retry_s.items()}
-            retries_ns[""] = ns(campaign.retry_ours_s)
+            retries_ns: dict[str, int] = {"": ns(campaign.retry_ours_s)}
+            retries_ns |= {result: ns(seconds) for result, seconds in campaign.retry_s.items()}
             now_ns = self._clock.now_ns()
             await self._in_store(partial(self._store.forget_hours, name, retries_ns, now_ns=now_ns))
         self._running = await self._in_store(self._store.running)
