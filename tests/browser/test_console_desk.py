@@ -535,6 +535,21 @@ def test_hint_under_a_message_is_whole_or_not_there(house: House, pages: Open, l
     expect(hint).to_be_visible()
 
 
+def test_transfer_says_where_nobody_is_there(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="Hi", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+t")
+    dialogue = page.get_by_role("dialog")
+    expect(dialogue).to_contain_text("No colleague is signed in.", use_inner_text=True)
+    page.keyboard.type("Zoe")
+    expect(dialogue).to_contain_text("Nothing by that name.", use_inner_text=True)
+    house.submit(SignIn(agent="carla"))
+    page.get_by_role("searchbox").fill("car")
+    expect(page.get_by_role("option", name="Carla Ruiz")).to_be_visible()
+    expect(dialogue).not_to_contain_text("Nothing by that name.", use_inner_text=True)
+
+
 def test_transfer_hands_over_the_transcript(house: House, pages: Open) -> None:
     ana = desk(pages, house, "ana")
     contact = house.admit(text="My invoice is wrong", **MARTA)

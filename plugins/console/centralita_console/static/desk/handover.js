@@ -36,6 +36,7 @@ function makeBody(contact, what, choice, close) {
     autocomplete: "off",
   });
   const list = h("ul", { class: "targets", role: "listbox", "aria-label": t("handover.to") });
+  const none = h("p", { class: "nothing", role: "status" });
   const skills = h("div", { class: "skill-rows" });
   const words = h("textarea", {
     class: "notes",
@@ -93,8 +94,11 @@ function makeBody(contact, what, choice, close) {
     kinds.forEach((button, index) => set(button, "aria-checked", String(offered[index] === choice.kind)));
     const bySkills = choice.kind === "skills";
     const byNumber = choice.kind === "number";
+    const all = bySkills || byNumber ? [] : found();
     show(search, !bySkills && !byNumber);
-    show(list, !bySkills && !byNumber);
+    show(list, all.length > 0);
+    show(none, !bySkills && !byNumber && all.length === 0);
+    setText(none, t(search.value.trim() ? "handover.none" : "handover.alone"));
     show(number, byNumber);
     // Who is outside reads no notes; with a transfer it stays with the contact.
     show(words, !byNumber || what === "transfer");
@@ -103,7 +107,7 @@ function makeBody(contact, what, choice, close) {
     else if (!byNumber)
       reconcile(
         list,
-        found(),
+        all,
         (item) => `${choice.kind}/${item.name}`,
         (item) => makeTarget(item, choice, draw),
       );
@@ -168,6 +172,7 @@ function makeBody(contact, what, choice, close) {
     search,
     number,
     list,
+    none,
     skills,
     words,
     h(

@@ -259,6 +259,8 @@ export const STRINGS = {
   "handover.kind_skills": ["Skills", "Habilidades"],
   "handover.kind_number": ["Number", "Número"],
   "handover.number": ["A number outside", "Un número de fuera"],
+  "handover.alone": ["No colleague is signed in.", "No hay ningún compañero conectado."],
+  "handover.none": ["Nothing by that name.", "No hay nada con ese nombre."],
   "handover.search": ["Search", "Buscar"],
   "handover.to": ["To", "A"],
   "handover.level": ["Least level of {skill}", "Nivel mínimo de {skill}"],
