@@ -57,6 +57,8 @@ def _view(engine: Engine, other: Contact, contact: Contact) -> AheadView:
     """Compared as the rule compares: priority, then rate x (waited + credit), then arrival."""
     theirs, ours = (one.priority + engine.lines.raised(one) for one in (other, contact))
     longer_s = (contact.queued_ns - other.queued_ns) / _NS_PER_S
+    # In whole numbers: who has just as much as another is before them by having come first.
+    gain_ns = contact.queued_ns - other.queued_ns + other.credit_ns - contact.credit_ns
     head_starts = tuple(one.credit_ns / _NS_PER_S for one in (other, contact))
     rates = tuple(one.rate_thousandths / 1000 for one in (other, contact))
     if theirs > ours:
@@ -69,7 +71,7 @@ def _view(engine: Engine, other: Contact, contact: Contact) -> AheadView:
             "wait",
             f"has waited {longer_s:.0f} s longer" if longer_s >= 1 else "came a moment earlier",
         )
-    elif longer_s + head_starts[0] > head_starts[1]:
+    elif gain_ns > 0 or (gain_ns == 0 and rates[0] == rates[1]):
         by = "head_start" if longer_s < 0 else "wait"
         words = (
             f"came {-longer_s:.0f} s later with a head start of {head_starts[0]:.0f} s against {head_starts[1]:.0f} s"

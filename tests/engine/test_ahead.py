@@ -8,13 +8,14 @@ import pytest
 
 from centralita.engine import Engine
 from centralita.explain import explain_contact
-from centralita.messages import ApplyConfiguration, SetStatus, SignIn, SignOut, Tick
+from centralita.messages import ApplyConfiguration, MoveContact, SetStatus, SignIn, SignOut, Tick
 from centralita.state import Contact
 from centralita.views import ContactExplanation
 from tests.engine.floor import Floor
 from tests.engine.histories import Centre, centre, commands
 
 QUEUES = """
+[queues.plain]
 [queues.gold]
 priority = 2
 [queues.old]
@@ -75,6 +76,18 @@ def test_who_waits_for_other_people_in_the_same_queue_is_not_before_whom_a_ring_
     told = explain_contact(floor.engine, mine)
     assert told is not None
     assert (told.position, told.before) == (1, ())
+
+
+def test_head_start_that_is_just_enough_is_named_as_one() -> None:
+    floor = Floor(more=QUEUES)
+    floor.do(SignIn(agent="bob", desk="desk", status="break"))
+    moved = floor.admit("phone")
+    mine = floor.admit("phone")
+    floor.pass_time(20)
+    floor.do(MoveContact(contact=moved, by="eva", queue="plain"))
+    told = explain_contact(floor.engine, mine)
+    assert told is not None
+    assert [(one.contact, one.by) for one in told.before] == [(moved, "head_start")]
 
 
 def test_at_most_twenty_are_named_and_all_are_counted() -> None:
