@@ -294,7 +294,7 @@ async def test_command_line_exports_and_erases(tmp_path: Path) -> None:
             assert archive.namelist() == [f"files/1-{FILE}", "data.json"]
             assert archive.read(f"files/1-{FILE}") == PNG
             assert WORDS in archive.read("data.json").decode()
-        assert (await centralita("export", EMAIL, "-o", str(tmp_path / "ana.zip"))).returncode == 2
+        assert (await centralita("export", EMAIL, "-o", str(tmp_path / "ana.zip"))).returncode == 4
         made = await centralita("export", "1", "-o", str(tmp_path / "ana.json"), "--json")
         assert json.loads(made.stdout)["files"] == 1
         assert json.loads((tmp_path / "ana.json").read_text())["customers"] == [{"crm": "crm", "id": "1"}]

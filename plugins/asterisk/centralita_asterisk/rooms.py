@@ -56,7 +56,7 @@ async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None)
             await plan.look_for_missing()
             raise
         plan.done()
-        if plan.with_customer:
+        if plan.with_customer and not plan.aside:  # who asked may be on the way back
             exchange.start(exchange.recordings.go_on, call, plan.with_customer)
 
 
