@@ -429,7 +429,7 @@ BUGS = (
     Planted("an id given out twice", id_given_out_twice, 20_000),
     Planted("a waiting time not counted", waiting_time_not_counted, 20_000),
     Planted("unusable rules applied", unusable_rules_applied, 20_000),
-    Planted("owed words forgotten at the end", owed_words_forgotten_at_the_end, 40_000),
+    Planted("owed words forgotten at the end", owed_words_forgotten_at_the_end, 20_000),
     Planted("one delivery taken for all", one_delivery_taken_for_all, 20_000),
     Planted("a grace begun anew", grace_begun_anew_at_each_loss, 20_000),
     Planted("a reservation not kept", reservation_not_kept, 50_000),
@@ -437,5 +437,5 @@ BUGS = (
     Planted("a callback in line before its moment", callback_in_line_before_its_moment, 20_000),
     Planted("agents' rules not learnt anew", agents_rules_not_learnt_anew, 100_000),
     Planted("an erased customer remembered", erased_customer_remembered, 100_000),
-    Planted("a conference that is nobody's", conference_that_is_nobodys, 200_000),
+    Planted("a conference that is nobody's", conference_that_is_nobodys, 100_000),
 )

@@ -301,7 +301,7 @@ class People:
         if contact.parent and contact.phase == "connected" and roll < 0.6:
             # They have spoken, and the one who asked decides: few consultations come so far.
             asking = engine.state.contacts[contact.parent]
-            then = ("transfer", "join")[int(roll * 5) % 2]
+            then = ("join", "transfer")[int(roll * 5) % 2]
             return EndConsultation(contact=asking.id, agent=asking.agent, then=then)  # type: ignore[arg-type]
         if contact.consultation and roll < 0.8:
             child = engine.state.contacts[contact.consultation]
@@ -309,7 +309,7 @@ class People:
                 return None
             then = ("transfer", "transfer", "join", "join", "cancel")[int(self._random() * 5)]
             return EndConsultation(contact=here, agent=agent, then=then)  # type: ignore[arg-type]
-        if len(contact.works) > 1 and self._random() < 0.2:
+        if len(contact.works) > 1 and self._random() < 0.35:
             return LeaveContact(contact=here, agent=agent)  # the others go on
         roll = self._random()
         if roll < 0.2:
