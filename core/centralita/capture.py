@@ -26,8 +26,8 @@ from centralita.messages import AnyEvent, Event
 from centralita.personal import bare_contact, bare_ended
 from centralita.state import Ended, State, customer_key, provider_key
 
-SNAPSHOT_SCHEMA: Final = 2
-"""1: written in one go, with its indexes. 2: without them."""
+SNAPSHOT_SCHEMA: Final = 3
+"""1: written in one go, with its indexes. 2: without them. 3: with whether a contact's customer was reached."""
 
 MEANING: Final = 3
 """Goes up when an event comes to change the state otherwise than before though no field is new: then hashes
@@ -165,6 +165,17 @@ def rebuild_indexes(state: State) -> None:
             queues[contact.queue].waiting[number] = None
         if contact.customer is not None:
             by_customer.setdefault(customer_key(contact.customer), {})[number] = None
+
+
+def infer_reached(state: State) -> None:
+    """Make what a snapshot before form 3 does not say: whose customer was reached.
+
+    Of one who was answered, is to be called back and waits it can't be known whether that was asked before or
+    after; a callback that was promised is called.
+    """
+    for contact in state.contacts.values():
+        talked = contact.phase in ("connected", "on_hold", "wrapping")
+        contact.reached = contact.answered and (talked or not contact.callback_handle)
 
 
 @cache

@@ -24,7 +24,7 @@ import msgspec
 from centralita._routing import Dispatcher
 from centralita.apply import APPLY
 from centralita.asks import ASKS, open_asks, open_reports
-from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, rebuild_indexes
+from centralita.capture import SNAPSHOT_SCHEMA, Capture, Snapshot, infer_reached, rebuild_indexes
 from centralita.errors import JournalCorrupt, StateDiffers
 from centralita.follow import FOLLOW
 from centralita.lines import Lines
@@ -146,6 +146,8 @@ class Engine(Dispatcher):
             try:
                 if stored.schema > 1:
                     rebuild_indexes(engine.state)
+                if stored.schema < 3:
+                    infer_reached(engine.state)
                 engine.lines = Lines(engine.state, core)
                 engine.lines.rebuild()
             except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:

@@ -119,8 +119,8 @@ def test_bytes_are_those_of_encoding_all_at_once() -> None:
 
 
 def test_a_snapshot_of_another_schema_is_refused() -> None:
-    newer = msgspec.msgpack.encode(Snapshot(schema=3, seq=1, now_ns=1, state=State()))
-    with pytest.raises(JournalCorrupt, match="schema was 3; this version reads 1 to 2"):
+    newer = msgspec.msgpack.encode(Snapshot(schema=4, seq=1, now_ns=1, state=State()))
+    with pytest.raises(JournalCorrupt, match="schema was 4; this version reads 1 to 3"):
         Engine.restore(newer, [])
 
 

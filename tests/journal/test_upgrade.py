@@ -64,7 +64,7 @@ def copied(name: str, to: Path) -> SqliteJournal:
     return SqliteJournal(to, SqliteJournalConfig(path=f"{name}.sqlite", keep_days=None))
 
 
-FILES = ["schema_1_types", "schema_1_life", "schema_1_life_2"]
+FILES = ["schema_1_types", "schema_1_life", "schema_1_life_2", "schema_1_life_3"]
 """By schema and form of the snapshot. One that is not listed here is not held to anything."""
 
 
@@ -107,6 +107,9 @@ def test_an_old_journal_recovers_with_and_without_its_snapshot(tmp_path: Path, n
         assert extends(now, seen), now
         assert engine.seq == journal.last_seq
     assert restored.snapshot() == with_snapshot.snapshot()
+    reached = {number: one.reached for number, one in from_records.state.contacts.items()}
+    assert {number: one.reached for number, one in with_snapshot.state.contacts.items()} == reached
+    assert set(reached.values()) == {True, False}
     assert replay(DATA / f"{name}.sqlite").problems == ()
 
 
