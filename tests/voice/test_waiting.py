@@ -32,7 +32,8 @@ from centralita_asterisk.mailbox import Mailbox, Note
 from centralita_asterisk.settings import Phrases
 from centralita_asterisk.speaking import hush, sounds_of
 from centralita_asterisk.waiting import announced
-from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, HeldJournal, open_house
+from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, HeldJournal, House, open_house
+from tests.voice.phone import Phone, Talk
 from tests.voice.recorded import recording
 
 NUMBER = "600111222"
@@ -132,17 +133,24 @@ async def test_callback_that_is_busy_is_tried_again(asterisk: Asterisk) -> None:
         assert (ended.outcome, ended.reason) == ("unreachable", "rejected")
 
 
+async def asked_as_an_agent_comes(house: House) -> tuple[Phone, Phone, Talk]:
+    """A caller who asks by key to be called back, and is told so still as an agent comes: (who is called outside, the
+    agent's telephone, the caller's call)."""
+    customer, carrier = await house.customer(NUMBER), await house.carrier()
+    ana = await house.phone("ana", sign_in=False)
+    calling = await customer.call("sales")
+    await calling.hears(MUSIC_HZ)
+    await calling.press("1")
+    await house.event(CallbackRequested)
+    await house.back("ana")
+    return carrier, ana, calling
+
+
 async def test_caller_whose_turn_comes_at_once_is_called_back_when_the_line_is_free(
     asterisk: Asterisk,
 ) -> None:
     async with open_house(asterisk, phone={"callback_key": "1"}) as house:
-        customer, carrier = await house.customer(NUMBER), await house.carrier()
-        ana = await house.phone("ana", sign_in=False)
-        calling = await customer.call("sales")
-        await calling.hears(MUSIC_HZ)
-        await calling.press("1")
-        await house.event(CallbackRequested)
-        await house.back("ana")
+        carrier, ana, calling = await asked_as_an_agent_comes(house)
         await (await ana.rings()).answer()
         called = await carrier.rings()
         assert calling.ended.is_set()
@@ -156,13 +164,7 @@ async def test_agent_who_puts_down_while_the_caller_is_told_of_the_callback_has_
 ) -> None:
     taken = {"callback_taken": ["sound:auth-thankyou"] * 20}
     async with open_house(asterisk, phone={"callback_key": "1", "phrases": taken}) as house:
-        customer, carrier = await house.customer(NUMBER), await house.carrier()
-        ana = await house.phone("ana", sign_in=False)
-        calling = await customer.call("sales")
-        await calling.hears(MUSIC_HZ)
-        await calling.press("1")
-        await house.event(CallbackRequested)
-        await house.back("ana")
+        carrier, ana, calling = await asked_as_an_agent_comes(house)
         ringing = await ana.rings()
         await ringing.answer()
         await house.phase("connecting")
