@@ -310,7 +310,7 @@ class Follower(Protocol):
     """
 
     async def position(self) -> int:
-        """The seq of the last record it has taken in; 0 when none."""
+        """The seq of the last record it has taken in; 0 when none. May be asked while it writes."""
         ...
 
     async def write(self, batch: Sequence[Record]) -> None:

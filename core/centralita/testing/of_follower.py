@@ -1,4 +1,4 @@
-"""Checks 501 to 508: a KPI sink or a CRM takes in every record once, whatever happens on the way.
+"""Checks 501 to 509: a KPI sink or a CRM takes in every record once, whatever happens on the way.
 
 From 504 on what it holds in the end is compared with what it holds after an undisturbed day. A driver says
 what that is (`drivers.FollowerDriver`); a CRM without one is asked for its history.
@@ -164,6 +164,34 @@ async def forgets(bench: Bench) -> None:
             fail(f"after erase_person export_person still has {left}")
         if (again := await _ask(house, "erase_person", person)) != 0:
             fail(f"erase_person of a person who is forgotten returned {again!r}; must be 0")
+
+
+@check(509, "Its position can be asked while it writes", kinds=KINDS, needs=WRITES)
+async def asked_while_writing(bench: Bench) -> None:
+    """One between those before and after the batch; and whoever asked has changed nothing."""
+    async with bench.house() as house, house.life():
+        before = 0
+        for batch in _batches(samples.plain_records()):
+            positions: list[Any] = []
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_keep_asking, house, positions)
+                await _write(house, batch)
+                nursery.cancel_scope.cancel()
+            after = batch[-1].seq
+            positions.append(await _position(house))
+            if strange := [one for one in positions if type(one) is not int or not before <= one <= after]:
+                fail(f"position was {strange[0]!r} while records {batch[0].seq} to {after} were written")
+            if positions[-1] != after:
+                fail(
+                    f"position was asked during the write of {batch[0].seq} to {after}, and is {positions[-1]}"
+                )
+            before = after
+
+
+async def _keep_asking(house: House, positions: list[Any]) -> None:
+    while True:
+        positions.append(await _position(house))
+        await trio.lowlevel.checkpoint()
 
 
 def _contacts_of(handle: str) -> tuple[int, ...]:

@@ -50,10 +50,11 @@ class JsonlSink:
         self._seq = 0
         # One thread at a time, so that cancellation can't leave two in the file.
         self._one = trio.CapacityLimiter(1)
+        self._opening = trio.Lock()
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Hold the file open until cancelled."""
-        await self._reopen()
+        await self._be_open()
         task_status.started()
         try:
             await trio.sleep_forever()
@@ -64,8 +65,7 @@ class JsonlSink:
 
     async def position(self) -> int:
         """The last record whose lines are durable."""
-        if not self._open:
-            await self._reopen()
+        await self._be_open()
         return self._seq
 
     async def write(self, batch: Sequence[Record]) -> None:
@@ -75,9 +75,7 @@ class JsonlSink:
 
         Cancelled, it finishes what it has begun to write.
         """
-        if not self._open:
-            await self._reopen()
-        await trio.lowlevel.checkpoint()
+        await self._be_open()
         parts: list[bytes] = []
         seq, with_lines = self._seq, 0
         for record in batch:
@@ -112,14 +110,19 @@ class JsonlSink:
     async def erase_person(self, person: Person) -> int:
         """Take the customer's words out of the lines about the person's contacts; how many lines had some."""
         contacts = frozenset(person.contacts)
-        if not self._open:
-            await self._reopen()
+        await self._be_open()
         change = partial(erased, contacts=contacts)
         return await trio.to_thread.run_sync(self._file.rewrite, change, limiter=self._one)
 
-    async def _reopen(self) -> None:
-        await trio.to_thread.run_sync(self._file.open, limiter=self._one)
-        if self._file.cut_bytes_n:
-            self._log.warning("torn_lines_cut", cut_bytes_n=self._file.cut_bytes_n, position=self._file.seq)
-        self._seq = self._file.seq
-        self._open = True
+    async def _be_open(self) -> None:
+        """Open the file unless it is; one of those who find it closed does, so that none undoes what another wrote."""
+        async with self._opening:
+            if self._open:
+                return
+            await trio.to_thread.run_sync(self._file.open, limiter=self._one)
+            if self._file.cut_bytes_n:
+                self._log.warning(
+                    "torn_lines_cut", cut_bytes_n=self._file.cut_bytes_n, position=self._file.seq
+                )
+            self._seq = self._file.seq
+            self._open = True

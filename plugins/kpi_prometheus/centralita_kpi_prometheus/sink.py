@@ -53,12 +53,13 @@ class PrometheusSink:
         self._figures = Figures()
         self._saved_seq = -1
         self._loaded = False
+        self._loading = trio.Lock()
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Put the figures away from time to time, until cancelled and once more then."""
         # Each life begins from the file: what is in memory may be half of a batch that failed.
         self._loaded = False
-        await self._load()
+        await self._be_loaded()
         task_status.started()
         try:
             while True:
@@ -70,8 +71,7 @@ class PrometheusSink:
 
     async def position(self) -> int:
         """The last record folded."""
-        if not self._loaded:
-            await self._load()
+        await self._be_loaded()
         return self._figures.seq
 
     async def write(self, batch: Sequence[Record]) -> None:
@@ -79,9 +79,7 @@ class PrometheusSink:
 
         Who has nothing yet may begin anywhere: the journal may have retired its oldest records.
         """
-        if not self._loaded:
-            await self._load()
-        await trio.lowlevel.checkpoint()
+        await self._be_loaded()
         figures = self._figures
         for record in batch:
             if record.seq <= figures.seq:
@@ -120,6 +118,12 @@ class PrometheusSink:
         registry.register(FiguresCollector(self._figures, now_ns, by_agent=self._settings.by_agent))
         encode, media_type = choose_encoder(accept)
         return encode(registry), media_type
+
+    async def _be_loaded(self) -> None:
+        """Load the figures unless they are; one of those who find none does, so that none undoes another's fold."""
+        async with self._loading:
+            if not self._loaded:
+                await self._load()
 
     async def _load(self) -> None:
         self._figures, self._saved_seq = Figures(), -1

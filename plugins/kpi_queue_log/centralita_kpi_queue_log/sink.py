@@ -46,7 +46,8 @@ class QueueLogSink:
 
     async def run(self, inbox: Inbox, *, task_status: trio.TaskStatus[None]) -> None:
         """Hold the log open and put the position away, until cancelled."""
-        await self._open()
+        async with self._turn:
+            await self._open()
         task_status.started()
         try:
             while True:
@@ -55,14 +56,17 @@ class QueueLogSink:
         finally:
             with trio.CancelScope(shield=True):
                 await self._save()
-                self._scribe = None
-                await trio.to_thread.run_sync(self._file.close, limiter=self._one)
+                async with self._turn:
+                    self._scribe = None
+                    await trio.to_thread.run_sync(self._file.close, limiter=self._one)
 
     async def position(self) -> int:
         """The last record whose lines are durable, as far as is put away."""
-        if self._scribe is None:
-            await self._open()
-        return self._seq
+        # Not while a batch is being written: the scribe is away then, and what is put away is older.
+        async with self._turn:
+            if self._scribe is None:
+                await self._open()
+            return self._seq
 
     async def find_person(self, person: Person) -> Person:
         """Nothing that others don't know better."""

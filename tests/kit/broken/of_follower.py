@@ -1,4 +1,4 @@
-"""Whoever is fed the records, or keeps customers: 501 to 508."""
+"""Whoever is fed the records, or keeps customers: 501 to 509."""
 
 from __future__ import annotations
 
@@ -108,3 +108,20 @@ class Unforgetting(GoodCrm):
     async def erase_person(self, person: Person) -> int:
         erased_n, self.said = (0 if self.said else 1), True
         return erased_n
+
+
+@breaks(509, "kpi_sinks")
+class Rereading(GoodLedger):
+    """Takes a moment to say how far it is, and then puts what it said in the place of what it has taken in since."""
+
+    async def position(self) -> int:
+        seq = self.seq
+        for _ in range(4):
+            await trio.lowlevel.checkpoint()
+        self.seq = seq
+        return seq
+
+    async def write(self, batch: Sequence[Record]) -> None:
+        await super().write(batch)
+        for _ in range(10):
+            await trio.lowlevel.checkpoint()
