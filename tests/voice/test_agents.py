@@ -343,7 +343,7 @@ async def test_agent_is_told_whose_call_it_is_before_the_caller_hears(asterisk: 
 async def test_agent_who_puts_down_while_told_whose_call_it_is_leaves_the_caller_in_line(
     asterisk: Asterisk,
 ) -> None:
-    async with open_house(asterisk, phone={"whisper": {"*": ["sound:vm-intro"] * 3}}) as house:
+    async with open_house(asterisk, phone={"whisper": {"*": ["sound:vm-intro"]}}) as house:
         ana, customer = await house.phone("ana"), await house.customer()
         calling = await customer.call("sales")
         ringing = await ana.rings()
@@ -358,6 +358,13 @@ async def test_agent_who_puts_down_while_told_whose_call_it_is_leaves_the_caller
         await again.answer()
         await house.event(ContactConnected)
         await calling.hears(HZ["ana"])
+        await calling.hang_up()
+
+
+async def test_whisper_that_is_not_there_keeps_nobody_apart(asterisk: Asterisk) -> None:
+    async with open_house(asterisk, phone={"whisper": {"*": ["sound:there-is-none"]}}) as house:
+        ana, customer = await house.phone("ana"), await house.customer()
+        calling, _ = await talk(house, customer, ana)
         await calling.hang_up()
 
 

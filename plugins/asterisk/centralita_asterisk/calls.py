@@ -161,6 +161,22 @@ class Call:
         """Who has answered it."""
 
 
+class Playing:
+    """Something being played, until the server says that it is over."""
+
+    __slots__ = ("failed", "over")
+
+    def __init__(self) -> None:
+        self.over = trio.Event()
+        self.failed = False
+        """There is no such sound, or whoever heard it has put down."""
+
+    def end(self, *, failed: bool) -> None:
+        """It is over."""
+        self.failed = failed
+        self.over.set()
+
+
 class Calls:
     """All calls and legs, by whatever somebody asks for them."""
 

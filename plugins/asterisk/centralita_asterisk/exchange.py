@@ -19,7 +19,7 @@ from centralita.messages import AnyCommand
 from centralita.protocols import Clock, Inbox, Outcome, Switchboard
 from centralita.views import ContactView
 from centralita_asterisk.ari import AriError, AriRefused, Request
-from centralita_asterisk.calls import Call, Calls, Leg, LegId
+from centralita_asterisk.calls import Call, Calls, Leg, LegId, Playing
 from centralita_asterisk.presence import Devices
 from centralita_asterisk.server import Server
 from centralita_asterisk.settings import DeskSettings, VoiceSettings
@@ -58,7 +58,7 @@ class Exchange:
         self.servers: dict[str, Server] = {}
         self.desks: dict[str, DeskSettings] = {}
         """The desks of telephones at this channel."""
-        self.playbacks: dict[str, trio.Event] = {}
+        self.playbacks: dict[str, Playing] = {}
         self.messages: dict[str, trio.Event] = {}
         self.snoops: dict[str, trio.Event] = {}
         self.goodbyes: dict[int, trio.Event] = {}

@@ -53,8 +53,8 @@ class ServerEvents:
                 if (leg := calls.leg_on(server, event.channel.id)) is None or leg.state == "up":
                     self.gone(server, event.channel.id, 0)
             case ari.PlaybackFinished():
-                if (over := exchange.playbacks.get(event.playback.id)) is not None:
-                    over.set()
+                if (playing := exchange.playbacks.get(event.playback.id)) is not None:
+                    playing.end(failed=event.playback.state == "failed")
             case ari.ChannelDtmfReceived():
                 if (call := calls.call_on(server, event.channel.id)) is not None and call.up:
                     start(self._waiting.key, call, event.digit)

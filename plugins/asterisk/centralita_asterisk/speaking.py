@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import trio
 
 from centralita_asterisk.ari import AriError, AriRefused, media
-from centralita_asterisk.calls import Call, Leg
+from centralita_asterisk.calls import Call, Leg, Playing
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.server import Server
 
 URI: Final = re.compile(r"(sound|recording|number|digits|characters|tone):[^\s,]+")
 PLAY_S_MAX: Final = 300.0
 """Nothing plays longer; then it is taken to have ended unheard."""
+PUT_DOWN_S: Final = 1.0
+"""A phone that was put down is said to be gone so soon after what it heard failed; later, it was the sound that is missing."""
 
 
 def sounds_of(text: str, known: Mapping[str, str]) -> list[str]:
@@ -43,17 +45,27 @@ async def speak(exchange: Exchange, call: Call, sounds: Sequence[str]) -> bool:
         # What plays takes the place of the music, which `arrange` brings back.
         call.music = False
         try:
-            return await _play(exchange, call.server, call.channel, playback, sounds, call.gone)
+            how = await _play(exchange, call.server, call.channel, playback, sounds, call.gone)
+            return how in ("done", "failed")
         finally:
             if call.playing == playback:
                 call.playing = ""
 
 
 async def speak_to_agent(exchange: Exchange, leg: Leg, sounds: Sequence[str]) -> None:
-    """Play to an agent who is in no conversation yet, and wait until it is over."""
-    if sounds:
-        playback = f"{exchange.settings.app}-say-{exchange.next_number()}"
-        await _play(exchange, leg.server, leg.id, playback, sounds, leg.ended)
+    """Play to an agent who is in no conversation yet, and wait until it is over: a phone put down meanwhile is gone then.
+
+    A server tells that the sound has failed before it tells that the phone is gone, and for a moment it would still join
+    the phone to a caller, who would be hung up on.
+    """
+    if not sounds:
+        return
+    playback = f"{exchange.settings.app}-say-{exchange.next_number()}"
+    if await _play(exchange, leg.server, leg.id, playback, sounds, leg.ended) in ("failed", "refused"):
+        with trio.move_on_after(PUT_DOWN_S):
+            await leg.ended.wait()
+            return
+        exchange.log.warning("not_heard", agent=leg.agent, sounds=",".join(sounds))
 
 
 async def hush(exchange: Exchange, call: Call) -> None:
@@ -70,25 +82,26 @@ async def _play(
     playback: str,
     sounds: Sequence[str],
     gone: trio.Event,
-) -> bool:
-    over = exchange.playbacks[playback] = trio.Event()
-    heard = False
+) -> Literal["done", "failed", "refused", "unheard"]:
+    """Play, and wait until it is over. Refused: there is no such channel any more, which is told by itself."""
+    playing = exchange.playbacks[playback] = Playing()
+    how: Literal["done", "failed", "unheard"] = "unheard"
     try:
         await server.ask("POST", f"channels/{channel}/play/{playback}", media(sounds))
         with trio.move_on_after(PLAY_S_MAX):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_cancel_when, gone, nursery.cancel_scope)
-                await over.wait()
-                heard = True
+                await playing.over.wait()
+                how = "failed" if playing.failed else "done"
                 nursery.cancel_scope.cancel()
     except AriRefused:
-        return False  # the channel has gone, and that comes by itself
+        return "refused"
     except AriError as error:
         exchange.log.warning("not_heard", error=str(error))
-        return False
+        return "unheard"
     finally:
         exchange.playbacks.pop(playback, None)
-    return heard
+    return how
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
