@@ -19,6 +19,7 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
+from centralita_asterisk.exchange import exchange_of
 from tests.voice.house import HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone, Talk
 
@@ -37,6 +38,32 @@ async def test_held_customer_hears_music_and_then_the_agent(asterisk: Asterisk) 
         await answering.hears(700)
         await calling.hears_not(MUSIC_HZ)
         await calling.hang_up()
+
+
+async def test_room_that_the_server_has_lost_is_made_anew_with_all_who_were_in_it(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        customer, ana = await house.customer(), await house.phone("ana")
+        calling, answering = await talk(house, customer, ana)
+        contact = house.only().id
+        await house.do(HoldContact(contact=contact, agent="ana"))
+        await calling.hears(MUSIC_HZ)
+        server = exchange_of(house.switchboard, "phone").servers["main"]
+        await server.ask("DELETE", f"bridges/{server.room_names[contact]}")
+        await house.do(ResumeContact(contact=contact, agent="ana"))
+        await calling.hears(900)
+        await answering.hears(700)
+        await calling.hang_up()
+
+
+async def test_no_two_rooms_have_one_name(asterisk: Asterisk) -> None:
+    names = []
+    for _ in range(2):
+        async with open_house(asterisk) as house:
+            customer, ana = await house.customer(), await house.phone("ana")
+            calling, _ = await talk(house, customer, ana)
+            names.append(exchange_of(house.switchboard, "phone").servers["main"].room_names[house.only().id])
+            await calling.hang_up()
+    assert len(set(names)) == 2, "a new journal counts its contacts from the start"
 
 
 @pytest.mark.parametrize("target", [Target(agent="bea"), Target(queue="support")])

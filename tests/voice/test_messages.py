@@ -207,7 +207,7 @@ async def test_recording_whose_end_nobody_tells_is_kept(
         await recording(asterisk, f"call-{contact}")
         await say_through(calling, answering, FIRST_HZ)
         if room_stays:
-            exchange.servers["main"].rooms.clear()
+            exchange.servers["main"].room_names.clear()
         await answering.hang_up()
         kept = tmp_path / "channels" / "phone"
         await house.until(lambda: list(kept.glob(f"*-call-{contact}-*.wav")))

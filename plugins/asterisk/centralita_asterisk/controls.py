@@ -196,7 +196,7 @@ class Controls:
             asked.append(Request("DELETE", f"channels/{leg.snoop}", known=(404,)))
             leg.snoop = ""
         if manner == "barge":
-            leg.room = room_of(exchange, view.id)
+            leg.room = room_of(exchange, call.server, view.id)
             asked.append(Request("POST", f"bridges/{leg.room}/addChannel", {"channel": leg.id}))
             await call.server.batch(asked)
             return

@@ -130,7 +130,7 @@ class Outside:
     async def _follow(self, guest: Guest) -> None:
         """From the ringing to their leaving."""
         exchange, leg, server = self._exchange, guest.leg, guest.call.server
-        room = room_of(exchange, guest.contact)
+        room = room_of(exchange, server, guest.contact)
         if leg.state == "ringing":
             ringback = f"{exchange.settings.app}-say-{exchange.next_number()}"
             tone = {"media": "tone:ring"}

@@ -21,7 +21,14 @@ from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.hearing import WORD as SPEECH
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.phones import TALKING, Phones
-from centralita_asterisk.rooms import MUTED, arrange_soon, mute_requests, release_requests, released
+from centralita_asterisk.rooms import (
+    MUTED,
+    arrange_soon,
+    contact_of_room,
+    mute_requests,
+    release_requests,
+    released,
+)
 from centralita_asterisk.server import Server
 
 CONTACTS_MAX: Final = 100_000
@@ -64,8 +71,11 @@ class Reconciliation:
         self._forget_all()
         await exchange.outside.look(server, [(bridge.id, bridge.channels) for bridge in bridges])
         rooms = {member: bridge.id for bridge in bridges for member in bridge.channels}
-        prefix = f"{server.app}-room-"
-        server.rooms = {bridge.id for bridge in bridges if bridge.id.startswith(prefix)}
+        # Of several rooms of one contact the fullest stays.
+        for bridge in sorted(bridges, key=lambda bridge: len(bridge.channels)):
+            if contact := contact_of_room(server.app, bridge.id):
+                server.rooms.add(bridge.id)
+                server.room_names[contact] = bridge.id
         ears = [
             bridge.id
             for bridge in bridges
@@ -125,6 +135,7 @@ class Reconciliation:
                 leg.gone(0)
                 del calls.dialled[id]
         server.rooms.clear()
+        server.room_names.clear()
 
     def _adopt(
         self, ours: list[Channel], rooms: dict[str, str], expected: dict[int, ContactView]
@@ -213,7 +224,7 @@ class Reconciliation:
     def _contact_of(self, agent: str, named: int, room: str) -> int:
         """Whom a leg is for: the contact it was begun for, that of the room it is in, or that of the customer about whom is
         asked there, whichever the agent is in now."""
-        in_room = int(room.rpartition("-")[2]) if room.startswith(f"{self._server.app}-room-") else 0
+        in_room = contact_of_room(self._server.app, room)
         asked = self._exchange.view(in_room)
         for contact in (named, in_room, asked.parent if asked is not None else 0):
             view = self._exchange.view(contact)
@@ -308,9 +319,12 @@ class Reconciliation:
             if id.kind == "ear" or self._is_over(contact):
                 asked.append(Request("DELETE", f"channels/{channel.id}", known=(404,)))
         for room in list(server.rooms):
-            if self._is_over(int(room.rpartition("-")[2])):
+            contact = contact_of_room(server.app, room)
+            if self._is_over(contact) or server.room_names.get(contact) != room:
                 asked.append(Request("DELETE", f"bridges/{room}", known=(404,)))
                 server.rooms.discard(room)
+            if self._is_over(contact):
+                server.room_names.pop(contact, None)
         await server.batch(asked)
 
     def _is_over(self, contact: int) -> bool:

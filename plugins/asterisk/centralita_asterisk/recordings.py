@@ -67,7 +67,7 @@ class Recordings:
             return
         name = f"{exchange.settings.app}-call-{call.contact}-{exchange.next_number()}"
         self._live[call.contact] = name
-        room = room_of(exchange, call.contact)
+        room = room_of(exchange, call.server, call.contact)
         asked = [
             Request(
                 "POST",

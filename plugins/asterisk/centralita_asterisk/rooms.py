@@ -35,9 +35,21 @@ _ENGAGED = frozenset({"offered", "connecting", "connected", "held"})
 _LISTENING = frozenset({"waiting", "offered", "connecting", "connected", "on_hold", "transferring"})
 
 
-def room_of(exchange: Exchange, contact: int) -> str:
-    """The id of a contact's bridge."""
-    return f"{exchange.settings.app}-room-{contact}"
+def room_of(exchange: Exchange, server: Server, contact: int) -> str:
+    """The id of a contact's bridge, which may be yet to be made.
+
+    No two bridges ever have the same: Asterisk may say for minutes that there is one which is gone.
+    """
+    if contact not in server.room_names:
+        server.room_names[contact] = f"{server.app}-room-{contact}-{exchange.next_number()}"
+    return server.room_names[contact]
+
+
+def contact_of_room(app: str, room: str) -> int:
+    """Whose bridge it is by its id; 0 for a bridge that is no contact's."""
+    prefix = f"{app}-room-"
+    contact, _, number = room.removeprefix(prefix).partition("-")
+    return int(contact) if room.startswith(prefix) and contact.isdigit() and number.isdigit() else 0
 
 
 async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None) -> None:
@@ -141,25 +153,28 @@ class _Plan:
             talking.add(joining.agent)
             engaged.add(joining.agent)
         consulting = self._consulting(talking)
-        here = room_of(exchange, call.contact)
-        aside = room_of(exchange, view.consultation)
         self.with_customer, self.aside = talking - consulting, bool(consulting)
         self._claim(talking)
         for leg in exchange.calls.legs_of(call.contact):
             if leg.agent not in engaged:
                 self._release.append(leg)
             elif leg.state == "up" and leg.agent in talking:
-                self._legs.append((leg, aside if leg.agent in consulting else here))
+                self._legs.append(
+                    (leg, self._room(view.consultation if leg.agent in consulting else view.id))
+                )
         if view.consultation:
             for leg in exchange.calls.legs_of(view.consultation):
                 if leg.state == "up" and leg.agent in consulting:
-                    self._legs.append((leg, aside))
+                    self._legs.append((leg, self._room(view.consultation)))
         if call.up and call.channel:
             with_agents = bool(self.with_customer) and view.phase != "on_hold"
-            self._customer_room = here if with_agents else ""
+            self._customer_room = self._room(view.id) if with_agents else ""
             # Who hears it ring until an agent is there hears no music meanwhile; afterwards, on hold, yes.
             listens = call.answered or exchange.settings.answer != "with_agent"
             self._music = listens and not with_agents and view.phase in _LISTENING and not call.playing
+
+    def _room(self, contact: int) -> str:
+        return room_of(self._exchange, self._call.server, contact)
 
     def _consulting(self, talking: set[str]) -> set[str]:
         """Who asks and who is asked, once the colleague has answered."""
@@ -204,10 +219,11 @@ class _Plan:
         for leg, room in self._legs:
             if leg.room != room:
                 comers.setdefault(room, []).append(leg.id)
-        if channel and call.up and (call.room or call.unsure) and not self._customer_room:
-            room = call.room or room_of(self._exchange, call.contact)
+        # Unsure: they may be in the room though nobody has said so.
+        left = call.room or (call.server.room_names.get(call.contact, "") if call.unsure else "")
+        if channel and call.up and left and not self._customer_room:
             asked.append(
-                Request("POST", f"bridges/{room}/removeChannel", {"channel": channel}, known=OUTSIDE)
+                Request("POST", f"bridges/{left}/removeChannel", {"channel": channel}, known=OUTSIDE)
             )
         for leg in self._release:
             asked += release_requests(leg)
@@ -222,16 +238,23 @@ class _Plan:
 
     async def look_for_missing(self) -> None:
         """Something was refused: whoever is no longer there, though no event has said so, is known to be gone from here
-        on, and rooms are made anew. Raises AriError."""
+        on, and a room that is not there is made anew. Raises AriError."""
         exchange, call = self._exchange, self._call
         server = call.server
         wanted = [leg.id for leg, _ in self._legs]
         if call.channel and call.up and self._customer_room:
             wanted.append(call.channel)
+        rooms = {room for _, room in self._legs} | {self._customer_room} - {""}
+        there = await server.those_there(
+            [*(f"channels/{id}" for id in wanted), *(f"bridges/{room}" for room in rooms)]
+        )
         for id in wanted:
-            if not await server.has_channel(id):
+            if f"channels/{id}" not in there:
                 exchange.vanished(server, id)
-        server.rooms -= {room for _, room in self._legs} | {self._customer_room}
+        for room in rooms:
+            if f"bridges/{room}" not in there:
+                server.rooms.discard(room)
+                server.room_names.pop(contact_of_room(server.app, room), None)
 
     def done(self) -> None:
         """All of it has been carried out."""
@@ -254,9 +277,9 @@ def release_requests(leg: Leg) -> list[Request]:
         return [Request("DELETE", f"channels/{leg.id}", known=GONE)]
     if leg.contact:
         # It may be in the room though nobody has said so: the answer may have been lost.
-        room = leg.room or f"{leg.server.app}-room-{leg.contact}"
+        room = leg.room or leg.server.room_names.get(leg.contact)
         away = Request("POST", f"bridges/{room}/removeChannel", {"channel": leg.id}, known=OUTSIDE)
-        return [away, *(mute_requests(leg, on=False) if leg.muted else ())]
+        return [*((away,) if room else ()), *(mute_requests(leg, on=False) if leg.muted else ())]
     return []
 
 
@@ -289,10 +312,9 @@ async def close_room(exchange: Exchange, server: Server, contact: int) -> None:
     """The contact is over: its bridge goes, and whoever is left of it, and what is recorded of it is kept."""
     legs = exchange.calls.legs_of(contact)
     asked = [request for leg in legs for request in release_requests(leg)]
-    room = room_of(exchange, contact)
-    if room in server.rooms:
+    if room := server.room_names.pop(contact, ""):
         asked.append(Request("DELETE", f"bridges/{room}", known=GONE))
-    server.rooms.discard(room)
+        server.rooms.discard(room)
     for leg in legs:
         released(exchange, leg)
     await exchange.end(server, asked)

@@ -54,6 +54,8 @@ class Server:
         """Connected, and what is there has been looked at."""
         self.rooms: set[str] = set()
         """Bridges that exist."""
+        self.room_names: dict[int, str] = {}
+        """The bridge of each contact that has one, or is to have one."""
         self.looked = False
         """What this connection's server has is known: a telephone rung before that would be rung unseen."""
         self.life = 0
