@@ -8,6 +8,7 @@ from tools.asterisk_server import Asterisk
 from tools.audio import MUSIC_HZ
 
 from centralita.messages import (
+    ConnectionFailed,
     ContactEnded,
     ContactTransferred,
     EndConsultation,
@@ -52,6 +53,24 @@ async def test_room_that_the_server_has_lost_is_made_anew_with_all_who_were_in_i
         await house.do(ResumeContact(contact=contact, agent="ana"))
         await calling.hears(900)
         await answering.hears(700)
+        await calling.hang_up()
+
+
+async def test_room_that_the_server_has_lost_fails_no_connection(asterisk: Asterisk) -> None:
+    async with open_house(asterisk) as house:
+        customer, ana = await house.customer(), await house.phone("ana")
+        calling, _ = await talk(house, customer, ana)
+        contact = house.only().id
+        bea = await house.phone("bea")
+        await house.do(TransferContact(contact=contact, agent="ana", target=Target(agent="bea")))
+        second = await bea.rings()
+        await calling.hears(MUSIC_HZ)
+        server = exchange_of(house.switchboard, "phone").servers["main"]
+        await server.ask("DELETE", f"bridges/{server.room_names[contact]}")
+        await second.answer()
+        await calling.hears(HZ["bea"])
+        await second.hears(700)
+        assert house.events(ConnectionFailed) == []
         await calling.hang_up()
 
 

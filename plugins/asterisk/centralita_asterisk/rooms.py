@@ -59,14 +59,14 @@ async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None)
         if view is None or call.gone.is_set() or call.in_mailbox:
             return
         plan = _Plan(exchange, call, view, joining)
-        asked, call.unsure = plan.requests(), True
-        if plan.aside and not plan.with_customer:
-            asked = [*exchange.recordings.rest(call.contact, view.agent), *asked]
         try:
-            await call.server.batch(asked)
+            await plan.carry_out()
         except AriRefused:
-            await plan.look_for_missing()
-            raise
+            if not await plan.look_for_missing():
+                raise
+            # All are there and a room is not: another one, before anybody is told that it has failed.
+            plan = _Plan(exchange, call, view, joining)
+            await plan.carry_out()
         plan.done()
         if plan.with_customer and not plan.aside:  # who asked may be on the way back
             exchange.start(exchange.recordings.go_on, call, plan.with_customer)
@@ -203,8 +203,16 @@ class _Plan:
                     ):
                         calls.move_leg(leg, self._call.contact)
 
-    def requests(self) -> list[Request]:
-        """What must be asked of the server, in order."""
+    async def carry_out(self) -> None:
+        """Ask all of it of the server. Raises AriError."""
+        call = self._call
+        asked, call.unsure = self._requests(), True
+        if self.aside and not self.with_customer:
+            asked = [*self._exchange.recordings.rest(call.contact, self._view.agent), *asked]
+        await call.server.batch(asked)
+
+    def _requests(self) -> list[Request]:
+        """What must be asked, in order."""
         call, asked = self._call, list[Request]()
         channel = call.channel
         if channel and call.up and self._customer_room and not call.answered:
@@ -236,9 +244,9 @@ class _Plan:
             asked.append(Request("POST", f"channels/{channel}/moh", music, known=GONE))
         return asked
 
-    async def look_for_missing(self) -> None:
+    async def look_for_missing(self) -> bool:
         """Something was refused: whoever is no longer there, though no event has said so, is known to be gone from here
-        on, and a room that is not there is made anew. Raises AriError."""
+        on, and a room that is not there is made anew. Returns whether it was only for a room. Raises AriError."""
         exchange, call = self._exchange, self._call
         server = call.server
         wanted = [leg.id for leg, _ in self._legs]
@@ -248,13 +256,14 @@ class _Plan:
         there = await server.those_there(
             [*(f"channels/{id}" for id in wanted), *(f"bridges/{room}" for room in rooms)]
         )
-        for id in wanted:
-            if f"channels/{id}" not in there:
-                exchange.vanished(server, id)
-        for room in rooms:
-            if f"bridges/{room}" not in there:
-                server.rooms.discard(room)
-                server.room_names.pop(contact_of_room(server.app, room), None)
+        gone = [id for id in wanted if f"channels/{id}" not in there]
+        for id in gone:
+            exchange.vanished(server, id)
+        lost = [room for room in rooms if f"bridges/{room}" not in there]
+        for room in lost:
+            server.rooms.discard(room)
+            server.room_names.pop(contact_of_room(server.app, room), None)
+        return bool(lost) and not gone
 
     def done(self) -> None:
         """All of it has been carried out."""
