@@ -20,8 +20,10 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
+from centralita_asterisk.ari import AriRefused
 from centralita_asterisk.exchange import exchange_of
 from centralita_asterisk.recordings import Recordings
+from centralita_asterisk.server import Server
 from tests.voice.house import CUSTOMER_HZ, HZ, WITHIN_S, House, open_house, talk
 from tests.voice.phone import Phone, Talk
 from tests.voice.recorded import recording, say_through, seconds_with
@@ -105,6 +107,36 @@ async def test_recording_leaves_out_what_is_said_while_paused(asterisk: Asterisk
         assert seconds_with(path, 1500) > 0.7
         await calling.hears(900)
         await answering.hears(CUSTOMER_HZ)
+        await calling.hang_up()
+
+
+@pytest.mark.parametrize("refused_n", [3, 10_000])
+async def test_recording_that_has_hardly_begun_is_paused(
+    asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch, refused_n: int
+) -> None:
+    """Asterisk has answered that it records, and does not do so yet: rarely, so that it is made to happen here."""
+    refusals = 0
+    ask = Server.ask
+
+    async def slow(self: Server, method: str, path: str, *rest: Any, **more: Any) -> str:
+        nonlocal refusals
+        if path.endswith("/pause") and refusals < refused_n:
+            refusals += 1
+            raise AriRefused(409, f"{method} {path}")
+        return await ask(self, method, path, *rest, **more)
+
+    monkeypatch.setattr(Server, "ask", slow)
+    monkeypatch.setattr("centralita_asterisk.recordings.BEGINS_S", 0.5)
+    async with open_house(asterisk, phone={"phrases": {"recording": []}}) as house:
+        contact, _, calling, _ = await talking(house)
+        await house.switchboard.control(contact, by="ana", word="record")
+        if refused_n == 3:
+            said = await house.switchboard.control(contact, by="ana", word="record_pause")
+            assert said["recording"] == "paused"
+        else:
+            with pytest.raises(ControlRefused, match="409"):
+                await house.switchboard.control(contact, by="ana", word="record_pause")
+            assert exchange_of(house.switchboard, "phone").recordings.state(contact) == "on"
         await calling.hang_up()
 
 

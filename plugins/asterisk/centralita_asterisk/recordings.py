@@ -16,13 +16,15 @@ import msgspec
 import trio
 
 from centralita.messages import AdmitContact, Attachment, PostMessage
-from centralita_asterisk.ari import AriError, Recording, Request
+from centralita_asterisk.ari import AriError, AriRefused, Recording, Request
 from centralita_asterisk.calls import Call
 from centralita_asterisk.exchange import Exchange
 from centralita_asterisk.rooms import room_of
 from centralita_asterisk.server import Server
 
 SWEEP_S: Final = 3600.0
+BEGINS_S: Final = 5.0
+"""How long a server may take from its word that it records to doing so."""
 UNTOLD_S: Final = 2.0
 """A server tells of a recording's end at once, unless the room it was made in went first."""
 NAME: Final = re.compile(r"[A-Za-z0-9_]+-(call|voicemail)-(\d+)-(\d+)")
@@ -89,7 +91,16 @@ class Recordings:
         name = self._live.get(call.contact)
         if name is None or (call.contact in self._paused) == on:
             return
-        await call.server.ask("POST" if on else "DELETE", f"recordings/live/{name}/pause")
+        begun_at = trio.current_time() + BEGINS_S
+        while True:
+            try:
+                await call.server.ask("POST" if on else "DELETE", f"recordings/live/{name}/pause")
+                break
+            except AriRefused as refused:
+                # What was asked for a moment ago has not begun yet, and can't be paused so long.
+                if refused.status != 409 or trio.current_time() >= begun_at:
+                    raise
+            await trio.sleep(BEGINS_S / 100)
         (self._paused.add if on else self._paused.discard)(call.contact)
 
     def rest(self, contact: int, agent: str) -> list[Request]:
