@@ -13,6 +13,10 @@ INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt
 MEMBERS := cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 RUST := Cargo.toml Cargo.lock routing_rs/Cargo.toml $(shell find routing_rs/src -name '*.rs')
 
+# Bytecode is kept whatever the environment says: the tests start some hundred interpreters, each of which would
+# compile all of our modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two workers a processor, since half of what the tests do is to wait for servers, telephones and browsers.
 # PYTEST_ARGS narrows a run: make test PYTEST_ARGS='-k matching -n 0'.
 PYTEST_ARGS ?=

@@ -26,7 +26,7 @@ from tests.console.browsing import WALL, Open, take, write
 from tests.console.house import PATIENCE_S
 
 pytestmark = pytest.mark.browser
-browser, pages = browsing.browser, browsing.pages
+browser, pages = browsing.whole_browser, browsing.pages
 shot = partial(browsing.shot, of="whole-way")
 
 COMPANY = """

@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from tests.console.house import PATIENCE_S, House, open_house
 
 CHROMIUM = shutil.which("chromium") or ""
+SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
+"""The same engine without the browser's own windows around it, of which each costs more than the page."""
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 LAPTOP = {"width": 1366, "height": 768}
 WALL = {"width": 1920, "height": 1080}
@@ -40,13 +43,25 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
+    with _launched(SHELL) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def whole_browser() -> Iterator[Browser]:
+    with _launched(CHROMIUM) as browser:
+        yield browser
+
+
+@contextmanager
+def _launched(program: str) -> Iterator[Browser]:
+    if not program:
         assert not os.environ.get("CI"), "chromium is not installed"
-        pytest.skip("chromium is not installed: apt-get install chromium fonts-dejavu-core")
+        pytest.skip("chromium is not installed: apt-get install chromium-headless-shell fonts-dejavu-core")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
