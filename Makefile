@@ -118,7 +118,7 @@ SECONDS ?= 3600
 fuzz-queue: fuzz-queue-rust fuzz-queue-python
 
 fuzz-queue-rust:
-	cargo run --locked --release --quiet --package centralita_routing --example fuzz -- --seconds $(SECONDS)
+	cargo run --locked --profile plain --quiet --package centralita_routing --example fuzz -- --seconds $(SECONDS)
 
 fuzz-queue-python: setup
 	$(BIN)/python -m tests.matching.fuzz --seconds $(SECONDS)

@@ -23,7 +23,16 @@ ROOT: Final = Path(__file__).parents[2]
 RUN_S_MAX: Final = 300.0
 REPEATED_S_MAX: Final = 15.0
 """A run that took longer than this is not repeated."""
-EXAMPLE: Final = ["--release", "--locked", "--quiet", "-p", "centralita_routing", "--example", "mixed"]
+EXAMPLE: Final = [
+    "--profile",
+    "plain",
+    "--locked",
+    "--quiet",
+    "-p",
+    "centralita_routing",
+    "--example",
+    "mixed",
+]
 COUNTED_EVENTS: Final = 50_000
 
 

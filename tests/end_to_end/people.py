@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import trio
 from trio_websocket import (
@@ -49,18 +49,50 @@ GONE: Final = (
 )
 
 
+class _Line(trio.abc.Stream):
+    """A stream that cancels what waits for the daemon's first word when it hangs up before that, which trio-websocket
+    does not see."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self.waiting: trio.CancelScope | None = None
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data: bytes | bytearray = b""
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        finally:
+            if not data and self.waiting is not None:
+                self.waiting.cancel()
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 @asynccontextmanager
 async def open_socket(
     port: int, path: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> AsyncIterator[WebSocketConnection]:
     """A WebSocket to the daemon. Leaving by an exception breaks the line without a word."""
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    stream = _Line(await trio.open_tcp_stream("127.0.0.1", port))
     try:
         async with trio.open_nursery() as nursery:
-            with trio.fail_after(PATIENCE_S):
+            with trio.fail_after(PATIENCE_S) as stream.waiting:
                 connection = await wrap_client_stream(
-                    nursery, stream, f"127.0.0.1:{port}", path, extra_headers=list(headers)
+                    nursery,
+                    cast(trio.SocketStream, stream),
+                    f"127.0.0.1:{port}",
+                    path,
+                    extra_headers=list(headers),
                 )
+            stream.waiting = None
             yield connection
             nursery.cancel_scope.cancel()
     finally:

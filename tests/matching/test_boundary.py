@@ -206,7 +206,7 @@ def examples() -> Path:
         pytest.skip("valgrind is not installed")
     if shutil.which("cargo") is None:
         pytest.skip("cargo is not installed")
-    build = ["cargo", "build", "--locked", "--release", "--quiet", "--package", "centralita_routing"]
+    build = ["cargo", "build", "--locked", "--profile", "plain", "--quiet", "--package", "centralita_routing"]
     subprocess.run([*build, "--example", "operation", "--example", "mixed"], check=True, cwd=ROOT)
     told = subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version=1"],
@@ -217,7 +217,7 @@ def examples() -> Path:
     )
     found = re.search(r'"target_directory":"([^"]+)"', told.stdout)
     assert found
-    return Path(found.group(1)) / "release/examples"
+    return Path(found.group(1)) / "plain/examples"
 
 
 def instructions(*command: str | Path, only: str = "") -> int:
