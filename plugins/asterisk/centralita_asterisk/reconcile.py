@@ -23,6 +23,7 @@ from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.phones import TALKING, Phones
 from centralita_asterisk.rooms import (
     MUTED,
+    OVER,
     arrange_soon,
     contact_of_room,
     mute_requests,
@@ -329,7 +330,7 @@ class Reconciliation:
 
     def _is_over(self, contact: int) -> bool:
         view = self._exchange.view(contact)
-        return view is None or view.phase in ("ended", "wrapping")
+        return view is None or view.phase in OVER
 
 
 def _ns(moment: str) -> int:

@@ -30,6 +30,8 @@ MUTED = "CENTRALITA_MUTED"
 """The channel's variable that says whether its agent is muted."""
 THERE = (409,)
 """What is to exist exists."""
+OVER = frozenset({"", "wrapping", "ended"})
+"""Phases of a contact whose room is closed, or is about to be."""
 _TALKING = frozenset({"connected", "held"})
 _ENGAGED = frozenset({"offered", "connecting", "connected", "held"})
 _LISTENING = frozenset({"waiting", "offered", "connecting", "connected", "on_hold", "transferring"})
@@ -55,21 +57,30 @@ def contact_of_room(app: str, room: str) -> int:
 async def arrange(exchange: Exchange, call: Call, *, joining: Leg | None = None) -> None:
     """Bring about what the engine says of the call; `joining` is about to be connected. Raises AriError."""
     async with call.lock:
-        view = exchange.view(call.contact)
-        if view is None or call.gone.is_set() or call.in_mailbox:
+        plan = _plan_for(exchange, call, joining)
+        if plan is None:
             return
-        plan = _Plan(exchange, call, view, joining)
         try:
             await plan.carry_out()
         except AriRefused:
-            if not await plan.look_for_missing():
+            # All are there and a room is not: another one, before anybody is told that it has failed. The contact may
+            # have ended since, and its room been closed: then none is made that nobody would close.
+            again = await plan.look_for_missing() and exchange.phase(call) not in OVER
+            plan = _plan_for(exchange, call, joining) if again else None
+            if plan is None:
                 raise
-            # All are there and a room is not: another one, before anybody is told that it has failed.
-            plan = _Plan(exchange, call, view, joining)
             await plan.carry_out()
         plan.done()
         if plan.with_customer and not plan.aside:  # who asked may be on the way back
             exchange.start(exchange.recordings.go_on, call, plan.with_customer)
+
+
+def _plan_for(exchange: Exchange, call: Call, joining: Leg | None) -> _Plan | None:
+    """What is to be done as the engine has it now; None when that is no longer ours."""
+    view = exchange.view(call.contact)
+    if view is None or call.gone.is_set() or call.in_mailbox:
+        return None
+    return _Plan(exchange, call, view, joining)
 
 
 async def arrange_or_later(exchange: Exchange, call: Call) -> None:
