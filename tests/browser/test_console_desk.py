@@ -27,6 +27,7 @@ from centralita.messages import (
 from centralita.protocols import Signal
 from tests.console import browsing
 from tests.console.browsing import (
+    LAPTOP,
     PHONE,
     RECONNECT_S,
     Open,
@@ -195,6 +196,7 @@ def test_narrow_desk_has_all_of_a_wide_one(house: House, pages: Open, size: dict
     shot(page, f"desk-side-{size['width']}")
     page.keyboard.press("Alt+n")
     page.keyboard.type("Lamp")
+    expect(page.locator("#side-notes")).to_have_value("Lamp")
     house.until(lambda: getattr(house.contact(contact), "notes", "") == "Lamp", "the note is kept")
     house.admit(text="Hi, my lamp flickers", customer_name="Tom Becker")
     expect(page.locator(".offer")).to_be_in_viewport(ratio=1)
@@ -270,6 +272,31 @@ def test_three_conversations_show_what_is_unread_and_who_waits(house: House, pag
     page.keyboard.press("Alt+ArrowDown")
     expect(page.locator(".head-who")).to_have_text("Luis Ortega")
     assert {house.phase(contact) for contact in (first, second, third)} == {"connected"}
+
+
+@pytest.mark.parametrize(
+    ("code", "size", "focused"),
+    [
+        ("KeyN", PHONE, "side-notes"),
+        ("Digit1", LAPTOP, "composer"),
+        ("Digit2", LAPTOP, "composer"),
+        ("ArrowUp", LAPTOP, "composer"),
+    ],
+)
+def test_what_is_typed_right_after_a_shortcut_goes_where_it_leads(
+    house: House, pages: Open, code: str, size: dict[str, int], focused: str
+) -> None:
+    page = desk(pages, house, "ana", size=size)
+    for name in ("Marta Iglesias", "Tom Becker"):
+        house.admit(text="Hi", customer_name=name)
+        take(page)
+    press = """async (code) => {
+        document.activeElement.blur();
+        document.dispatchEvent(new KeyboardEvent("keydown", { altKey: true, code }));
+        await null;  // no other key comes before this
+        return document.activeElement.id;
+    }"""
+    assert page.evaluate(press, code) == focused
 
 
 def test_customer_who_waits_long_is_marked_though_nothing_happens(house: House, pages: Open) -> None:
@@ -445,6 +472,28 @@ def test_ready_made_texts_are_chosen_by_key_and_in_the_customers_language(house:
     )
     page.keyboard.press("Enter")
     house.until(lambda: len(house.texts(contact)) == 2, "the text was sent")
+
+
+def test_notes_written_while_the_link_is_down_stay_and_are_sent(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
+    house.admit(text="Hi", customer_name="Tom Becker")
+    take(page)
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    page.clock.install()
+    page.context.set_offline(True)
+    expect(page.locator(".banner")).to_be_visible()
+    page.keyboard.press("Alt+n")
+    page.keyboard.type("Lamp")
+    page.clock.run_for(2_000)  # longer than what is typed rests before it is sent
+    talk(page, "Tom Becker")
+    expect(page.locator("#side-notes")).to_have_value("")
+    talk(page, "Marta Iglesias")
+    expect(page.locator("#side-notes")).to_have_value("Lamp")
+    page.context.set_offline(False)
+    expect(page.locator(".banner")).to_be_hidden(timeout=RECONNECT_S * 1000)
+    house.until(lambda: getattr(house.contact(contact), "notes", "") == "Lamp", "the note is kept")
+    expect(page.locator("#side-notes")).to_have_value("Lamp")
 
 
 def test_wrap_up_keeps_disposition_and_notes_and_can_be_extended(house: House, pages: Open) -> None:

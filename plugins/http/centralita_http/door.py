@@ -71,7 +71,9 @@ class HttpFrontDoor:
         try:
             await trio.to_thread.run_sync(ensure_cli_token, store, data)
             board = Board(self._context.switchboard)
-            self.app = app = self._application(store, board, tls=tls is not None)
+            # Litestar reads every handler and message for its document: too much for the thread that carries all.
+            build = partial(self._application, store, board, tls=tls is not None)
+            self.app = app = await trio.to_thread.run_sync(build)
             listeners, port = await self._listen()
             self.address = _address("https" if tls else "http", settings.host, port)
             (data / PORT_FILE).write_text(f"{port}\n", encoding="ascii")

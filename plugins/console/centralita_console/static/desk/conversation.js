@@ -104,7 +104,7 @@ function makeHead(current) {
       on: {
         click: () => {
           openTab(model.sideTab);
-          setTimeout(() => document.getElementById(`tab-${model.sideTab}`).focus());
+          queueMicrotask(() => document.getElementById(`tab-${model.sideTab}`).focus());
         },
       },
     },

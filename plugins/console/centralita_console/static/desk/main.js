@@ -25,6 +25,7 @@ import {
   take,
   unread,
 } from "./model.js";
+import { flushNotes } from "./notes.js";
 import { makeOffers, openDecline } from "./offers.js";
 import { openPlace } from "./place.js";
 import { makeRail } from "./rail.js";
@@ -114,6 +115,7 @@ document.addEventListener("visibilitychange", () => {
   changed();
 });
 window.addEventListener("beforeunload", (event) => {
+  flushNotes();
   if (connection.unanswered() > 0) event.preventDefault();
 });
 
@@ -123,7 +125,7 @@ function commandsOf(talk) {
     const at = all.findIndex((contact) => contact.id === model.front);
     if (!all.length) return;
     bringToFront(all[(at + by + all.length) % all.length].id);
-    setTimeout(talk.write);
+    queueMicrotask(talk.write);
   };
   const nth = Object.fromEntries(
     [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [
@@ -131,7 +133,7 @@ function commandsOf(talk) {
       () => {
         if (!conversations()[n - 1]) return;
         bringToFront(conversations()[n - 1].id);
-        setTimeout(talk.write);
+        queueMicrotask(talk.write);
       },
     ]),
   );
@@ -153,7 +155,7 @@ function commandsOf(talk) {
     "Alt H": () => openTab("history"),
     "Alt N": () => {
       openTab("notes");
-      setTimeout(() => document.getElementById("side-notes")?.focus());
+      queueMicrotask(() => document.getElementById("side-notes")?.focus());
     },
     "Alt S": () => document.getElementById("status").click(),
     "Alt P": () => openPlace(),

@@ -39,7 +39,8 @@ export function onChange(reader) {
   readers.add(reader);
 }
 
-/** Says that something changed. */
+/** Says that something changed. It is drawn before the next key or click: what is to have the focus then gets it by
+ *  a microtask after this one. */
 export function changed() {
   if (drawing) return;
   drawing = true;

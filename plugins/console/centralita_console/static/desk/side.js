@@ -44,7 +44,7 @@ export function makeSide() {
       on: {
         click: () => {
           closeSide();
-          setTimeout(() => document.querySelector(".open-side").focus());
+          queueMicrotask(() => document.querySelector(".open-side").focus());
         },
       },
     },
