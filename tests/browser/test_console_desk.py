@@ -15,7 +15,9 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from centralita.messages import (
     AbandonContact,
     Customer,
+    FinishWrapUp,
     IdentifyContact,
+    NoteContact,
     ReportConnection,
     RequestCallback,
     SetStatus,
@@ -381,6 +383,87 @@ class Overtaken:
             self._page.send(frame)
 
 
+class Late(Overtaken):
+    """A desk's WebSocket on which replies come late while it `holds`, and all else with them if `whole`."""
+
+    def __init__(self, page: Page, *, whole: bool = False) -> None:
+        super().__init__(page)
+        self._whole = whole
+
+    def waits_for_page(self, page: Page) -> bool:
+        """Whether something is held."""
+        page.wait_for_timeout(20)  # lets Playwright carry frames
+        return bool(self._held)
+
+    def _carry(self, frame: str | bytes) -> None:
+        if self.holds and (self._whole or json.loads(frame)["type"] == "reply"):
+            self._held.append(frame)
+        else:
+            self._page.send(frame)
+
+
+def late_desk(pages: Open, house: House, *, whole: bool = False) -> tuple[Page, Late]:
+    """Ana's desk behind a line that can be late."""
+    page = pages("about:blank")
+    line = Late(page, whole=whole)
+    page.goto(f"{house.address}/console/#token={house.token('agent', 'ana')}")
+    expect(page.locator(".desk")).to_be_visible()
+    return page, line
+
+
+def test_who_went_elsewhere_while_an_offer_was_being_accepted_stays_there(house: House, pages: Open) -> None:
+    page, line = late_desk(pages, house, whole=True)
+    for name in ("Marta Iglesias", "Tom Becker"):
+        house.admit(text="Hi", customer_name=name)
+        take(page)
+    house.admit(text="Hi", customer_name="Luis Ortega")
+    expect(page.locator(".offer")).to_be_visible()
+    line.holds = True
+    page.keyboard.press("Alt+a")
+    house.until(lambda: line.waits_for_page(page), "the offer is accepted, and the page has not heard of it")
+    talk(page, "Marta Iglesias")
+    page.locator("#composer").press_sequentially("The code is")
+    line.let_go()
+    expect(page.locator(".talk")).to_have_count(3)
+    page.keyboard.type(" 42")
+    expect(page.locator(".head-who")).to_have_text("Marta Iglesias")
+    expect(page.locator("#composer")).to_have_value("The code is 42")
+
+
+def test_contact_is_begun_once_however_often_it_is_asked_for(house: House, pages: Open) -> None:
+    page, line = late_desk(pages, house)
+    page.keyboard.press("Alt+p")
+    page.get_by_label("Number or address").fill("+34 600 112 233")
+    line.holds = True
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    house.until(lambda: line.waits_for_page(page), "it is begun")
+    line.let_go()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".conversation")).to_be_visible()
+    assert house.engine.look(lambda board: len(board.contacts())) == 1
+
+
+def test_news_of_colleagues_make_a_transfer_no_second_time(house: House, pages: Open) -> None:
+    page, line = late_desk(pages, house)
+    house.admit(text="Hi", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+t")
+    page.get_by_role("radio", name="Queue").click()
+    page.get_by_role("option", name="Sales").click()
+    line.holds = True
+    go = page.get_by_role("dialog").get_by_role("button", name="Transfer")
+    go.click()
+    expect(go).to_be_disabled()
+    desk(pages, house, "ben")
+    house.until(lambda: line.waits_for_page(page), "it is transferred")
+    page.get_by_role("radio", name="Agent").click()
+    page.get_by_role("option", name="Ben Okafor").click()
+    expect(go).to_be_disabled()
+    line.let_go()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_menu_stays_open_when_the_customer_comes(house: House, pages: Open) -> None:
     contact = house.admit(text="Hi", **MARTA)
     house.until_phase(contact, "waiting")
@@ -522,6 +605,37 @@ def test_wrap_up_keeps_disposition_and_notes_and_can_be_extended(house: House, p
     house.until(lambda: bool(house.history("marta@example.org")), "the CRM has recorded the contact")
     (past,) = house.history("marta@example.org")
     assert (past.disposition, past.notes) == ("follow_up", "Call back on Monday")
+
+
+def test_finishing_keeps_what_was_just_written_beside_it(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    page.clock.install()
+    contact = house.admit(text="Hi", **MARTA)
+    take(page)
+    house.submit(NoteContact(contact=contact, agent="ana", notes="Lamp"))
+    house.submit(AbandonContact(contact=contact))
+    expect(page.locator("#wrap-notes")).to_have_value("Lamp")
+    page.keyboard.press("Alt+n")
+    page.locator("#side-notes").press_sequentially("s are broken")
+    page.keyboard.press("Alt+w")
+    expect(page.locator(".empty")).to_be_visible()
+    house.until(lambda: bool(house.history("marta@example.org")), "the CRM keeps it")
+    assert house.history("marta@example.org")[0].notes == "Lamps are broken"
+
+
+def test_disposition_chosen_while_the_link_is_down_stays_chosen(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
+    first, second = (house.admit(text="Hi", customer_name=name) for name in ("Marta Iglesias", "Tom Becker"))
+    for contact in (first, second):
+        take(page)
+        house.submit(AbandonContact(contact=contact))
+    page.context.set_offline(True)
+    expect(page.locator(".banner")).to_be_visible()
+    page.get_by_role("radio", name="Complaint").click()
+    talk(page, "Marta Iglesias")
+    expect(page.get_by_role("radio", name="Complaint")).not_to_be_checked()
+    talk(page, "Tom Becker")
+    expect(page.get_by_role("radio", name="Complaint")).to_be_checked()
 
 
 def test_history_shows_earlier_contacts_of_all_channels(house: House, pages: Open) -> None:
@@ -696,6 +810,40 @@ def test_words_being_written_when_a_consultation_becomes_a_conference_are_kept_f
     expect(ana.locator(".message.internal")).to_contain_text("He is wrong, but kind")
     assert Line.lines["web"].sent == []
     assert house.texts(contact) == ["A hard question", "He is wrong, but kind"]
+
+
+def test_who_writes_as_their_conversation_goes_does_not_go_on_in_the_next(house: House, pages: Open) -> None:
+    ana, carla, _ = consulted(house, pages)
+    house.submit(SetStatus(agent="ana", status="break"))
+    other = house.admit(text="Hi", customer_name="Tom Becker")
+    take(carla)
+    carla.locator(".talk").first.click()
+    expect(carla.locator(".head-facts")).to_contain_text("Consultation")
+    carla.locator("#composer").press_sequentially("He is")
+    ana.get_by_role("button", name="Stop asking").click()
+    expect(carla.locator(".head-who")).to_have_text("Tom Becker")
+    carla.keyboard.type(" a liar")
+    carla.keyboard.press("Enter")
+    expect(carla.locator("#composer")).to_have_value("")
+    assert house.texts(other) == ["Hi"]
+    carla.keyboard.press("Alt+c")
+    expect(carla.locator("#composer")).to_be_focused()
+
+
+def test_notes_being_written_as_their_after_work_ends_do_not_go_on_in_the_next(
+    house: House, pages: Open
+) -> None:
+    page = desk(pages, house, "ana")
+    first, second = (house.admit(text="Hi", customer_name=name) for name in ("Marta Iglesias", "Tom Becker"))
+    for contact in (first, second):
+        take(page)
+        house.submit(AbandonContact(contact=contact))
+    talk(page, "Marta Iglesias")
+    page.locator("#wrap-notes").press_sequentially("Lamp")
+    house.submit(FinishWrapUp(contact=first, agent="ana"))
+    expect(page.locator(".head-who")).to_have_text("Tom Becker")
+    page.keyboard.type(" is broken")
+    expect(page.locator("#wrap-notes")).to_have_value("")
 
 
 def test_message_too_late_for_its_consultation_is_given_back_as_a_note(house: House, pages: Open) -> None:

@@ -35,11 +35,13 @@ export const setStatus = (status, reason = "") =>
 
 export const signOff = (whenFree) => give("SignOut", { when_free: whenFree });
 
-/** Accepts the oldest offer, or the one given, and brings it to the front. */
+/** Accepts the oldest offer, or the one given, and brings it to the front, unless something else is brought there
+ *  before it is ours: whoever went on elsewhere may be writing. */
 export async function accept(contact = offers()[0]) {
   if (!contact || !isOffer(contact)) return;
+  bringToFront(contact.id);
   const done = await give("AnswerOffer", { contact: contact.id, offer: workOf(contact).offer, accept: true });
-  if (done) bringToFront(contact.id);
+  if (!done && model.awaited === contact.id) model.awaited = 0;
 }
 
 export const decline = (contact, reason) =>

@@ -45,6 +45,7 @@ function makeBody(contact, what, choice, close) {
     placeholder: t("handover.note"),
     "aria-label": t("handover.note"),
   });
+  let asking = false;
   const go = h("button", { type: "submit", class: "button primary" }, icon(what), t(`handover.do_${what}`));
   const toNumber =
     what === "transfer"
@@ -111,11 +112,12 @@ function makeBody(contact, what, choice, close) {
         (item) => `${choice.kind}/${item.name}`,
         (item) => makeTarget(item, choice, draw),
       );
-    go.disabled = byNumber
-      ? !NUMBER.test(choice.number)
+    const chosen = byNumber
+      ? NUMBER.test(choice.number)
       : bySkills
-        ? Object.keys(choice.skills).length === 0
-        : !choice[choice.kind];
+        ? Object.keys(choice.skills).length > 0
+        : choice[choice.kind];
+    go.disabled = asking || !chosen;
   }
 
   function drawSkills() {
@@ -154,13 +156,15 @@ function makeBody(contact, what, choice, close) {
     event.preventDefault();
     if (go.disabled) return;
     const target = choice.kind === "skills" ? { skills: choice.skills } : { [choice.kind]: choice[choice.kind] };
-    go.disabled = true;
+    asking = true;
+    draw();
     const done =
       what === "consult" && target.number
         ? await control(contact, "call_number", target.number)
         : await (what === "transfer" ? transfer : consult)(contact, target, words.value.trim());
+    asking = false;
     if (done) close();
-    else go.disabled = false;
+    else draw();
   };
   redraw = draw;
   draw();

@@ -1,6 +1,6 @@
 /* The agent's desk: signs in, opens the link, and puts the parts together. */
 
-import { h, replace, set, setText, show } from "../shared/dom.js";
+import { h, isTyping, replace, set, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { chime, notesOn } from "../shared/look.js";
 import { api, sessionIsOver, signedIn } from "../shared/session.js";
@@ -89,6 +89,7 @@ onChange(() => {
   if (model.agent === null) return;
   parts ??= build();
   const contact = inFront();
+  leaveWhatIsGone(contact);
   parts.rail.update();
   parts.banner.update();
   parts.offerDock.update();
@@ -105,6 +106,17 @@ onChange(() => {
   document.title = `${n ? `(${n}) ` : ""}${t("desk.title")} · Centralita`;
   tick();
 });
+
+let shown = null;
+
+/** Whoever writes as a conversation goes from under them would go on in the one that comes to the front. Only what
+ *  was written to a colleague goes along to the contact that it was about. */
+function leaveWhatIsGone(contact) {
+  const gone = shown !== null && !conversations().some((one) => one.id === shown.id);
+  const at = document.activeElement;
+  if (gone && contact?.id !== shown.parent && isTyping(at) && place.contains(at)) at.blur();
+  shown = contact;
+}
 
 const tick = startTicking(() => {
   fadeTyping();

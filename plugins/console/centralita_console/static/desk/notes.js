@@ -44,7 +44,7 @@ export function makeNotes(id) {
   });
   return {
     el: field,
-    value: () => field.value,
+    value: () => unsaved.get(contact.id)?.notes ?? field.value,
     update(now) {
       const other = contact?.id !== now.id;
       contact = now;

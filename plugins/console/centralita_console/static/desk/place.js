@@ -33,8 +33,11 @@ export function openPlace(known = {}) {
       model.queues.map((one) => h("option", { value: one.name }, one.title || one.name)),
     );
     const subject = h("input", { id: "place-subject", autocomplete: "off", maxlength: "500" });
+    const go = h("button", { type: "submit", class: "button primary" }, icon("voice"), t("place.do"));
     const submit = async (event) => {
       event.preventDefault();
+      if (go.disabled) return;
+      go.disabled = true;
       const done = await place({
         channel: channel.value,
         handle: handle.value.trim(),
@@ -42,6 +45,7 @@ export function openPlace(known = {}) {
         queue: queue.value,
         subject: subject.value.trim(),
       });
+      go.disabled = false;
       if (!done) return;
       close();
       if (done.contact) bringToFront(done.contact);
@@ -59,7 +63,7 @@ export function openPlace(known = {}) {
         "div",
         { class: "dialog-do" },
         h("button", { type: "button", class: "button", on: { click: close } }, t("do.cancel")),
-        h("button", { type: "submit", class: "button primary" }, icon("voice"), t("place.do")),
+        go,
       ),
     );
   });

@@ -21,8 +21,9 @@ export function makeWrapUp() {
   const done = () => {
     const mine = contact;
     const chosen = chips.querySelector("[aria-checked=true]")?.dataset.value ?? mine.disposition;
+    const words = notes.value();
     flushNotes();
-    finish(mine, chosen, notes.value());
+    finish(mine, chosen, words);
   };
   const el = h(
     "form",
@@ -69,7 +70,7 @@ export function makeWrapUp() {
   let chosenFor = 0;
   let chosen = "";
   const choose = (value) => {
-    chosen = value;
+    chosen = contact.disposition = value;
     paint();
     note(contact, { disposition: value }); // the time may run out before it is said that all is done
   };
