@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from centralita.config import Agent, ChannelRule, EngineConfig, Queue
 from centralita.journal import Encoder, SqliteJournal
@@ -27,8 +28,9 @@ from centralita.messages import (
     SignIn,
     SignOut,
 )
+from centralita.personal import part
 from centralita.simulate.drive import Drive
-from centralita.simulate.journal_demand import read_journal
+from centralita.simulate.journal_demand import Demand, read_journal
 from centralita.simulate.queue_log import read_queue_log
 from centralita.simulate.recorded import Presence, Recorded, Recording, RecordingError
 from centralita.simulate.replay import parts_of, replay, world_of
@@ -411,6 +413,18 @@ def test_a_journal_tells_breaks_declines_and_whom_a_customer_would_rather_have(t
     # The decline takes as long as the answer: tom is asked after 3 s, and answers after 3 more.
     assert (fate.outcome, fate.waited_ns) == ("served", 6 * S)
     assert [agent.status for agent in again.drive.engine.state.agents.values()] == ["offline", "offline"]
+
+
+def test_a_journal_tells_who_found_a_queue_closed_without_customers_words_too() -> None:
+    history = History(5)
+    history.play(1500)
+    whole, bare = Demand(), Demand()
+    for record in history.records:
+        whole.fold(record)
+        bare.fold(part(record)[0])
+    told = whole.recording("x").contacts
+    assert sum(contact.outcome == "ignored" for contact in told) > 0
+    assert bare.recording("x").contacts == tuple(replace(contact, customer="") for contact in told)
 
 
 def test_replay_ends_though_somebody_waits_whom_nobody_can_serve(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ from centralita.messages import (
     ContactOffered,
     ContactQueued,
     OfferDeclined,
+    QueueClosed,
+    QueueOpened,
     Record,
     WrapUpEnded,
 )
@@ -59,6 +61,7 @@ class _Life:
     preferred_agent: str
     queue: str = ""
     queued_ns: int | None = None
+    joined_seq: int = 0
     waited_ns: int = -1
     offered_ns: dict[str, int] = field(default_factory=dict)
     answer_ns: int = 0
@@ -79,6 +82,8 @@ class Demand:
         self._on_break: dict[str, Presence] = {}
         self._presences: list[Presence] = []
         self._unread: Counter[str] = Counter()
+        self._closed: set[str] = set()
+        self._seq = 0
         self._at_ns = 0
         self._handlers: dict[type, Callable[[Any], None]] = {
             ConfigurationApplied: self._configured,
@@ -96,11 +101,13 @@ class Demand:
             AgentStatusChanged: self._status,
             AgentSignedOut: self._gone,
             AgentLeaving: self._gone,
+            QueueClosed: self._shut,
+            QueueOpened: self._shut,
         }
 
     def fold(self, record: Record) -> None:
         """Take in the next record."""
-        self._at_ns = record.at_ns
+        self._seq, self._at_ns = record.seq, record.at_ns
         for event in record.events:
             handler = self._handlers.get(type(event))
             if handler is not None:
@@ -152,7 +159,10 @@ class Demand:
 
     def _queued(self, event: ContactQueued) -> None:
         life = self._lives.get(event.contact)
-        if life is not None and life.queued_ns is None:
+        if life is None:
+            return
+        life.joined_seq = self._seq
+        if life.queued_ns is None:
             life.queue, life.queued_ns = event.queue, self._at_ns
 
     def _offered(self, event: ContactOffered) -> None:
@@ -186,7 +196,7 @@ class Demand:
         if life is None:
             return
         outcome = _OUTCOMES.get(event.outcome, "turned_away")
-        if event.outcome == "refused" and event.reason == "closed":
+        if self._found_closed(event, life):
             outcome = "ignored"  # it came when nobody was to be there, under any rule
         elif life.queued_ns is None:
             outcome = "left_in_self_service"
@@ -218,6 +228,18 @@ class Demand:
                 declined_by=tuple(life.declined_by),
             )
         )
+
+    def _found_closed(self, event: ContactEnded, life: _Life) -> bool:
+        # A sealed journal read without its keys has no reasons, but says when queues were closed.
+        if event.outcome != "refused" or event.by != "rules":
+            return False
+        return event.reason == "closed" or (life.joined_seq == self._seq and event.queue in self._closed)
+
+    def _shut(self, event: QueueClosed | QueueOpened) -> None:
+        if isinstance(event, QueueClosed):
+            self._closed.add(event.queue)
+        else:
+            self._closed.discard(event.queue)
 
     def _status(self, event: AgentSignedIn | AgentStatusChanged) -> None:
         if event.status == "available":
