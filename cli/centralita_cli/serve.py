@@ -21,7 +21,7 @@ from centralita_cli import logs
 from centralita_cli.client import front_door
 from centralita_cli.collector import quieten
 from centralita_cli.exits import Broken, Refused, unusable
-from centralita_cli.options import config_option, existing_config, loaded
+from centralita_cli.options import Number, config_option, existing_config, loaded
 
 DISK_FAULTS: Final = frozenset(
     getattr(errno, name)
@@ -33,7 +33,7 @@ DISK_FAULTS: Final = frozenset(
 @config_option
 @click.option("--host", help="Listen here instead of where the configuration says.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this port instead; 0: any free one.")
-@click.option("--drain", "drain_s", type=click.FloatRange(min=0), default=0.0, show_default=True,
+@click.option("--drain", "drain_s", type=Number(0), default=0.0, show_default=True,
               help="At the end, let live contacts go on for so many seconds.")  # fmt: skip
 @click.option("--log-json", is_flag=True, help="Log JSON on a terminal, too.")
 @click.option("--log-level", type=click.Choice(logs.LEVELS), default="info", show_default=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -323,6 +324,16 @@ def test_every_command_explains_itself() -> None:
         result = runner.invoke(cli, [name, "--help"])
         assert result.exit_code == 0, name
         assert "Usage: " in result.stdout
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_no_option_takes_what_is_no_number(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    for option in command.params:
+        if isinstance(option.type, click.FloatRange):
+            with pytest.raises(click.BadParameter, match="'nan' is not a number in the range"):
+                option.type.convert("nan", None, None)
 
 
 def test_environment_of_these_tests_names_no_daemon(call: Call) -> None:

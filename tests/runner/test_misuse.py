@@ -80,6 +80,11 @@ class HalfJournal:
     def read(self, after_seq: int = 0) -> Any: ...
 
 
+class Seconds:
+    def now_ns(self) -> float:
+        return 1_796_070_227.5
+
+
 def unhooked() -> ModuleType:
     module = ModuleType("unhooked")
     module.registr_bots = lambda register: None  # type: ignore[attr-defined]
@@ -103,6 +108,7 @@ def unhooked() -> ModuleType:
         ),
         ({"journal": Forgetful()}, TypeError, "Forgetful.append is async def; must be a plain function"),
         ({"clock": 5}, TypeError, r"clock was 5; must have a method now_ns\(\)"),
+        ({"clock": Seconds()}, TypeError, r"clock.now_ns\(\) gave 1796070227.5; must be an int of nanoseconds"),
         ({"plugins": "mine"}, TypeError, "plugins was 'mine'; must be a list"),
         ({"plugins": object()}, TypeError, "must be a list of modules or objects with hooks"),
         ({"plugins": ["mine"]}, TypeError, r"plugins had 'mine'; must be the module itself \(import it\)"),

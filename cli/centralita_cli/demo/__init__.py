@@ -23,7 +23,7 @@ from centralita_cli.demo.customers import stream_of_customers
 from centralita_cli.demo.desk import SimulatedAgent
 from centralita_cli.demo.temper import Temper
 from centralita_cli.exits import Broken
-from centralita_cli.options import CONFIG_NAME
+from centralita_cli.options import CONFIG_NAME, Number
 from centralita_cli.serve import listening_on, starting
 from centralita_http.tokens import open_store
 
@@ -40,11 +40,11 @@ HUMAN: Final = "ana"
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="What the simulated people's chance begins with."
 )
-@click.option("--every", "every_s", type=click.FloatRange(0.2, 3600), default=12.0, show_default=True,
+@click.option("--every", "every_s", type=Number(0.2, 3600), default=12.0, show_default=True,
               help="A simulated customer comes every so many seconds, in the mean.")  # fmt: skip
 @click.option(
     "--speed",
-    type=click.FloatRange(0.1, 100),
+    type=Number(0.1, 100),
     default=1.0,
     show_default=True,
     help="Simulated people do things so many times as fast.",

@@ -57,6 +57,7 @@ from centralita.runner.settings import (
     EngineSettings,
     check_in_trio,
     check_settings,
+    check_time,
     read_configuration,
 )
 from centralita.runner.supervise import Supervised
@@ -237,6 +238,7 @@ class Service:
     async def _run(self, journal: Journal, task_status: trio.TaskStatus[LiveSwitchboard]) -> None:
         engine = restore(journal, kind=RecentEngine, core=self._core)
         clock = self._clock or self._real_clock(engine)
+        check_time(clock)
         inbox = CommandInbox()
         feed = Feed(journal)
         figures = FiguresKeeper(feed, path=self._figures_path(journal), zone=self._zone, log=self._log)

@@ -70,6 +70,13 @@ def check_settings(*, journal: object, clock: object, core: object, drain_s: obj
         raise ValueError(f"drain_s was {drain_s!r}; must be 0 or more seconds")
 
 
+def check_time(clock: Clock) -> None:
+    """Raise TypeError for a clock whose time is none; asked where it may be, within the run that it lives by."""
+    now: object = clock.now_ns()
+    if isinstance(now, bool) or not isinstance(now, int):
+        raise TypeError(f"clock.now_ns() gave {now!r}; must be an int of nanoseconds, as of time.time_ns()")
+
+
 def _check_journal(journal: object) -> None:
     if isinstance(journal, type) or not (hasattr(journal, "append") and hasattr(journal, "read")):
         raise TypeError(
