@@ -10,7 +10,15 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import Locator, Page, expect
 
-from centralita.messages import AbandonContact, EndContact, RateContact
+from centralita.messages import (
+    AbandonContact,
+    EndContact,
+    MoveContact,
+    RateContact,
+    SetStatus,
+    SignIn,
+    SignOut,
+)
 from tests.console import browsing
 from tests.console.browsing import LAPTOP, PHONE, RECONNECT_S, WALL, Open, board, desk, shot, take, within
 from tests.console.house import House, Line, open_house
@@ -154,6 +162,60 @@ def test_supervisor_changes_an_agents_status(house: House, pages: Open) -> None:
     page.keyboard.press("Escape")
     expect(page.locator(".drawer")).to_be_hidden()
     expect(page.locator("#open-agents")).to_be_focused()
+
+
+def test_menu_and_field_keep_the_keys_while_the_lists_change_their_order(house: House, pages: Open) -> None:
+    for agent in ("ana", "ben"):
+        house.submit(SignIn(agent=agent, status="break"))
+        house.submit(SetStatus(agent=agent, status="available"))
+    page = board(pages, house)
+    page.keyboard.press("a")
+    staff = page.locator(".staff-one")
+    expect(staff.first).to_contain_text("Ana García")
+    page.get_by_role("button", name="Change the status of Ben Okafor").press("Enter")
+    expect(page.get_by_role("menuitemradio", name="Available")).to_be_focused()
+    house.submit(SetStatus(agent="ana", status="break"))
+    expect(staff.first).to_contain_text("Ben Okafor")
+    expect(page.get_by_role("menuitemradio", name="Available")).to_be_focused()
+    house.submit(SetStatus(agent="ana", status="available"))
+    house.submit(SetStatus(agent="ben", status="break"))
+    expect(staff.first).to_contain_text("Ana García")
+    expect(staff.nth(1)).to_contain_text("Ben Okafor")
+    expect(page.get_by_role("menuitemradio", name="Available")).to_be_focused()
+
+
+def test_form_of_a_waiting_contact_moves_only_what_was_touched(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    contact = house.admit(text="Hi", customer_name="Marta Iglesias")
+    page.keyboard.press("w")
+    page.locator(".waiter", has_text="Marta Iglesias").click()
+    details = page.locator(".details:visible")
+    details.get_by_label("Requires").fill("english 5")
+    house.submit(MoveContact(contact=contact, by="sol", queue="sales", priority=3))
+    expect(row(page, "Sales").locator(".c-waiting")).to_have_text("1")
+    expect(details.get_by_label("Queue")).to_have_value("sales")
+    expect(details.get_by_label("Priority")).to_have_value("3")
+    expect(details.get_by_label("Requires")).to_have_value("english 5")
+    details.get_by_role("button", name="Move").click()
+    house.until(lambda: getattr(house.contact(contact), "skills", {}) == {"english": 5}, "it is moved")
+    view = house.contact(contact)
+    assert view is not None
+    assert (view.queue, view.priority) == ("sales", 3)
+
+
+def test_chosen_agent_who_signs_out_gives_way_to_nobody(house: House, pages: Open) -> None:
+    page = board(pages, house)
+    house.admit(text="¿Hola?", customer_name="Marta Iglesias", queue="atencion")
+    for agent in ("ana", "ben"):
+        house.submit(SignIn(agent=agent, status="break"))
+    page.keyboard.press("w")
+    page.locator(".waiter", has_text="Marta Iglesias").click()
+    pick = page.locator(".details:visible").get_by_label("Offer to")
+    pick.select_option("ben")
+    page.get_by_role("tab", name="Waiting").focus()
+    house.submit(SignOut(agent="ben"))
+    expect(pick.locator("option")).to_have_count(1)
+    expect(pick).to_have_value("")
 
 
 def test_supervisor_closes_and_opens_a_queue(house: House, pages: Open) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from centralita.messages import (
     AbandonContact,
@@ -301,6 +301,18 @@ def test_what_is_typed_right_after_a_shortcut_goes_where_it_leads(
     assert page.evaluate(press, code) == focused
 
 
+@pytest.mark.parametrize("keys", ["Alt+c", "Alt+1", "Alt+ArrowUp"])
+def test_keys_that_lead_to_writing_lead_there_from_the_notes(house: House, pages: Open, keys: str) -> None:
+    page = desk(pages, house, "ana")
+    for name in ("Marta Iglesias", "Tom Becker"):
+        house.admit(text="Hi", customer_name=name)
+        take(page)
+    page.keyboard.press("Alt+n")
+    expect(page.locator("#side-notes")).to_be_focused()
+    page.keyboard.press(keys)
+    expect(page.locator("#composer")).to_be_focused()
+
+
 def test_customer_who_waits_long_is_marked_though_nothing_happens(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana")
     house.admit(text="Hello?")
@@ -462,6 +474,81 @@ def test_news_of_colleagues_make_a_transfer_no_second_time(house: House, pages: 
     expect(go).to_be_disabled()
     line.let_go()
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_offer_accepted_twice_in_one_breath_is_accepted_and_nothing_is_refused(
+    house: House, pages: Open
+) -> None:
+    page, line = late_desk(pages, house, whole=True)
+    contact = house.admit(text="Hi", **MARTA)
+    expect(page.locator(".offer")).to_be_visible()
+    line.holds = True
+    page.keyboard.press("Alt+a")
+    page.keyboard.press("Alt+a")
+    house.until_phase(contact, "connected")
+    house.say(contact, "Are you there?")
+    house.until(lambda: line.waits_for_page(page), "it is accepted, and the page has not heard of it")
+    line.let_go()
+    expect(page.locator(".transcript")).to_contain_text("Are you there?")
+    expect(page.locator("#composer")).to_be_focused()
+    write(page, "Yes")
+    expect(page.locator(".message.mine:not(.sending)")).to_contain_text("Yes")
+    assert page.evaluate("window.saidInPassing") == []
+
+
+def test_second_click_of_a_double_click_does_nothing_to_what_has_come_in_its_place(
+    house: House, pages: Open
+) -> None:
+    page = desk(pages, house, "ana")
+    first, second = (house.admit(text="Hi", customer_name=name) for name in ("Marta Iglesias", "Tom Becker"))
+    for contact in (first, second):
+        take(page)
+        house.submit(AbandonContact(contact=contact))
+    talk(page, "Marta Iglesias")
+    box = page.get_by_role("button", name="Finish").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".head-who")).to_have_text("Tom Becker")
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    page.get_by_role("radio", name="Resolved").click()
+    expect(page.get_by_role("radio", name="Resolved")).to_be_checked()
+    house.until(lambda: getattr(house.contact(second), "disposition", "") == "resolved", "it is kept")
+    assert house.phase(second) == "wrapping"
+
+
+def test_menu_that_gave_way_to_another_opens_at_once_again(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="Hi", **MARTA)
+    expect(page.locator(".offer")).to_be_visible()
+    page.keyboard.press("Alt+s")
+    page.keyboard.press("Alt+x")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Alt+s")
+    expect(page.get_by_role("menuitemradio", name="Available")).to_be_focused()
+
+
+def test_dialogue_that_closes_late_takes_nothing_from_what_came_after_it(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    house.admit(text="Hi", **MARTA)
+    take(page)
+    page.keyboard.press("Alt+n")
+    page.locator("#composer").focus()
+    page.keyboard.press("Alt+e")
+    close = """async (then) => {
+        const dialog = document.querySelector("dialog");
+        const closed = new Promise((done) => dialog.addEventListener("close", done));
+        dialog.close();
+        document.dispatchEvent(new KeyboardEvent("keydown", { altKey: true, code: then }));
+        await closed; // it is told in a later task, and keys that were pressed may come before
+        return document.activeElement.id;
+    }"""
+    assert page.evaluate(close, "KeyN") == "side-notes"
+    page.keyboard.press("Alt+t")
+    page.evaluate(close, "KeyT")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    desk(pages, house, "ben")
+    expect(page.get_by_role("option", name="Ben Okafor")).to_be_visible()
 
 
 def test_menu_stays_open_when_the_customer_comes(house: House, pages: Open) -> None:
@@ -636,6 +723,21 @@ def test_disposition_chosen_while_the_link_is_down_stays_chosen(house: House, pa
     expect(page.get_by_role("radio", name="Complaint")).not_to_be_checked()
     talk(page, "Tom Becker")
     expect(page.get_by_role("radio", name="Complaint")).to_be_checked()
+
+
+def test_history_is_asked_for_again_when_the_customer_is_known(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    first = house.admit(channel="mail", subject="Order 77", **MARTA)
+    customer = Customer(id="marta@example.org", name="Marta Iglesias")
+    house.submit(IdentifyContact(contact=first, customer=customer))
+    house.submit(AbandonContact(contact=first))
+    house.until(lambda: bool(house.history("marta@example.org")), "the CRM has recorded the contact")
+    contact = house.admit(text="It is me again", customer_name="Somebody")
+    take(page)
+    page.keyboard.press("Alt+h")
+    expect(page.locator(".history .nothing")).to_be_visible()
+    house.submit(IdentifyContact(contact=contact, customer=customer))
+    expect(page.locator(".past")).to_contain_text("Order 77")
 
 
 def test_history_shows_earlier_contacts_of_all_channels(house: House, pages: Open) -> None:
@@ -1035,6 +1137,58 @@ def test_message_written_while_the_link_is_down_is_sent_once(house: House, pages
     assert house.texts(contact) == ["Hi", "Still here"]
 
 
+def test_trying_again_by_hand_while_it_is_asked_who_is_signed_in_opens_one_link(
+    house: House, pages: Open
+) -> None:
+    page = pages("about:blank", allow=("WebSocket connection",))
+    page.clock.install()
+    opened: list[WebSocketRoute] = []
+    asked: list[Route] = []
+
+    def open_line(line: WebSocketRoute) -> None:
+        opened.append(line)
+        if len(opened) == 2:
+            line.close(code=1011)
+        else:
+            line.connect_to_server()
+
+    page.route_web_socket(re.compile("/ws/desk$"), open_line)
+    page.route("**/api/me", lambda route: asked.append(route))
+    page.goto(f"{house.address}/console/#token={house.token('agent', 'ana')}")
+    expect(page.locator(".desk")).to_be_visible()
+    opened[0].close(code=1012)
+    expect(page.locator(".banner")).to_be_visible()
+
+    def is_asked() -> bool:
+        page.clock.run_for(100)
+        return bool(asked)
+
+    house.until(is_asked, "the page asks whether its session is over")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".banner")).to_be_hidden()
+    with page.expect_response("**/api/me"):
+        asked[0].continue_()
+    page.clock.run_for(60_000)
+    expect(page.locator(".banner")).to_be_hidden()
+    assert len(opened) == 3
+
+
+def test_lost_link_is_told_once_though_its_seconds_count(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
+    page.clock.install()
+    page.context.set_offline(True)
+    told = page.get_by_role("alert").filter(has_text="Connection lost")
+    expect(told).to_have_count(1)
+    page.evaluate("""() => {
+        window.told = 0;
+        const lost = [...document.querySelectorAll("[role=alert]")].find((one) => one.textContent.includes("lost"));
+        new MutationObserver(() => window.told++).observe(lost, { characterData: true, childList: true, subtree: true });
+    }""")
+    page.clock.run_for(60_000)
+    assert page.evaluate("window.told") == 0
+    expect(told).to_have_count(1)
+
+
 def test_desk_comes_back_after_the_daemon_was_started_anew(tmp_path: Path, pages: Open) -> None:
     with held_port() as port:
         with open_house(tmp_path, port=port) as before:
@@ -1092,6 +1246,25 @@ def test_file_of_a_customer_is_shown_and_one_is_sent_back(house: House, pages: O
     expect(page.locator(".message.sending")).to_have_count(0)
     comes_true(customer, "window.heard.some((frame) => JSON.stringify(frame).includes('answer.txt'))")
     shot(page, "desk-files")
+
+
+def test_file_being_chosen_as_another_conversation_comes_to_the_front_stays_with_its_own(
+    house: House, pages: Open
+) -> None:
+    page = desk(pages, house, "ana")
+    for _ in range(2):
+        pages(f"{house.address}/chat/shop?lang=en").evaluate(CUSTOMER, {"picture": PICTURE})
+        take(page)
+    first, second = page.locator(".talk").all()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Attach").click()
+    first.click()
+    expect(first).to_have_attribute("aria-current", "true")
+    chooser.value.set_files({"name": "answer.txt", "mimeType": "text/plain", "buffer": b"All is well."})
+    second.click()
+    expect(page.locator(".attached")).to_contain_text("answer.txt")
+    first.click()
+    expect(page.locator(".attached")).to_be_hidden()
 
 
 def test_refused_message_gives_back_its_files_as_well_as_its_words(house: House, pages: Open) -> None:
@@ -1205,6 +1378,20 @@ def test_asker_and_colleague_speak_in_the_consultation(house: House, pages: Open
     expect(carla.locator(".wrap, .empty").first).to_be_visible()
     assert Line.lines["web"].sent == []
     assert house.texts(contact) == ["A hard question"]
+
+
+def test_keys_typed_for_one_call_do_not_wait_for_the_next(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    call = house.admit(channel="phone", customer_name="Marta Iglesias")
+    take(page)
+    page.get_by_label("Keys to press").fill("4711")
+    house.submit(AbandonContact(contact=call))
+    expect(page.locator(".wrap")).to_be_visible()
+    page.keyboard.press("Alt+w")
+    expect(page.locator(".empty")).to_be_visible()
+    house.admit(channel="phone", customer_name="Tom Becker")
+    take(page)
+    expect(page.get_by_label("Keys to press")).to_have_value("")
 
 
 def test_connection_is_muted_recorded_and_handed_on(house: House, pages: Open) -> None:

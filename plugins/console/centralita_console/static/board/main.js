@@ -1,6 +1,6 @@
 /* The wall board: signs in, listens to the picture of the house, and puts the parts together. */
 
-import { h, isTyping, reconcile, replace, set, setText, show } from "../shared/dom.js";
+import { h, isTyping, reconcile, replace, set, setText, show, takeDoubleClicksAsOne } from "../shared/dom.js";
 import { icon, mark } from "../shared/icons.js";
 import { flipTheme, lookItems } from "../shared/look.js";
 import { openDialog, openMenu } from "../shared/dialog.js";
@@ -27,6 +27,7 @@ const KEYS = [
 ];
 
 const place = document.getElementById("app");
+takeDoubleClicksAsOne();
 model.me = await signedIn(place, (me) =>
   ["supervisor", "admin"].includes(me.role) ? "" : t("signin.not_a_supervisor"),
 );
@@ -186,7 +187,7 @@ function makeAlarm() {
         (line) => line.key,
         () => {
           const words = h("span");
-          const since = h("span", { class: "alarm-time" });
+          const since = h("span", { class: "alarm-time", role: "timer" });
           return {
             el: h("li", {}, words, since),
             update(line) {

@@ -254,7 +254,7 @@ function makeMove(id) {
     placeholder: "spanish 6, billing 3",
   });
   let contact = null;
-  let touched = false;
+  const touched = new Map(); // each field by what was put into it: it stays, whatever comes in meanwhile
   const submit = async (event) => {
     event.preventDefault();
     const body = {};
@@ -262,7 +262,9 @@ function makeMove(id) {
     // A queue brings its own priority; what stands in the form is what is meant.
     if (body.queue || Number(priority.value) !== contact.priority) body.priority = Number(priority.value);
     if (skills.value.trim() !== skillsWords(contact.skills)) body.skills = readSkills(skills.value);
-    if (Object.keys(body).length && (await post(`/api/contacts/${id}/move`, body))) touched = false;
+    const sent = new Map(touched);
+    if (Object.keys(body).length && !(await post(`/api/contacts/${id}/move`, body))) return;
+    for (const [field, value] of sent) if (touched.get(field) === value) touched.delete(field);
   };
   const row = (field, label) => h("div", { class: "row" }, h("label", { for: field.id }, label), field);
   const el = h(
@@ -271,9 +273,7 @@ function makeMove(id) {
       class: "move",
       on: {
         submit,
-        input: () => {
-          touched = true;
-        },
+        input: ({ target }) => touched.set(target, target.value),
       },
     },
     row(queue, t("fact.queue")),
@@ -289,15 +289,19 @@ function makeMove(id) {
     el,
     update(now) {
       contact = now;
-      if (touched) return;
       if (queue.options.length !== model.board.queues.length)
         replace(
           queue,
           model.board.queues.map((one) => h("option", { value: one.name }, one.title || one.name)),
         );
-      queue.value = now.queue;
-      priority.value = String(now.priority);
-      skills.value = skillsWords(now.skills);
+      for (const [field, value] of [
+        [queue, now.queue],
+        [priority, String(now.priority)],
+        [skills, skillsWords(now.skills)],
+      ]) {
+        const wanted = touched.get(field) ?? value;
+        if (field.value !== wanted) field.value = wanted;
+      }
     },
   };
 }
@@ -347,7 +351,7 @@ function makePick(id) {
           h("option", { value: agent.name }, `${agent.title || agent.name} · ${word("state", agent.state)}`),
         ),
       );
-      if (here.some((agent) => agent.name === kept)) select.value = kept;
+      if (kept) select.value = kept; // nobody, when who was chosen is gone
     },
   };
 }

@@ -12,8 +12,20 @@ export function useConnection(connection) {
   link = connection;
 }
 
-/** Gives a command; null when it was refused, which is said: by `words` for a code, or in general. */
-export async function give(command, fields = {}, words = {}) {
+let given = { said: "", done: null };
+
+/** Gives a command; null when it was refused, which is said: by `words` for a code, or in general. The same again,
+ *  before there is a reply and with nothing between, is the same: a key pressed twice on a slow link. */
+export function give(command, fields = {}, words = {}) {
+  const said = JSON.stringify([command, fields]);
+  if (given.said === said && command !== "ExtendWrapUp") return given.done;
+  const now = { said, done: send(command, fields, words) };
+  given = now;
+  now.done.finally(() => given === now && (given = { said: "", done: null }));
+  return now.done;
+}
+
+async function send(command, fields, words) {
   try {
     return await link.command(command, fields);
   } catch (error) {
@@ -100,16 +112,23 @@ export async function control(contact, word, value = "") {
 
 export const place = (fields) => give("PlaceContact", { provider_id: newId(), ...fields });
 
+/** What was said earlier, asked once for a contact, and again when it comes to be known whose it is. */
 export async function loadHistory(contact) {
-  if (model.histories.has(contact.id)) return;
-  model.histories.set(contact.id, { state: "loading", past: [] });
+  const of = contact.customer?.id;
+  const known = model.histories.get(contact.id);
+  if (known && known.of === of) return;
+  const asked = { of, state: "loading", past: [] };
+  model.histories.set(contact.id, asked);
+  let found;
   try {
     const past = await link.ask("history", { contact: contact.id });
-    model.histories.set(contact.id, { state: "loaded", past: past.filter((one) => ![contact.id, contact.parent].includes(one.contact)) });
+    found = { of, state: "loaded", past: past.filter((one) => ![contact.id, contact.parent].includes(one.contact)) };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    model.histories.set(contact.id, { state: "failed", past: [], words: refusalWords(error) });
+    found = { of, state: "failed", past: [], words: refusalWords(error) };
   }
+  if (model.histories.get(contact.id) !== asked) return; // the customer came to be known, or the contact is gone
+  model.histories.set(contact.id, found);
   changed();
 }
 

@@ -243,18 +243,25 @@ const filled = (item, contact) =>
 
 /* Files that go with the next message: chosen, dropped or pasted; each is handed over at once. */
 function makeFiles(current) {
+  let chosenFor = null; // while somebody chooses, another conversation may come to the front
   const input = h("input", { type: "file", multiple: true, hidden: true });
+  const choose = () => {
+    chosenFor = current();
+    input.click();
+  };
   const button = h(
     "button",
-    { type: "button", class: "button quiet", on: { click: () => input.click() } },
+    { type: "button", class: "button quiet", on: { click: choose } },
     icon("attach"),
     h("span", {}, t("composer.attach")),
     input,
   );
   const list = h("ul", { class: "attached" });
   input.addEventListener("change", () => {
-    add(current(), [...input.files]);
+    const contact = chosenFor ?? current();
+    if (model.contacts.has(contact.id)) add(contact, [...input.files]);
     input.value = "";
+    chosenFor = null;
   });
 
   function add(contact, files) {

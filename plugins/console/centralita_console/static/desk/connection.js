@@ -108,9 +108,12 @@ export function connect(path, { hear, link, isOver }) {
     if (closed) return;
     const down = { up: false, retryAt: 0, over: false, away: "" };
     if (TURNED_AWAY.includes(code)) return link({ ...down, away: reason || t("link.turned_away") });
-    if (code === SESSION_OVER || (!met && navigator.onLine && (await isOver()))) return link({ ...down, over: true });
+    const over = code === SESSION_OVER || (!met && navigator.onLine && (await isOver()));
+    if (socket !== null) return; // it was tried again while we asked
+    if (over) return link({ ...down, over: true });
     const delay = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures) * (0.75 + Math.random() / 2);
     failures = Math.min(failures + 1, 10);
+    clearTimeout(timer);
     timer = setTimeout(open, delay);
     link({ ...down, retryAt: Date.now() + delay });
   }

@@ -61,6 +61,7 @@ export function makeControls() {
   return {
     el,
     update(now) {
+      if (contact?.id !== now.id) keys.value = "";
       contact = now;
       const words = wordsOf(contact);
       const { muted, recording, outside } = model.lines.get(contact.id) ?? NOTHING;

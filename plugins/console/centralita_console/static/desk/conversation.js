@@ -48,6 +48,11 @@ export function makeConversation() {
     const elsewhere = (isTyping(at) && !el.contains(at)) || at?.closest(".menu");
     if (!elsewhere) place.querySelector("textarea").focus();
   };
+  const expectWriting = () => {
+    wanted = true;
+    if (model.sideOpen) closeSide();
+    else focusIfReady();
+  };
   return {
     el,
     commands: {
@@ -57,10 +62,11 @@ export function makeConversation() {
       end: () => head.press("end"),
       internal: () => composer.toggleInternal(),
       write() {
-        wanted = true;
-        if (model.sideOpen) closeSide();
-        else focusIfReady();
+        const at = document.activeElement;
+        if (isTyping(at) && !el.contains(at)) at.blur();
+        expectWriting();
       },
+      expectWriting,
       finish: () => !wrapUp.el.hidden && wrapUp.finish(),
     },
     update(now) {
@@ -208,7 +214,7 @@ function confirmEnd(contact) {
 /** The strip under the head while a colleague is asked: how it stands and how it can end. */
 function makeConsultation(current) {
   const words = h("span", { class: "strip-words" });
-  const time = h("span", { class: "strip-time" });
+  const time = h("span", { class: "strip-time", role: "timer" });
   const open = h(
     "button",
     { type: "button", class: "button quiet", on: { click: () => bringToFront(current().consultation) } },

@@ -18,12 +18,10 @@ onChange(() => redraw?.());
 /** Opens the dialogue for `what`: transfer or consult. Colleagues' states in it stay live. */
 export function openHandover(contact, what) {
   const choice = { kind: "agent", agent: "", queue: "", number: "", skills: { ...contact.skills } };
-  openDialog(t(`handover.${what}`), (close) => makeBody(contact, what, choice, close), {
-    wide: true,
-    onClose: () => {
-      redraw = null;
-    },
-  });
+  const build = (close) => makeBody(contact, what, choice, close);
+  const onClose = () => redraw === mine && (redraw = null);
+  openDialog(t(`handover.${what}`), build, { wide: true, onClose });
+  const mine = redraw;
 }
 
 function makeBody(contact, what, choice, close) {

@@ -1,6 +1,6 @@
 /* The agent's desk: signs in, opens the link, and puts the parts together. */
 
-import { h, isTyping, replace, set, setText, show } from "../shared/dom.js";
+import { h, isTyping, replace, set, setText, show, takeDoubleClicksAsOne } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { chime, notesOn } from "../shared/look.js";
 import { api, sessionIsOver, signedIn } from "../shared/session.js";
@@ -33,6 +33,7 @@ import { makeSide, openTab } from "./side.js";
 import { openWhy } from "./why.js";
 
 const place = document.getElementById("app");
+takeDoubleClicksAsOne();
 model.me = await signedIn(place, (me) => (me.agent ? "" : t("signin.not_an_agent")));
 model.quickTexts = (await api("GET", "/console/settings.json")).quick_texts;
 replace(place, h("p", { class: "opening", role: "status" }, t("link.opening")));
@@ -152,7 +153,7 @@ function commandsOf(talk) {
   return {
     ...nth,
     "?": openKeys,
-    "Alt A": () => accept().then(talk.write),
+    "Alt A": () => accept().then(talk.expectWriting),
     "Alt X": openDecline,
     "Alt ArrowUp": () => step(-1),
     "Alt ArrowDown": () => step(1),
@@ -177,12 +178,13 @@ function commandsOf(talk) {
 
 function makeBanner() {
   const words = h("span", {});
+  const told = h("span", { class: "unseen", role: "alert" }); // once: the seconds would be read out one by one
   const again = h(
     "button",
     { type: "button", class: "button", on: { click: () => connection.retryNow() } },
     t("link.retry"),
   );
-  const el = h("div", { class: "banner", role: "alert" }, icon("link"), words, again);
+  const el = h("div", { class: "banner" }, icon("link"), told, words, again);
   const say = () => {
     if (model.link.up) return;
     if (model.link.away) return setText(words, model.link.away);
@@ -193,6 +195,7 @@ function makeBanner() {
     el,
     update() {
       show(el, !model.link.up);
+      setText(told, model.link.up ? "" : model.link.away || t("link.trying"));
       say();
     },
     tick: say,

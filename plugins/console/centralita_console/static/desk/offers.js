@@ -30,7 +30,9 @@ export function makeOffers() {
           t("offer.spoken", { who: nameOf(contact) || t("customer.unknown"), queue: queueTitle(contact.queue) }),
         );
       }
-      if (!now.length) announced.clear();
+      if (now.length) return;
+      announced.clear();
+      setText(spoken, ""); // the same words again are news only after none
     },
   };
 }

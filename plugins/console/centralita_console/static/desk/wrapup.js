@@ -52,7 +52,7 @@ export function makeWrapUp() {
       EXTENSIONS_S.map((seconds) =>
         h(
           "button",
-          { type: "button", class: "button quiet", on: { click: () => extend(contact, seconds) } },
+          { type: "button", class: "button quiet again", on: { click: () => extend(contact, seconds) } },
           icon("plus"),
           t("wrap.extend", { seconds: seconds < 60 ? `${seconds} s` : `${seconds / 60} min` }),
         ),

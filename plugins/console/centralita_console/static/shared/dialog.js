@@ -31,7 +31,8 @@ export function openDialog(title, build, { wide = false, onClose = () => {} } = 
     if (dialog.contains(shelf)) placeShelf();
     dialog.remove();
     onClose();
-    if (from instanceof HTMLElement && from.isConnected) from.focus();
+    // This comes in a later task: whoever has gone elsewhere by now stays there.
+    if (document.activeElement === document.body && from instanceof HTMLElement && from.isConnected) from.focus();
   });
   dialog.addEventListener("click", (event) => event.target === dialog && close());
   document.body.append(dialog);
@@ -40,12 +41,14 @@ export function openDialog(title, build, { wide = false, onClose = () => {} } = 
   return dialog;
 }
 
+let closeOpenMenu = () => {};
+
 /** A menu under a button. Items: `{label, hint, icon, checked, act}`, or null for a rule.
  *  Arrow keys move, Escape closes, letters jump to an item that begins with them. */
 export function openMenu(button, items, { above = false } = {}) {
   const already = button.getAttribute("aria-expanded") === "true";
-  document.querySelectorAll(".menu").forEach((menu) => menu.remove());
-  if (already) return button.setAttribute("aria-expanded", "false");
+  closeOpenMenu();
+  if (already) return;
   const menu = h("div", {
     class: above ? "menu above" : "menu",
     role: "menu",
@@ -56,6 +59,7 @@ export function openMenu(button, items, { above = false } = {}) {
     button.setAttribute("aria-expanded", "false");
     document.removeEventListener("pointerdown", outside, true);
   };
+  closeOpenMenu = close;
   const outside = (event) => !menu.contains(event.target) && !button.contains(event.target) && close();
   const entries = items.map((item) => (item === null ? h("hr") : menuItem(item, close, button)));
   replace(menu, entries);

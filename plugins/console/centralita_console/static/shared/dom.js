@@ -69,7 +69,7 @@ const kept = new WeakMap();
 
 /** Brings the children of `parent` in line with `items`.
  *  `make(item)` gives a part `{el, update(item)}`; parts are kept by `keyOf(item)` and moved only when
- *  the order differs, because moving a node takes the focus from it. */
+ *  the order differs, and never the one that has the focus, because moving a node takes the focus from it. */
 export function reconcile(parent, items, keyOf, make) {
   const before = kept.get(parent) ?? new Map();
   const after = new Map();
@@ -84,10 +84,30 @@ export function reconcile(parent, items, keyOf, make) {
   }
   let next = parent.firstChild;
   for (const part of after.values()) {
+    // Around the one that has the focus the others are moved: they stand where they belong when it is their turn.
+    if (part.el.contains(document.activeElement)) while (next !== part.el) next = behind(next);
     if (part.el === next) next = next.nextSibling;
     else parent.insertBefore(part.el, next);
   }
   kept.set(parent, after);
+}
+
+/** Puts a node behind all its siblings; gives the one that came after it. */
+function behind(node) {
+  const next = node.nextSibling;
+  node.parentNode.append(node);
+  return next;
+}
+
+/** Has a double click do what one does: before its second click, what was pressed may have given way to something
+ *  else. A button of the class `again` is meant to be pressed several times. */
+export function takeDoubleClicksAsOne() {
+  const take = (event) => {
+    if (event.detail < 2 || !event.target.closest("button:not(.again)")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  document.addEventListener("click", take, true);
 }
 
 /** Whether keys typed now are text. */
