@@ -1152,8 +1152,11 @@ def test_trying_again_by_hand_while_it_is_asked_who_is_signed_in_opens_one_link(
         else:
             line.connect_to_server()
 
+    def hold(route: Route) -> None:
+        asked.append(route)
+
     page.route_web_socket(re.compile("/ws/desk$"), open_line)
-    page.route("**/api/me", lambda route: asked.append(route))
+    page.route("**/api/me", hold)
     page.goto(f"{house.address}/console/#token={house.token('agent', 'ana')}")
     expect(page.locator(".desk")).to_be_visible()
     opened[0].close(code=1012)
