@@ -357,7 +357,9 @@ def test_agents_token_does_not_open_the_board(house: House, pages: Open) -> None
 def test_board_says_that_it_is_stale_and_lives_again(tmp_path: Path, pages: Open) -> None:
     with held_port() as port:
         with open_house(tmp_path, port=port) as before:
-            page = board(pages, before, allow=("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY_RESPONSE"))
+            page = board(
+                pages, before, allow=("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY_RESPONSE", "503")
+            )
             before.admit(text="Hi")
             expect(row(page, "Support").locator(".c-waiting")).to_have_text("1")
         expect(page.locator(".stale")).to_contain_text("Connection lost. As it was at")

@@ -37,7 +37,7 @@ from centralita.views import ContactView
 from centralita_http.door import PORT_FILE
 from centralita_http.tokens import open_store
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 """How long a test waits for something that must come."""
 POLL_S = 0.02
 

@@ -22,7 +22,7 @@ from tests.ports import held_port
 SMALL, LARGER = "8m", "64m"
 BROKEN = 5
 """The exit code of a daemon that something outside has ended."""
-FILLED_S = 120.0
+FILLED_S = 600.0
 
 
 @contextmanager

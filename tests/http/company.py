@@ -36,7 +36,7 @@ from centralita_http.door import PORT_FILE, HttpFrontDoor
 from centralita_http.settings import HttpSettings
 from centralita_http.tokens import CLI_TOKEN_NAME
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 """How long a test waits for the server to do something before it fails."""
 
 CONFIGURATION: dict[str, Any] = {

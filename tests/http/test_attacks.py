@@ -59,7 +59,7 @@ async def test_head_that_comes_byte_by_byte_is_given_up(tmp_path: Path, start: b
 
 
 async def test_body_that_comes_byte_by_byte_is_given_up(tmp_path: Path) -> None:
-    async with company(tmp_path, http={"limits": QUICK}) as shop:
+    async with company(tmp_path, http={"limits": {"body_s": 0.5}}) as shop:
         async with await shop.stream() as stream, trio.open_nursery() as nursery:
             head = f"POST /api/contacts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {shop.admin}\r\n"
             await stream.send_all(f"{head}content-length: 100000\r\n\r\n".encode())

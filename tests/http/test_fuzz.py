@@ -22,10 +22,13 @@ from trio_websocket import ConnectionClosed
 from centralita import messages
 from centralita_http.desk_words import COMMANDS
 from centralita_http.wire import object_form
-from tests.http.company import Company, company
+from tests.http.company import PATIENCE_S, Company, company
 
 ALLOWED: Final = {200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 429, 431}
-OPEN_LIMITS: Final = {"requests_per_s": 1e6, "requests_burst": 1_000_000, "messages_per_s": 1e6}
+OPEN_LIMITS: Final = {
+    "requests_per_s": 1e6, "requests_burst": 1_000_000, "messages_per_s": 1e6, "header_s": 3600, "body_s": 3600,
+}  # fmt: skip
+"""A connection that nothing but a limit of time would end is one too many."""
 STREAMS: Final = {"/api/events", "/api/board"}
 
 TEXT = st.text(max_size=12)
@@ -191,7 +194,7 @@ def test_bytes_of_any_kind_end_at_most_their_own_connection(tmp_path: Path) -> N
             try:
                 await stream.send_all(case)
                 await stream.send_eof()
-                with trio.move_on_after(5) as patience:
+                with trio.move_on_after(PATIENCE_S) as patience:
                     received = b""
                     while piece := await stream.receive_some():
                         received += piece

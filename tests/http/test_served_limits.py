@@ -98,6 +98,7 @@ async def test_connections_beyond_the_limit_are_turned_away_and_taken_again_late
 ) -> None:
     async with company(tmp_path, http={"limits": {limit: 3}}) as shop:
         await shop.token("agent", "ana")
+        await eventually(lambda: connections(shop) == 0)
         async with AsyncExitStack() as stack:
             for _ in range(3):
                 await stack.enter_async_context(shop.desk("ana"))

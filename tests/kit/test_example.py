@@ -36,7 +36,7 @@ def test_example_channel_passes_every_check(modules: tuple[Any, Any]) -> None:
         "channels",
         "line_chat",
         driver=driver,
-        limits=Limits(quiet_s=0.1),
+        limits=Limits(quiet_s=0.1, patience_s=60, check_s=300),
     )
     report = trio.run(check_subject, subject)
     assert {one.number: one.message for one in report.of("failed")} == {}

@@ -23,6 +23,8 @@ ELSEWHERE = dict.fromkeys(
     ("channels.asterisk", "channels.asterisk_voicemail", "desks.asterisk"), "test_telephones.py"
 )
 """Types whose checks need more than a driver can ship with its plugin: a real Asterisk and telephones."""
+PATIENT = Limits(quiet_s=0.1, patience_s=60, check_s=300)
+"""For a busy machine: what must come is waited for longer, what a component may take stays as it is."""
 TYPES = [(kind, type_name) for kind in HOOKS for type_name in PLUGINS.types(kind)]
 
 
@@ -35,8 +37,7 @@ def no_logs() -> Iterator[None]:
 
 @pytest.mark.parametrize(("kind", "type_name"), TYPES, ids=[f"{kind}.{name}" for kind, name in TYPES])
 def test_type_passes_every_check(kind: str, type_name: str) -> None:
-    limits = Limits(quiet_s=0.1, patience_s=60, check_s=300)
-    subject = Subject(PLUGINS, kind, type_name, limits=limits)
+    subject = Subject(PLUGINS, kind, type_name, limits=PATIENT)
     name = f"{kind}.{type_name}"
     if name in ELSEWHERE:
         pytest.skip(f"see {ELSEWHERE[name]}")
@@ -53,7 +54,7 @@ def test_type_passes_every_check(kind: str, type_name: str) -> None:
 def test_pages_come_again_when_the_door_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([True])
     monkeypatch.setattr(Lag, "busy", property(lambda _: next(answers, False)))
-    subject = Subject(PLUGINS, "channels", "webchat", limits=Limits(quiet_s=0.1))
+    subject = Subject(PLUGINS, "channels", "webchat", limits=PATIENT)
     report = trio.run(lambda: check_subject(subject, only=[201, 202, 203, 301, 306]))
     assert not report.of("failed")
     assert next(answers, None) is None

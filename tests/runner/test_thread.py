@@ -20,7 +20,7 @@ from centralita.messages import AdmitContact
 from centralita.protocols import Switchboard
 from centralita.runner import thread as engine_thread
 
-LIMIT_S = 60
+LIMIT_S = 180
 """Only what would otherwise hang comes so far."""
 CONFIG = {
     "queues": {"help": {}},
@@ -203,7 +203,7 @@ def test_function_of_the_wrong_kind_is_told() -> None:
         with pytest.raises(TypeError, match=r"look takes a plain function; .*awaits awaits something"):
             engine.look(awaits)  # type: ignore[unused-coroutine]
         with pytest.raises(TypeError, match="gave int: give it to look"):
-            engine.run_soon(lambda switchboard: 5).result(10)  # type: ignore[arg-type,return-value]
+            engine.run_soon(lambda switchboard: 5).result(LIMIT_S)  # type: ignore[arg-type,return-value]
         with pytest.raises(TypeError, match=r"run_soon takes a function .* got 5"):
             engine.run_soon(5)  # type: ignore[arg-type]
         for wrong, error in (
@@ -237,12 +237,12 @@ def test_what_a_function_raises_is_the_callers_and_never_the_engines() -> None:
     ready = threading.Event()
     with opened() as engine:
         with pytest.raises(SystemExit):
-            engine.run_soon(gives_up).result(10)
+            engine.run_soon(gives_up).result(LIMIT_S)
         late = engine.run_soon(fails_at_its_end, ready)
-        assert ready.wait(10)
+        assert ready.wait(LIMIT_S)
         assert engine.submit(admit(1)).contact == 1
     with pytest.raises(ExceptionGroup) as told:
-        late.result(10)
+        late.result(LIMIT_S)
     assert told.group_contains(ValueError, match="on the way out")
 
 
@@ -262,21 +262,21 @@ def test_function_that_will_not_end_is_named_and_the_engine_stops_without_it(
         engine = opened(journal)
         engine.start()
         engine.run_soon(stubborn, ready)
-        assert ready.wait(10)
+        assert ready.wait(LIMIT_S)
         ending = threading.Thread(target=engine.stop)
         ending.start()
         # The engine ends in order, with its last snapshot, while the function still goes on.
         wait_until(lambda: any(one["event"] == "stopped" for one in logs))
         assert next(journal.snapshots()).seq == journal.last_seq
         over.set()
-        ending.join(10)
+        ending.join(LIMIT_S)
     assert not ending.is_alive()
     (named,) = [one["functions"] for one in logs if one["event"] == "calls_do_not_end"]
     assert "stubborn" in named[0]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.001)
@@ -314,7 +314,7 @@ def test_program_that_ends_or_is_interrupted_takes_its_engine_along(program: str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout

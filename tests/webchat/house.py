@@ -19,7 +19,7 @@ from centralita import open_engine
 from centralita.messages import AnswerOffer, AnyCommand, EndContact, PostMessage, SignIn
 from centralita.protocols import Switchboard
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 """How long a test waits for something that must come."""
 
 

@@ -24,12 +24,13 @@ export async function api(method, path, body) {
     request.body = JSON.stringify(body);
   }
   let answer;
+  let text;
   try {
     answer = await fetch(path, request);
+    text = await answer.text(); // the line may break within the answer, too
   } catch {
     throw new Refused("unreachable", t("error.unreachable"));
   }
-  const text = await answer.text();
   const decoded = parse(text);
   if (!answer.ok)
     throw new Refused(decoded?.code ?? `http_${answer.status}`, decoded?.message ?? answer.statusText, answer.status);
