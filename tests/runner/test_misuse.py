@@ -108,7 +108,11 @@ def unhooked() -> ModuleType:
         ),
         ({"journal": Forgetful()}, TypeError, "Forgetful.append is async def; must be a plain function"),
         ({"clock": 5}, TypeError, r"clock was 5; must have a method now_ns\(\)"),
-        ({"clock": Seconds()}, TypeError, r"clock.now_ns\(\) gave 1796070227.5; must be an int of nanoseconds"),
+        (
+            {"clock": Seconds()},
+            TypeError,
+            r"clock.now_ns\(\) gave 1796070227.5; must be an int of nanoseconds",
+        ),
         ({"plugins": "mine"}, TypeError, "plugins was 'mine'; must be a list"),
         ({"plugins": object()}, TypeError, "must be a list of modules or objects with hooks"),
         ({"plugins": ["mine"]}, TypeError, r"plugins had 'mine'; must be the module itself \(import it\)"),
