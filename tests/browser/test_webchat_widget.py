@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from centralita.messages import (
     AnswerOffer,
@@ -272,6 +272,186 @@ def test_page_acknowledges_again_after_a_line_that_broke_before_it_could(
         return not breaks and 2 in acknowledged
 
     company.until(knows)
+
+
+class Breaking:
+    """A widget's WebSocket that breaks instead of carrying the first frame of a type, either way."""
+
+    def __init__(self, page: Page) -> None:
+        self.at = ""
+        self.dead = False
+        """It carries nothing, and does not say so."""
+        self.opened = 0
+        self.said: list[str] = []
+        page.route_web_socket(re.compile("/ws$"), self._open)
+
+    def breaks(self) -> None:
+        """Break now."""
+        self._page.close(code=1012)
+
+    def _open(self, page: WebSocketRoute) -> None:
+        self._page = page
+        self.opened += 1
+        server = page.connect_to_server()
+        server.on_message(partial(self._carry, page.send))
+        page.on_message(partial(self._carry, server.send))
+
+    def _carry(self, send: Callable[[str | bytes], None], frame: str | bytes) -> None:
+        kind = json.loads(frame)["type"]
+        self.said.append(kind)
+        if kind == self.at:
+            self.at = ""
+            self.breaks()
+        elif not self.dead:
+            send(frame)
+
+
+@pytest.fixture
+def broken(pages: Open) -> tuple[Page, Breaking]:
+    page = pages("about:blank", allow=("WebSocket",))
+    return page, Breaking(page)
+
+
+def test_wish_that_a_breaking_line_swallowed_stays_before_the_customer(
+    company: Company, broken: tuple[Page, Breaking]
+) -> None:
+    page, line = broken
+    page.goto(f"{company.address}/")
+    write(page, "Hello?")
+    page.get_by_role("button", name="Call me back").click()
+    handle = page.get_by_label("Telephone or e-mail")
+    handle.fill("+34 600 111 222")
+    line.at = "callback"
+    page.keyboard.press("Enter")
+    company.until(lambda: page.wait_for_timeout(20) or line.opened == 2)
+    expect(handle).to_have_value("+34 600 111 222")
+    expect(page.get_by_role("button", name="End chat")).to_be_visible()
+    handle.press("Enter")
+    expect(page.locator(".status")).to_contain_text("We will get back to you")
+    expect(handle).to_have_count(0)
+    assert company.look().callback_handle == "+34 600 111 222"
+    page.get_by_role("button", name="End chat").click()
+    line.at = "end"
+    page.get_by_role("button", name="Yes, end it").click()
+    company.until(lambda: page.wait_for_timeout(20) or line.opened == 3)
+    expect(page.get_by_role("button", name="End chat")).to_be_visible()
+    page.get_by_role("button", name="Yes, end it").click()
+    expect(page.locator(".log")).to_contain_text("The conversation has ended.")
+    expect(page.get_by_role("form")).to_have_count(0)
+
+
+def test_rating_being_written_outlives_a_line_that_breaks(
+    company: Company, broken: tuple[Page, Breaking]
+) -> None:
+    page, line = broken
+    page.goto(f"{company.address}/")
+    write(page, "Hello?")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+    contact = company.accept()
+    expect(page.locator(".status")).to_contain_text("You are talking with Ana")
+    company.do(EndContact(contact=contact, by="ana"))
+    page.get_by_role("radio", name="4 of 5").check(force=True)
+    comment = page.get_by_label("Anything to add? (optional)")
+    comment.press_sequentially("Quick and")
+    told = line.said.count("ended")
+    line.breaks()
+    company.until(lambda: page.wait_for_timeout(20) or line.said.count("ended") > told)
+    page.keyboard.type(" kind")
+    expect(comment).to_have_value("Quick and kind")
+    expect(page.get_by_role("radio", name="4 of 5")).to_be_checked()
+    line.at = "rate"
+    comment.press("Enter")
+    company.until(lambda: page.wait_for_timeout(20) or line.opened == 3)
+    expect(page.locator(".status")).to_be_hidden()
+    expect(comment).to_have_value("Quick and kind")
+    comment.press("Enter")
+    expect(page.locator(".log")).to_contain_text("Thank you for your rating.")
+    expect(page.get_by_role("form")).to_have_count(0)
+
+
+def test_timer_that_comes_late_breaks_no_line_that_lives(
+    company: Company, broken: tuple[Page, Breaking]
+) -> None:
+    page, line = broken
+    page.clock.install()
+    page.goto(f"{company.address}/")
+    write(page, "Hello?")
+    expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+
+    def answered(n: int) -> bool:
+        page.wait_for_timeout(20)  # lets Playwright carry frames
+        return line.said.count("pong") >= n
+
+    for n in range(1, 4):  # as in a window that nobody sees, where timers come once a minute
+        page.clock.fast_forward(61_000)
+        company.until(partial(answered, n))
+    assert line.opened == 1
+    line.dead = True
+    page.clock.fast_forward(61_000)
+    page.clock.run_for(20_000)
+    company.until(lambda: page.wait_for_timeout(20) or line.opened == 2)
+
+
+def test_who_types_is_told_once_however_often_it_is_signalled(company: Company, pages: Open) -> None:
+    page = pages(f"{company.address}/")
+    write(page, "Hello?")
+    contact = company.accept()
+    signal = Signal(kind="typing", contact=contact, by="ana")
+
+    def types() -> bool:
+        company.engine.look(lambda board: board.signal(signal))
+        return page.locator(".dots").is_visible()
+
+    expect(page.locator(".status")).to_contain_text("You are talking with Ana")
+    company.until(types)
+    page.evaluate("""() => {
+        window.told = 0;
+        const log = document.querySelector("[id^=centralita-]").shadowRoot.querySelector(".log");
+        const tell = (node) => node.querySelector?.(".dots") && window.told++;
+        new MutationObserver((changes) => changes.forEach((one) => one.addedNodes.forEach(tell)))
+            .observe(log, { childList: true, subtree: true });
+    }""")
+    for _ in range(3):
+        assert types()
+    company.say(contact, "Good morning")
+    expect(page.locator(".bubble").last).to_have_text("Good morning")
+    assert page.evaluate("window.told") == 0
+
+
+def test_file_that_could_not_be_sent_takes_the_keys_from_no_other_field(
+    company: Company, pages: Open
+) -> None:
+    page = pages(f"{company.address}/", allow=("400",))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/attachments", hold)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": b"MZ is no picture"}
+    )
+    page.get_by_label("Name (optional)").press_sequentially("Eva")
+    company.until(lambda: page.wait_for_timeout(20) or held)
+    held[0].continue_()
+    expect(page.get_by_role("alert").filter(has_text="can't be sent")).to_be_visible()
+    page.keyboard.type(" Ruiz")
+    expect(page.get_by_label("Name (optional)")).to_have_value("Eva Ruiz")
+
+
+def test_half_an_address_that_nobody_sees_any_more_holds_no_message_back(
+    company: Company, pages: Open
+) -> None:
+    first = pages(f"{company.address}/")
+    second = first.context.new_page()
+    second.goto(f"{company.address}/")
+    expect(first.locator(".status")).to_be_hidden()
+    second.get_by_label("E-mail (optional)").fill("eva@")
+    write(first, "from the first")
+    expect(second.locator(".message.mine .bubble")).to_have_text(["from the first"])
+    expect(second.get_by_label("E-mail (optional)")).to_be_hidden()
+    write(second, "from the second")
+    company.until(lambda: company.said() == ["from the first", "from the second"])
 
 
 def test_unsent_message_outlives_a_reload(company: Company, pages: Open) -> None:

@@ -1,4 +1,5 @@
 // The small forms between what was said and where one writes: callback, ending, rating. One at a time.
+// What was asked in one may get lost with the line: it stays open until it is heard that it was done.
 
 class Cards {
   constructor(say, act) {
@@ -31,7 +32,6 @@ class Cards {
       bad.hidden = /^\+?[0-9][0-9 ()./-]{4,24}$/.test(text) || /^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(text);
       if (!bad.hidden) return handle.focus();
       this.act.callback(text);
-      this.close();
     };
     this.show("callback", say.callback_title, el("h3", {}, say.callback_title), el("p", {}, say.callback_text), handle, bad, this.row(say.callback_do, say.cancel));
     handle.focus();
@@ -39,7 +39,7 @@ class Cards {
 
   end() {
     const say = this.say;
-    this.submit = () => { this.act.end(); this.close(); };
+    this.submit = () => this.act.end();
     this.show("end", say.end_sure, el("h3", {}, say.end_sure), this.row(say.end_yes, say.end_no));
     this.box.querySelector(".main").focus();
   }
@@ -58,7 +58,8 @@ class Cards {
     const row = this.row(say.rate_do, say.rate_skip, () => this.act.skip(chat));
     const main = row.firstChild;
     main.disabled = true;
-    this.submit = () => { if (score) { this.act.rate(score, comment.value.trim(), chat); this.close(); } };
+    this.submit = () => { if (score) this.act.rate(score, comment.value.trim(), chat); };
+    this.chat = chat;
     this.show("rate", say.rate_title, el("h3", {}, say.rate_title), stars, comment, row);
   }
 

@@ -60,7 +60,7 @@ class Composer {
     const text = this.text.value.trim();
     const most = this.settings.charsMax;
     if ([...text].length > most) return this.complain(this.say.too_long(most));
-    if (!this.email.checkValidity()) return this.email.reportValidity();
+    if (!this.who.hidden && !this.email.checkValidity()) return this.email.reportValidity();
     if (!this.act.send(text, this.files.map((one) => one.done), { name: this.name.value.trim(), email: this.email.value.trim() })) return this.complain(this.say.offline);
     this.text.value = "";
     for (const one of this.files) if (one.preview) URL.revokeObjectURL(one.preview);
@@ -98,7 +98,7 @@ class Composer {
 
   async addFile(file) {
     const one = { done: null };
-    const remove = button("", `${this.say.remove} ${file.name}`, () => this.removeFile(one), icon("cross"));
+    const remove = button("", `${this.say.remove} ${file.name}`, () => { this.removeFile(one); this.text.focus(); }, icon("cross"));
     one.element = el("div", { className: "chip busy" }, el("span", {}, file.name || this.say.image), remove);
     if (file.type.startsWith("image/")) {
       one.preview = URL.createObjectURL(file);
@@ -124,6 +124,5 @@ class Composer {
     if (one.preview) URL.revokeObjectURL(one.preview);
     this.tray.hidden = !this.files.length;
     this.changed();
-    this.text.focus();
   }
 }

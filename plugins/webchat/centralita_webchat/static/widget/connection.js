@@ -8,6 +8,7 @@ const RETRY_MS_FIRST = 500;
 const RETRY_MS_MAX = 15_000;
 const PING_MS = 25_000;
 const SILENCE_MS_MAX = 60_000;
+const ANSWER_MS_MAX = 10_000;
 const ACK_MS = 400;
 const SLOW_DOWN_MS = 4_000;
 const OUTBOX_MAX = 50;
@@ -140,9 +141,11 @@ class Connection {
     this.hears.link(true);
     this.sendAgain();
     const ping = () => {
-      if (Date.now() - this.heardMs > SILENCE_MS_MAX) return this.abandon();
+      const askedMs = Date.now();
+      // A window that nobody sees has its timers late: that we heard nothing may be for want of asking.
+      const silent = askedMs - this.heardMs > SILENCE_MS_MAX;
       this.say({ type: "ping" });
-      this.timers.ping = setTimeout(ping, PING_MS);
+      this.timers.ping = setTimeout(() => (silent && this.heardMs < askedMs ? this.abandon() : ping()), silent ? ANSWER_MS_MAX : PING_MS);
     };
     clearTimeout(this.timers.ping);
     this.timers.ping = setTimeout(ping, PING_MS);

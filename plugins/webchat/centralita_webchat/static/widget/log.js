@@ -88,6 +88,7 @@ class Log {
 
   setTyping(on, name) {
     clearTimeout(this.typingTimer);
+    if (on && this.typing?.by === name) return this.fadeTyping(); // said already: it goes on
     this.typing?.remove();
     this.typing = null;
     if (!on) return;
@@ -95,10 +96,14 @@ class Log {
     const label = el("span", { className: "seen-only-by-readers" }, `${name || this.say.agent} ${this.say.typing}`);
     this.typing = el("div", { className: "message" }, el("div", { className: "bubble" }, dots, label));
     this.typing.order = Infinity;
+    this.typing.by = name;
     this.box.append(this.typing);
     this.follow();
-    this.typingTimer = setTimeout(() => this.setTyping(false), 8000); // a lost "off" must not type for ever
+    this.fadeTyping();
   }
+
+  // A lost "off" must not type for ever.
+  fadeTyping() { this.typingTimer = setTimeout(() => this.setTyping(false), 8000); }
 
   place(element) {
     let after = this.box.lastElementChild;

@@ -142,6 +142,7 @@ class Panel {
 
   forget() {
     this.log.clear();
+    this.cards.close();
     this.greet();
     this.noticed.clear();
     this.thanked.clear();
@@ -183,7 +184,7 @@ class Panel {
       this.log.notice(this.say.arrived(frame.agent_title), frame.chat);
       if (this.panel.hidden) this.count(this.unread + 1);
     }
-    if (frame.phase !== "waiting") this.cards.close("callback");
+    if (frame.phase !== "waiting" || frame.callback) this.cards.close("callback");
     if (frame.chat) this.cards.close("rate");
     this.showStatus();
   }
@@ -191,15 +192,17 @@ class Panel {
   ended(frame) {
     this.state = { phase: "ended", chat: frame.chat };
     this.log.setTyping(false);
-    this.cards.close();
+    const goesOn = frame.may_rate && this.cards.kind === "rate" && this.cards.chat === frame.chat; // we are told again
+    if (!goesOn) this.cards.close();
     if (!this.noticed.has(frame.chat)) this.log.notice(frame.outcome === "refused" ? this.say.ended_refused : this.say.ended, frame.chat);
     this.noticed.add(frame.chat);
     if (frame.score) this.thank(frame.chat); // the line broke before we heard that it was taken
-    if (frame.may_rate && this.memory.value.skipped !== frame.chat) this.cards.rate(frame.chat);
+    if (frame.may_rate && !goesOn && this.memory.value.skipped !== frame.chat) this.cards.rate(frame.chat);
     this.showStatus();
   }
 
   thank(chat) {
+    this.cards.close("rate");
     if (!this.thanked.has(chat)) this.log.notice(this.say.rate_thanks, chat);
     this.thanked.add(chat);
   }
