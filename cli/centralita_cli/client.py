@@ -235,7 +235,7 @@ def _first_line(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise Unusable(f"{path} can't be read: {error.strerror}") from error
+        raise Unusable(f"{path} can't be read: {error.strerror}; --url and --token say it otherwise") from error
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[str]:

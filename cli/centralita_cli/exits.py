@@ -5,6 +5,7 @@ A command that fails raises one of these; click prints its message to stderr and
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -28,6 +29,8 @@ INTERRUPTED: Final = 130
 """Ctrl-C: 128 and the number of SIGINT, as shells have it."""
 UNREAD: Final = 141
 """Whoever read the output, `head` say, has gone: 128 and the number of SIGPIPE."""
+OUT_OF_REACH: Final = frozenset((errno.EACCES, errno.EPERM, errno.ENAMETOOLONG))
+"""Of a path, what is nobody's bug: somebody else's folder, a name that can't be."""
 
 
 class Unusable(click.ClickException):

@@ -18,7 +18,7 @@ from typing import Any, Final
 import click
 
 from centralita import __version__
-from centralita_cli.exits import BROKEN, INTERRUPTED, UNREAD, Unusable
+from centralita_cli.exits import BROKEN, INTERRUPTED, OUT_OF_REACH, UNREAD, Broken, Unusable
 
 PROGRAM: Final = "centralita"
 ASCII_SIGNS: Final = {"–": "-", "…": "~", "±": "+-"}
@@ -92,6 +92,10 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to write has nowhere to go
             ctx.exit(UNREAD)
+        except OSError as error:
+            if error.errno not in OUT_OF_REACH or error.filename is None:
+                raise
+            raise Broken(f"{error.filename}: {error.strerror}") from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

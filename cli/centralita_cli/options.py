@@ -129,7 +129,11 @@ def ask_first(question: str, *, yes: bool, otherwise: str) -> None:
 def existing_config(path: Path | None) -> Path:
     """The configuration file to use. Raises Unusable when there is none."""
     path = path or Path(CONFIG_NAME)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise Unusable(f"{path}: can't be read: {error.strerror}") from error
+    if not there:
         raise Unusable(
             f"{path}: no such file; `centralita init` writes one, -c or ${CONFIG_VARIABLE} names another",
         )

@@ -304,6 +304,35 @@ def test_journal_that_is_not_there_is_a_problem(call: Call, small: Path) -> None
         assert "journal.sqlite: there is no such file" in result.stderr
 
 
+LONG = "x" * 300
+"""No file can have this name: asking after it fails, as it does for who may not look into a folder."""
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("check", LONG), 2),
+        (("serve", "-c", LONG), 2),
+        (("journal", "info", LONG), 1),
+        (("journal", "verify", LONG), 1),
+        (("journal", "export", LONG), 5),
+        (("journal", "compact", LONG), 1),
+        (("journal", "backup", LONG), 5),
+        (("figures", LONG), 1),
+        (("replay", LONG, "--format", "journal"), 2),
+        (("plugin", "new", "x", "--kind", "bot", "--directory", LONG), 5),
+    ],
+    ids=lambda one: " ".join(one).replace(LONG, "LONG") if isinstance(one, tuple) else str(one),
+)
+def test_what_is_out_of_reach_is_named_and_why(
+    call: Call, small: Path, command: tuple[str, ...], code: int
+) -> None:
+    result = call(*command)
+    assert result.exit_code == code
+    assert f"Error: {LONG}" in result.stderr
+    assert result.stderr.endswith(": File name too long\n")
+
+
 def test_journal_of_another_type_is_wrong_usage(call: Call, small: Path) -> None:
     small.write_text(SMALL + '[journal]\ntype = "memory"\n')
     result = call("journal", "info")

@@ -72,6 +72,16 @@ def connect(path: Path, *, write: bool, immutable: bool = False) -> sqlite3.Conn
     return connection
 
 
+def check_there(path: Path) -> None:
+    """Raise JournalError, with why, when there is no file at `path` that could be read."""
+    try:
+        there = path.is_file()
+    except OSError as error:  # a folder that is its owner's alone, as ours are
+        raise JournalError(f"{path}: can't be read: {error.strerror}") from error
+    if not there:
+        raise JournalError(f"{path}: there is no such file")
+
+
 def header_damage(path: Path) -> str:
     """What is wrong with the file's format version, of which SQLite says only that the file is "readonly"; empty
     when nothing is.

@@ -175,8 +175,7 @@ def compact(path: Path, archive: Path | None, *, keep_days: float = 0) -> Compac
 
     Only what two snapshots cover goes. Raises JournalLocked while an engine has the journal open.
     """
-    if not path.is_file():
-        raise JournalError(f"{path}: there is no such file")
+    tables.check_there(path)
     config = SqliteJournalConfig(
         path=path.name, keep_days=keep_days, archive=str(archive.absolute()) if archive is not None else ""
     )
@@ -222,8 +221,7 @@ def state_hashes_of(path: Path) -> list[bytes]:
 
 def reader(path: Path) -> sqlite3.Connection:
     """A journal's file opened for reading, also on a disk that can't be written. Raises JournalError."""
-    if not path.is_file():
-        raise JournalError(f"{path}: there is no such file")
+    tables.check_there(path)
     connection = tables.connect(path, write=False)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()

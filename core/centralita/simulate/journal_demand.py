@@ -283,8 +283,7 @@ def read_journal(path: Path) -> Recording:
 def records_of(path: Path) -> Iterator[Record]:
     """The records of a journal's file, or of one from its archive; a daemon may be writing it."""
     try:
-        if not path.is_file():
-            raise RecordingError(f"{path}: there is no such file")
+        tables.check_there(path)
         with closing(tables.connect(path, write=False)) as connection:
             tables.check_identity(connection, path)
             decoder, after_seq = Decoder(), tables.bounds(connection)[0] - 1

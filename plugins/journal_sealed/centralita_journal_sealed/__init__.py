@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from centralita.errors import ConfigurationError
+from centralita.errors import ConfigurationError, reason
 from centralita.hookspecs import hookimpl
 from centralita.protocols import Context, Register
 from centralita_journal_sealed.journal import SealedJournal, SealedJournalConfig
@@ -28,7 +28,7 @@ def build(config: SealedJournalConfig, context: Context) -> SealedJournal:
     try:
         return SealedJournal(context.data, config)
     except (OSError, ValueError) as error:
-        raise ConfigurationError([f"journal.keys was {config.keys!r:.60}: {error}"]) from error
+        raise ConfigurationError([f"journal.keys was {config.keys!r:.60}: {reason(error)}"]) from error
 
 
 @hookimpl
