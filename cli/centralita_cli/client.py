@@ -49,12 +49,20 @@ class Client:
             raise _no_url(url) from None
         if not (token.isascii() and token.isprintable()):
             raise Unusable("--token has signs that no token has; `centralita token create` makes one")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        host = parts.hostname or ""
+        beside = parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment
+        if (
+            parts.scheme not in {"http", "https"}
+            or not host
+            or not host.isprintable()
+            or " " in host
+            or beside
+        ):
             raise _no_url(url)
         self.url = url.rstrip("/")
         self.token = token
         self._secure = parts.scheme == "https"
-        self._host = parts.hostname
+        self._host = host
         self._port = port or (http.client.HTTPS_PORT if self._secure else http.client.HTTP_PORT)
 
     @property
@@ -235,7 +243,9 @@ def _first_line(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise Unusable(f"{path} can't be read: {error.strerror}; --url and --token say it otherwise") from error
+        raise Unusable(
+            f"{path} can't be read: {error.strerror}; --url and --token say it otherwise"
+        ) from error
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[str]:

@@ -258,11 +258,22 @@ def test_without_a_daemon_a_command_says_so_and_ends_with_3(call: Call) -> None:
         assert "the daemon at http://127.0.0.1:9 can't be reached: nothing listens there" in result.stderr
 
 
-def test_address_that_is_none_is_wrong_usage(call: Call) -> None:
-    result = call("status", "--url", "localhost:8470", "--token", "x")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8470",
+        "http://desk one:8470",
+        "http://localhost:8470/centralita",
+        "http://me:mine@localhost:8470",
+        "http://localhost:8470?token=x",
+        "http://localhost:8470#x",
+    ],
+)
+def test_address_that_is_none_is_wrong_usage(call: Call, url: str) -> None:
+    result = call("status", "--url", url, "--token", "x")
     assert (result.exit_code, result.stderr) == (
         2,
-        "Error: --url was 'localhost:8470'; allowed: http://HOST[:PORT] or https://HOST[:PORT]\n",
+        f"Error: --url was {url!r}; allowed: http://HOST[:PORT] or https://HOST[:PORT]\n",
     )
 
 
