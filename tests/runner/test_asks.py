@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from msgspec.structs import replace
 
 from centralita import MemoryJournal
 from centralita.config import loads
@@ -24,7 +25,7 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
-from centralita.protocols import BotTurn, Classification, Outgoing, Signal
+from centralita.protocols import BotTurn, Classification, Outgoing, PastContact, Signal
 from centralita.runner.switchboard import LiveSwitchboard
 from tests.runner.house import CONFIG, START_NS, House, Scripted, sign_in
 
@@ -194,8 +195,14 @@ async def test_bot_speaks_and_resolves(tmp_path: Path, autojump_clock: trio.test
 
 @pytest.mark.parametrize(
     "broken",
-    [failing("turn"), answering("turn", None), answering("turn", BotTurn(texts=(5,)))],  # type: ignore[arg-type]
-    ids=["raises", "answers nothing", "says a number"],
+    [
+        failing("turn"),
+        answering("turn", None),
+        answering("turn", BotTurn(texts=(5,))),  # type: ignore[arg-type]
+        answering("turn", BotTurn(texts="Hello.")),  # type: ignore[arg-type]
+        answering("turn", BotTurn(texts=("Goodbye.",), then="done")),  # type: ignore[arg-type]
+    ],
+    ids=["raises", "answers nothing", "says a number", "says a text for a tuple", "knows no such end"],
 )
 async def test_broken_bot_hands_over_to_a_person(
     tmp_path: Path,
@@ -207,6 +214,35 @@ async def test_broken_bot_hands_over_to_a_person(
         contact = await admit(switchboard)
         await trio.testing.wait_all_tasks_blocked()
         assert phase(switchboard, contact) == "waiting"
+        view = switchboard.contact(contact)
+        assert view is not None
+        assert [message.text for message in view.messages if message.author == "bot"] == []
+
+
+PAST = PastContact(
+    contact=7, conversation=7, channel="shop", medium="chat", subject="", queue="help", agent="ana",
+    outcome="served", arrived_ns=1, ended_ns=2, disposition="", notes="", summary="",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        PAST,
+        "nothing",
+        iter([PAST]),
+        [{"contact": 7}],
+        [replace(PAST, arrived_ns="yesterday")],
+        [replace(PAST, notes="\ud800")],
+        [replace(PAST, messages=({"at": object()},))],
+    ],
+    ids=["none", "one", "text", "iterator", "dictionary", "wrong type", "half a sign", "not for JSON"],
+)
+async def test_crm_with_a_broken_history_hides_no_other_crms(tmp_path: Path, answer: Any) -> None:
+    house = House({"crms.first": answering("history", answer), "crms.second": answering("history", [PAST])})
+    async with house.open(tmp_path, CRMS) as switchboard:
+        assert await switchboard.history(None, handle="ana@example.org") == [PAST]
 
 
 async def connected(house: House, switchboard: LiveSwitchboard, *, agent: str = "ana") -> int:

@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from centralita.asks import turn_message_id
+from centralita.config import what_is_known
 from centralita.engine import Engine
 from centralita.look import contact_view
 from centralita.messages import (
@@ -259,6 +260,7 @@ class AskRunner:
             turn: object = await bot.call(bot.component.turn, view, text, limit_s=limit_s)
             if not isinstance(turn, BotTurn):
                 raise CallFailed(f"answered with a {type(turn).__name__}")
+            turn = _checked(turn)
             refusal = await self._say(view, ask, turn)
             if refusal is not None and refusal.code not in _OVER:
                 raise CallFailed(f"{refusal.code}: {refusal.message}")
@@ -308,6 +310,15 @@ class AskRunner:
     def _phase(self, contact: int) -> str:
         live = self._engine.state.contacts.get(contact)
         return live.phase if live is not None else ""
+
+
+def _checked(turn: BotTurn) -> BotTurn:
+    """The turn with every field of its type: one text for several, or a slip in `then`, would mean something else."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(turn), BotTurn)
+    except (msgspec.ValidationError, TypeError) as error:
+        known = what_is_known(error, BotTurn) if isinstance(error, msgspec.ValidationError) else ""
+        raise CallFailed(f"answered with a BotTurn that can't be: {error}{known}") from None
 
 
 def _as_of_turn(view: ContactView, message: int) -> ContactView:

@@ -249,10 +249,9 @@ class LiveSwitchboard:
                 answer = await crm.call(
                     crm.component.history, customer, handle=handle, limit=limit, limit_s=HISTORY_S
                 )
+                found.extend(_past(answer))
             except CallFailed as failure:
                 crm.log.warning("ask_failed", ask="history", error=failure.reason)
-            else:
-                found.extend(past for past in answer if isinstance(past, PastContact))
 
         async with trio.open_nursery() as nursery:
             for crm in self._open.supervised:
@@ -325,6 +324,17 @@ class LiveSwitchboard:
             _check_int("after_seq", after_seq)
         async with aclosing(_batches(feed, feed.last_seq if after_seq is None else after_seq)) as batches:
             yield batches
+
+
+def _past(answer: object) -> list[PastContact]:
+    """A CRM's answer as whoever asked can read and send it on. Raises CallFailed for what is none."""
+    for one in answer if isinstance(answer, list | tuple) else (answer,):
+        if not isinstance(one, PastContact):
+            raise CallFailed(f"answered with a {type(one).__name__}; allowed: a list of PastContact")
+    try:
+        return msgspec.json.decode(msgspec.json.encode(answer), type=list[PastContact])
+    except (msgspec.ValidationError, TypeError, OverflowError, UnicodeEncodeError) as error:
+        raise CallFailed(f"answered with a PastContact that can't be: {error}") from None
 
 
 def _not_in_line(engine: Engine) -> Iterator[int]:
