@@ -13,6 +13,7 @@ import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -170,6 +171,9 @@ def _in_other_signs(error: UnicodeError) -> tuple[str, int]:
 
 def main() -> None:
     """The entry point of the installed command."""
+    # Started with one of them closed (`2>&-`): nobody answers questions, and nobody reads the log.
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115  # until the process ends
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115  # likewise
     codecs.register_error(PROGRAM, _in_other_signs)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors=PROGRAM)

@@ -44,7 +44,7 @@ def top(once: bool, config_path: Path | None, url: str | None, token: str | None
     client = connect(config_path, url, token)
     if as_json:
         _lines(client, once)
-    elif once or not sys.stdout.isatty():
+    elif once or not tables.on_terminal():
         tables.put(screen(next(_boards(client)), client.url, rows=None))
     else:
         _live(client)

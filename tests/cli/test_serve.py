@@ -38,6 +38,29 @@ def test_init_check_serve_in_a_clean_folder_and_a_signal_ends_it_with_0(tmp_path
     assert compacted.returncode == 0, compacted.stderr
 
 
+def closed(folder: Path, redirections: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """One call without some of the three streams that every process is given."""
+    shell = ["sh", "-c", f'exec "$@" {redirections}', "sh", *CENTRALITA, *arguments]
+    return subprocess.run(
+        shell, cwd=folder, capture_output=True, text=True, timeout=STOP_S, env=environment(), check=False
+    )
+
+
+def test_commands_run_without_the_streams_that_they_are_given(tmp_path: Path) -> None:
+    set_up(tmp_path)
+    with running(tmp_path):
+        # A daemon that comes as far as the journal of the other has set up its log.
+        assert closed(tmp_path, "<&- 2>&-", "serve").returncode == 4
+        unanswered = closed(tmp_path, "<&-", "customer", "erase", "ana@example.org")
+        assert (unanswered.returncode, unanswered.stderr.splitlines()[-1]) == (
+            4,
+            "Error: ana@example.org was not forgotten: the question was not answered with yes "
+            "(--yes doesn't ask)",
+        )
+        unseen = closed(tmp_path, ">&-", "top")
+        assert (unseen.returncode, unseen.stderr) == (5, "Error: stdout can't be written: it is closed\n")
+
+
 def test_daemon_goes_on_where_it_was(tmp_path: Path) -> None:
     set_up(tmp_path)
     with running(tmp_path) as daemon:
