@@ -139,10 +139,12 @@ def test_desk_shows_everybodys_words_as_text(house: House, pages: Open) -> None:
         "handle": "marta@example.org", "customer_name": evil("who"), "subject": evil("subject"), "to": evil("to"),
         "attributes": {evil("key"): evil("value")},
     }  # fmt: skip
+    customer = Customer(id=evil("id"), name=evil("customer-name"), language="en", url=URL, crm=evil("crm"))
     page = desk(pages, house, "ana")
     first = house.admit(text=evil("before"), **marta)
     take(page)
     shown(page, "before", "who")
+    house.submit(IdentifyContact(contact=first, customer=customer))
     house.submit(
         NoteContact(contact=first, agent="ana", notes=evil("notes"), disposition=evil("disposition"))
     )
@@ -155,14 +157,7 @@ def test_desk_shows_everybodys_words_as_text(house: House, pages: Open) -> None:
 
     contact = house.admit(text=evil("again"), **marta)
     take(page)
-    house.submit(
-        IdentifyContact(
-            contact=contact,
-            customer=Customer(
-                id=evil("id"), name=evil("customer-name"), language="en", url=URL, crm=evil("crm")
-            ),
-        )
-    )
+    house.submit(IdentifyContact(contact=contact, customer=customer))
     shown(page, "again", "customer-name", "subject")
     page.keyboard.press("Alt+h")
     expect(page.locator(".past summary").first).to_be_visible()
