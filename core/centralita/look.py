@@ -166,24 +166,28 @@ class InHand:
         agents = state.agents.values()
         contacts = {number: state.contacts[number] for agent in agents for number in agent.contacts}
         self.phases = Counter((one.queue, one.phase) for one in contacts.values())
-        self._receiving: defaultdict[_Skills, list[Agent]] = defaultdict(list)
+        receiving: defaultdict[_Skills, list[Agent]] = defaultdict(list)
         for agent in agents:
             if agent.contacts and agent.receiving:
-                self._receiving[tuple(state.config.agents[agent.name].skills.items())].append(agent)
+                receiving[tuple(state.config.agents[agent.name].skills.items())].append(agent)
+        # Once for all queues: hundreds of them ask each of hundreds of kinds of agents.
+        self._receiving = [(skills, dict(skills), alike) for skills, alike in receiving.items()]
         self._full: dict[tuple[_Skills, str], int] = {}
 
     def full(self, wanted: dict[str, int], medium: str) -> int:
         """How many who have these skills could be asked but have no room for one more contact on a medium."""
-        return sum(
-            self._full_of(skills, medium)
-            for skills in self._receiving
-            if all(dict(skills).get(skill, 0) >= level for skill, level in wanted.items())
-        )
+        found = 0
+        for skills, levels, alike in self._receiving:
+            for skill, level in wanted.items():
+                if levels.get(skill, 0) < level:
+                    break
+            else:
+                found += self._full_of(skills, alike, medium)
+        return found
 
-    def _full_of(self, skills: _Skills, medium: str) -> int:
+    def _full_of(self, skills: _Skills, alike: list[Agent], medium: str) -> int:
         if (skills, medium) not in self._full:
-            agents = self._receiving[skills]
-            self._full[skills, medium] = sum(not has_room(self._state, agent, medium) for agent in agents)
+            self._full[skills, medium] = sum(not has_room(self._state, agent, medium) for agent in alike)
         return self._full[skills, medium]
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import structlog
+from litestar.openapi.spec.base import BaseSchemaObject
 
+from centralita_http.wire import encode
 from tests.http.company import company
+from tests.on_loop import called_here
 
 
 async def test_contact_is_admitted_once_read_moved_explained_and_cancelled(tmp_path: Path) -> None:
@@ -299,3 +302,22 @@ async def test_openapi_document_describes_every_route(tmp_path: Path) -> None:
             if path.startswith("/api")
             for item in items.values()
         )
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/figures", "/api/agents", "/api/queues", "/api/contacts", "/api/configuration"]
+)
+async def test_long_answers_are_put_into_words_off_the_loops_thread(tmp_path: Path, path: str) -> None:
+    async with company(tmp_path) as shop, shop.client(shop.admin) as client:
+        await shop.admit("1")
+        with called_here(encode) as called:
+            answer = await client.get(path)
+        assert answer.json()
+        assert not called
+
+
+async def test_openapi_document_is_made_before_anybody_asks_for_it(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop, shop.client() as client:
+        with called_here(BaseSchemaObject.to_schema) as called:
+            assert (await client.get("/schema/openapi.json")).json()["paths"]
+        assert not called

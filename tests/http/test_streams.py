@@ -12,8 +12,9 @@ from typing import Any
 import h11
 import trio
 
-from centralita_http.streams import BOARD_INTERVAL_S
+from centralita_http.streams import BOARD_INTERVAL_S, _picture
 from tests.http.company import PATIENCE_S, Company, company, eventually
+from tests.on_loop import called_here
 
 
 class Listener:
@@ -109,9 +110,9 @@ async def test_board_shows_what_changed_and_is_drawn_once_for_all(tmp_path: Path
         drawn: list[float] = []
         draw = board._draw
 
-        def count() -> None:
+        async def count() -> None:
             drawn.append(trio.current_time())
-            draw()
+            await draw()
 
         board._draw = count
         async with listening(shop, "/api/board") as one, listening(shop, "/api/board") as two:
@@ -149,3 +150,24 @@ async def test_listeners_are_limited(tmp_path: Path) -> None:
                 async with client.stream("GET", "/api/board") as answer:
                     if answer.status_code == 200:
                         return
+
+
+async def test_board_is_put_into_words_off_the_loops_thread(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop:
+        with called_here(_picture) as called:
+            async with listening(shop, "/api/board") as listener:
+                assert json.loads((await listener.next())["data"])["agents"]
+        assert not called
+
+
+async def test_whoever_is_first_at_the_board_sees_what_came_while_nobody_looked(tmp_path: Path) -> None:
+    async with company(tmp_path) as shop:
+        assert shop.door.app is not None
+        board = shop.door.app.state.board
+        async with listening(shop, "/api/board") as listener:
+            assert not json.loads((await listener.next())["data"])["contacts"]
+        await eventually(lambda: board._looking_n == 0)
+        await shop.admit("unseen")
+        async with listening(shop, "/api/board") as listener:
+            (seen,) = json.loads((await listener.next())["data"])["contacts"]
+        assert seen["provider_id"] == "unseen"

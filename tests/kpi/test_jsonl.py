@@ -18,6 +18,7 @@ from centralita_kpi_jsonl.line_file import LineFile
 from centralita_kpi_jsonl.lines import Content, lines_of
 from tests.kpi.building import context, start
 from tests.kpi.histories import History
+from tests.on_loop import called_here
 
 RECORDS = History(5).play(500)
 CONTENTS: tuple[Content, ...] = ("events", "contacts")
@@ -238,3 +239,12 @@ def test_what_customers_say_and_who_they_are_is_left_out_unless_wanted() -> None
     )
     for personal in (b"+34600", b"Eva", b"hello?"):
         assert personal not in everything
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+async def test_records_are_put_into_words_off_the_loops_thread(tmp_path: Path, content: Content) -> None:
+    sink = sink_in(tmp_path, content)
+    with called_here(lines_of) as called:
+        await feed(sink, RECORDS)
+    assert not called
+    assert lines_in(tmp_path, content) == whole(content)

@@ -22,8 +22,10 @@ import centralita_kpi_prometheus
 from centralita.kpi import recount
 from centralita.protocols import HasRoutes, KpiSink
 from centralita_kpi_prometheus import PrometheusSink, Settings
+from centralita_kpi_prometheus.exposition import FiguresCollector
 from tests.kpi.building import context, start
 from tests.kpi.histories import AGENTS, QUEUES, History
+from tests.on_loop import called_here
 
 HISTORY = History(3)
 RECORDS = HISTORY.play(600)
@@ -274,3 +276,15 @@ def test_panels_of_the_dashboard_do_not_overlap() -> None:
         assert not cells & taken, panel["title"]
         assert place["x"] + place["w"] <= 24
         taken |= cells
+
+
+async def test_lines_are_written_off_the_loops_thread_while_the_figures_go_on(tmp_path: Path) -> None:
+    sink = await fed(tmp_path)
+    app = Litestar(list(sink.routes()), openapi_config=None)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(cast(Any, app)), base_url="http://testserver"
+    ) as client:
+        with called_here(FiguresCollector.collect) as called:
+            answer = await client.get("/metrics")
+    assert not called
+    assert answer.content == sink.exposition()[0]

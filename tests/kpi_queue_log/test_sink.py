@@ -25,6 +25,7 @@ from centralita_kpi_queue_log.memory import Memory
 from tests.cli.daemon import run
 from tests.kpi.building import context, start
 from tests.kpi.histories import History
+from tests.on_loop import called_here
 from tests.runner.house import CONFIG, House, sign_in
 
 RECORDS = History(5).play(1500)
@@ -298,3 +299,11 @@ async def test_company_s_day_goes_through_the_log_into_a_replay(tmp_path: Path) 
     done = run("replay", "queue_log", "--format", "queue_log", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "served" in done.stdout
+
+
+async def test_records_are_put_into_words_off_the_loops_thread(tmp_path: Path) -> None:
+    sink = sink_in(tmp_path)
+    with called_here(Scribe.take) as called:
+        await feed(sink)
+    assert not called
+    assert (tmp_path / "queue_log").read_bytes() == WHOLE

@@ -9,6 +9,7 @@ from centralita.messages import Attachment, PostMessage
 from centralita_http.tokens import open_store
 from centralita_webchat.attachments import BadFile, check, kind_of
 from centralita_webchat.settings import FileKind
+from tests.on_loop import called_here
 from tests.webchat.house import House, Page, a_client, open_house
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(20)
@@ -250,3 +251,11 @@ async def test_file_of_another_session_or_sent_already_goes_with_no_message(tmp_
         view = house.switchboard.contact(contact.id)
         assert view is not None
         assert len(view.messages) == 1
+
+
+async def test_a_file_is_looked_through_off_the_loops_thread(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, Page(house.base).open() as page:
+        with called_here(check) as called:
+            answer = await upload(house, page, "words.txt", TEXT)
+        assert answer.status_code == 201, answer.text
+        assert not called

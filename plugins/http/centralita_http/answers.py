@@ -49,6 +49,12 @@ def say(value: T, *, status: int = 200) -> Response[T]:
     return cast("Response[T]", Response(encode(value), status_code=status, media_type=MediaType.JSON))
 
 
+async def tell(value: T) -> Response[T]:
+    """What may be long, as JSON: put into words in a thread, while the loop goes on. Nobody may change it meanwhile."""
+    text = await trio.to_thread.run_sync(encode, value)
+    return cast("Response[T]", Response(text, media_type=MediaType.JSON))
+
+
 async def submit(connection: Connection, command: AnyCommand) -> Outcome:
     """Hand a command to the engine. Raises Rejected when it is refused, or not answered in time."""
     with trio.move_on_after(SUBMIT_S):

@@ -62,6 +62,11 @@ def complete(app: Litestar) -> None:
                     operation = getattr(item, str(method).lower(), None)
                     if isinstance(operation, Operation):
                         _complete(operation, role=handler.opt["role"])
+    for plugin in app.plugins:
+        # Litestar's own makes the document's dictionaries at the first question and keeps them: made here, while the
+        # application is built, nobody waits for it then.
+        if (provide := getattr(plugin, "provide_openapi_schema", None)) is not None:
+            provide()
 
 
 def _complete(operation: Operation, *, role: str) -> None:

@@ -24,7 +24,7 @@ from centralita.state import Phase
 from centralita.structs import Frozen
 from centralita.views import ContactExplanation, ContactView
 from centralita_http.access import caller_of, check_channel
-from centralita_http.answers import AnyRequest, Done, do, found, say, switchboard_of
+from centralita_http.answers import AnyRequest, Done, do, found, say, switchboard_of, tell
 from centralita_http.errors import STATUS_OF_CODE, Rejected
 from centralita_http.rest_house import ReasonBody
 from centralita_http.wire import INTEGER_MAX, Short, Skills, Words
@@ -113,7 +113,7 @@ async def contacts(
         found(switchboard.queue(queue), "unknown_queue", f"queue {queue[:64]!r}")
     if agent:
         found(switchboard.agent(agent), "unknown_agent", f"agent {agent[:64]!r}")
-    return say(switchboard.contacts(queue=queue, agent=agent, phase=phase or "", limit=limit))
+    return await tell(switchboard.contacts(queue=queue, agent=agent, phase=phase or "", limit=limit))
 
 
 @post("/api/contacts", opt={"role": "channel", "own": "channel"})
@@ -145,7 +145,7 @@ async def contact_history(
     """Earlier contacts of the same customer, on all channels, newest first."""
     view = _contact(request, contact)
     past = await switchboard_of(request).history(view.customer, handle=view.handle, limit=limit)
-    return say(past)
+    return await tell(past)
 
 
 @post("/api/contacts/{contact:int}/messages", opt={"role": "channel", "own": "channel"}, status_code=201)

@@ -13,7 +13,7 @@ from centralita.messages import Customer
 from centralita.protocols import Person
 from centralita.structs import Frozen
 from centralita_http.access import caller_of
-from centralita_http.answers import AnyRequest, say, switchboard_of
+from centralita_http.answers import AnyRequest, say, switchboard_of, tell
 from centralita_http.errors import Rejected
 
 STATUS: Final = {"live": 409, "not_sealed": 409, "failed": 503}
@@ -41,7 +41,7 @@ class Erased(Frozen):
 async def export_customer(request: AnyRequest, data: JSONBody[WhoBody]) -> Response[dict[str, Any]]:
     """All that is kept about one customer, by component, with the journal's records."""
     try:
-        return say(dict(await switchboard_of(request).export_customer(_person(request, data))))
+        return await tell(dict(await switchboard_of(request).export_customer(_person(request, data))))
     except CustomerKept as error:
         raise Rejected(STATUS[error.code], error.code, str(error)) from None
 

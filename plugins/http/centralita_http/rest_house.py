@@ -17,7 +17,7 @@ from centralita.messages import ApplyConfiguration, CloseQueue, OpenQueue, SetSt
 from centralita.structs import Frozen
 from centralita.views import AgentExplanation, AgentView, ComponentView, QueueView
 from centralita_http.access import COOKIE, Caller, caller_of
-from centralita_http.answers import AnyRequest, Done, do, found, gate_of, say, submit, switchboard_of
+from centralita_http.answers import AnyRequest, Done, do, found, gate_of, say, submit, switchboard_of, tell
 from centralita_http.errors import Rejected
 from centralita_http.wire import Short
 
@@ -130,13 +130,13 @@ async def components(request: AnyRequest) -> Response[list[ComponentView]]:
 @get("/api/figures", opt={"role": "supervisor"})
 async def figures(request: AnyRequest) -> Response[Mapping[str, Any]]:
     """The figures since the journal began: totals, by queue, by agent, trends."""
-    return say(switchboard_of(request).figures())
+    return await tell(switchboard_of(request).figures())
 
 
 @get("/api/configuration", opt={"role": "supervisor"})
 async def configuration(request: AnyRequest) -> Response[EngineConfig]:
     """What the engine decides by. Components' settings, which may hold secrets, are not in it."""
-    return say(switchboard_of(request).configuration().engine)
+    return await tell(switchboard_of(request).configuration().engine)
 
 
 @put("/api/configuration", opt={"role": "admin"})
@@ -168,7 +168,7 @@ async def apply_configuration(request: AnyRequest) -> Response[Done]:
 @get("/api/queues", opt={"role": "agent"})
 async def queues(request: AnyRequest) -> Response[list[QueueView]]:
     """Every queue as it stands."""
-    return say(switchboard_of(request).queues())
+    return await tell(switchboard_of(request).queues())
 
 
 @get("/api/queues/{name:str}", opt={"role": "agent"})
@@ -198,7 +198,7 @@ async def close_queue(
 @get("/api/agents", opt={"role": "agent"})
 async def agents(request: AnyRequest) -> Response[list[AgentView]]:
     """Every agent and what they do."""
-    return say(switchboard_of(request).agents())
+    return await tell(switchboard_of(request).agents())
 
 
 @get("/api/agents/{name:str}", opt={"role": "agent"})

@@ -75,18 +75,20 @@ class Board:
                 await self._changed.wait()
                 self._changed = trio.Event()
                 if self._looking_n:
-                    self._draw()
-                await trio.sleep(BOARD_INTERVAL_S)
+                    await self._draw()
+                    await trio.sleep(BOARD_INTERVAL_S)
 
     async def show(self, send: SendText) -> None:
         """Send the picture now and whenever it was redrawn, the latest each time."""
         self._looking_n += 1
         try:
             if self._looking_n == 1:
-                self._draw()  # nobody looked, so the last picture may be old
+                self._picture = ""  # nobody looked, so the last one may be old
+                self._changed.set()
             while True:
                 drawn = self._drawn
-                await send(self._picture)
+                if self._picture:
+                    await send(self._picture)
                 await drawn.wait()
         finally:
             self._looking_n -= 1
@@ -97,21 +99,21 @@ class Board:
                 self._seen_seq = batch[-1].seq
                 self._changed.set()
 
-    def _draw(self) -> None:
+    async def _draw(self) -> None:
+        """Look, and put what was seen into words in a thread: with hundreds of queues and agents either takes long."""
         board = self._switchboard
-        figures = board.figures()
-        picture = {
+        picture: dict[str, Any] = {
             "now_ns": board.now_ns(),
             "queues": board.queues(),
             "agents": board.agents(),
             "contacts": board.contacts(limit=BOARD_CONTACTS),
-            "figures": figures,
+            "figures": board.figures(),
             "components": board.components(),
         }
-        self._picture = f"event: board\ndata: {encode(picture).decode()}\n\n"
+        self._picture = await trio.to_thread.run_sync(_picture, picture)
         self._drawn.set()
         self._drawn = trio.Event()
-        if figures["seq"] < self._seen_seq:
+        if picture["figures"]["seq"] < self._seen_seq:
             # The figures follow the journal by themselves: draw again when they have come so far.
             self._changed.set()
 
@@ -197,6 +199,10 @@ ROUTES: Final = (events, board)
 def _stream(request: AnyRequest, write: Write) -> EventStream:
     streams: Streams = request.app.state.streams
     return EventStream(write, streams=streams, gate=gate_of(request), caller=caller_of(request))
+
+
+def _picture(picture: dict[str, Any]) -> str:
+    return f"event: board\ndata: {encode(picture).decode()}\n\n"
 
 
 def _event(record: Record) -> str:

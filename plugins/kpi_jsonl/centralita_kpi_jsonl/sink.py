@@ -76,8 +76,12 @@ class JsonlSink:
         Cancelled, it finishes what it has begun to write.
         """
         await self._be_open()
+        self._seq = await trio.to_thread.run_sync(self._append, batch, self._seq, limiter=self._one)
+
+    def _append(self, batch: Sequence[Record], seq: int) -> int:
+        """Write what comes after `seq`, in the thread: a batch after some time away takes long to put into words."""
         parts: list[bytes] = []
-        seq, with_lines = self._seq, 0
+        with_lines = 0
         for record in batch:
             if record.seq <= seq:
                 continue
@@ -89,8 +93,8 @@ class JsonlSink:
                 parts.append(lines)
                 with_lines = seq
         if parts:
-            await trio.to_thread.run_sync(self._file.append, b"".join(parts), with_lines, limiter=self._one)
-        self._seq = seq
+            self._file.append(b"".join(parts), with_lines)
+        return seq
 
     async def find_person(self, person: Person) -> Person:
         """Nothing that others don't know better."""

@@ -99,11 +99,13 @@ class PrometheusSink:
             self._settings.path,
             opt={"role": "metrics"},
             include_in_schema=False,
-            sync_to_thread=False,
             name=f"metrics of {self._name}",
         )
-        def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-            content, media_type = self.exposition(request.headers.get("accept", ""))
+        async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+            # Lines for each agent and queue take long to write; a copy of the figures can't change meanwhile.
+            accept, kept = request.headers.get("accept", ""), self._figures.snapshot()
+            now_ns = self._clock.now_ns()
+            content, media_type = await trio.to_thread.run_sync(self._exposition, kept, accept, now_ns)
             if media_type.startswith("text/"):
                 # Litestar adds it to text by itself, and twice it is no media type to Prometheus.
                 media_type = media_type.removesuffix(_CHARSET)
@@ -113,9 +115,12 @@ class PrometheusSink:
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics as they stand, and their media type."""
+        return self._exposition(self._figures.snapshot(), accept, self._clock.now_ns())
+
+    def _exposition(self, kept: bytes, accept: str, now_ns: int) -> tuple[bytes, str]:
         registry = CollectorRegistry(auto_describe=False)
-        now_ns = self._clock.now_ns()
-        registry.register(FiguresCollector(self._figures, now_ns, by_agent=self._settings.by_agent))
+        figures = Figures.restore(kept)
+        registry.register(FiguresCollector(figures, now_ns, by_agent=self._settings.by_agent))
         encode, media_type = choose_encoder(accept)
         return encode(registry), media_type
 

@@ -45,7 +45,8 @@ _EXTENSIONS: Final[dict[FileKind, tuple[str, ...]]] = {
     "txt": ("txt", "log"),
 }
 _IMAGES: Final[frozenset[FileKind]] = frozenset({"png", "jpeg", "gif", "webp"})
-_TEXT_CONTROLS: Final = frozenset(range(0x20)) - {0x09, 0x0A, 0x0C, 0x0D}
+_NO_CONTROLS: Final = bytes((0x09, 0x0A, 0x0C, 0x0D, *range(0x20, 0x100)))
+"""What the bytes of a text may be."""
 
 
 class BadFile(CentralitaError):
@@ -72,7 +73,7 @@ def kind_of(content: bytes) -> FileKind | None:
         content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return None if not content or any(byte in _TEXT_CONTROLS for byte in set(content)) else "txt"
+    return "txt" if content and not content.translate(None, _NO_CONTROLS) else None
 
 
 def check(name: str, content: bytes, *, types: Sequence[FileKind], bytes_max: int) -> tuple[str, FileKind]:

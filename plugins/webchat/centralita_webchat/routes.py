@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -315,8 +316,15 @@ async def _keep(
         return _problem(400, "bad_value", "file: the form has none", headers)
     content = await file.read(settings.attachment_bytes_max + 1)
     try:
-        name, kind = check(
-            file.filename, content, types=settings.attachment_types, bytes_max=settings.attachment_bytes_max
+        # Megabytes of text are looked through.
+        name, kind = await trio.to_thread.run_sync(
+            partial(
+                check,
+                file.filename,
+                content,
+                types=settings.attachment_types,
+                bytes_max=settings.attachment_bytes_max,
+            )
         )
         await chat.sessions.keep(session)
     except BadFile as error:
