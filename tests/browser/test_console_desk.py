@@ -964,6 +964,21 @@ def test_message_too_late_for_its_consultation_is_given_back_as_a_note(house: Ho
     assert house.texts(contact) == ["A hard question"]
 
 
+def test_message_given_back_stands_before_what_has_been_written_since(house: House, pages: Open) -> None:
+    ana, carla, contact = consulted(house, pages)
+    carla.context.set_offline(True)
+    expect(carla.locator(".banner")).to_be_visible()
+    write(carla, "Let me explain")
+    carla.locator("#composer").press_sequentially("It is broken")
+    ana.get_by_role("button", name="All together").click()
+    expect(ana.locator(".head-facts")).to_contain_text("with Carla Ruiz")
+    carla.context.set_offline(False)
+    expect(carla.locator(".banner")).to_be_hidden(timeout=RECONNECT_S * 1000)
+    expect(carla.locator("#composer")).to_have_value("Let me explain\nIt is broken")
+    expect(carla.locator(".composer")).to_have_class(re.compile("inside"))
+    assert house.texts(contact) == ["A hard question"]
+
+
 def test_consultation_ends_in_a_hand_over(house: House, pages: Open) -> None:
     ana = desk(pages, house, "ana")
     contact = house.admit(text="A hard question", **MARTA)

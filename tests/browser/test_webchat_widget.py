@@ -574,6 +574,22 @@ def test_windows_of_one_customer_share_a_conversation(tmp_path: Path, pages: Ope
         expect(first.locator(".message.mine .bubble")).to_have_text(["from the first", "from the second"])
 
 
+def test_what_was_read_is_not_new_on_the_next_page(tmp_path: Path, pages: Open) -> None:
+    with open_company_in_a_shop(tmp_path, "<h1>Shop</h1>") as (company, shop):
+        page = pages(shop, allow=("WebSocket",))
+        page.get_by_role("button", name="Open the chat").click()
+        write(page, "Hello?")
+        expect(page.locator(".message.mine:not(.waits)")).to_have_count(1)
+        contact = company.accept()
+        company.say(contact, "Good morning")
+        expect(page.locator(".log")).to_contain_text("Good morning")
+        page.reload()
+        expect(page.locator(".message:not(.mine) .bubble").last).to_have_text("Good morning")
+        expect(page.get_by_role("button", name="Open the chat", exact=True)).to_be_visible()
+        company.say(contact, "Are you there?")
+        expect(page.get_by_role("button", name="Open the chat (1 new message)")).to_be_visible()
+
+
 def test_windows_that_begin_at_one_moment_share_a_session(company: Company, pages: Open) -> None:
     pages_ = [pages("about:blank")]
     pages_.append(pages_[0].context.new_page())

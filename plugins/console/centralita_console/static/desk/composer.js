@@ -33,9 +33,12 @@ export function makeComposer() {
     "aria-controls": "quick-texts",
     spellcheck: "true",
   });
-  const quickTexts = makeQuickTexts(text, (words) => {
+  const put = (words) => {
     text.value = words;
-    keep(contact, { text: words });
+    keep(contact, { text: text.value });
+  };
+  const quickTexts = makeQuickTexts(text, put, (words) => {
+    put(words);
     text.focus();
     grow();
   });
@@ -131,7 +134,7 @@ export function makeComposer() {
       const other = contact?.id !== now.id;
       contact = now;
       const draft = draftOf(contact);
-      if (other || (text.value === "" && draft.text)) {
+      if (other || text.value !== draft.text) {
         text.value = draft.text;
         quickTexts.close();
         queueMicrotask(grow);
@@ -158,7 +161,7 @@ export function makeComposer() {
 }
 
 /* Ready-made texts that a "/…" at the beginning asks for; arrows choose, Enter and Tab take. */
-function makeQuickTexts(text, take) {
+function makeQuickTexts(text, ask, take) {
   let chosen = 0;
   const el = h("ul", {
     id: "quick-texts",
@@ -199,7 +202,7 @@ function makeQuickTexts(text, take) {
     el,
     close,
     open(contact) {
-      if (!text.value) text.value = "/";
+      if (!text.value) ask("/");
       text.focus();
       chosen = 0;
       draw(contact);

@@ -333,10 +333,10 @@ function forget(contact) {
   for (const kept of [model.drafts, model.outgoing, model.typing, model.histories, model.read, order])
     kept.delete(contact.id);
   if (model.awaited === contact.id) model.awaited = 0;
-  if (draft) keepDraft(contact, draft);
+  if (draft && !model.drafts.get(contact.parent)?.text) keepDraft(contact, draft);
 }
 
-/** Keeps words and files that were not sent, unless others have been written since. Words of a consultation that
+/** Keeps words and files that were not sent, before those that have been written since. Words of a consultation that
  *  is over stay with the contact that it was about, as a note: they were meant for a colleague, and there the
  *  customer reads along. */
 export function keepDraft(contact, draft) {
@@ -344,10 +344,10 @@ export function keepDraft(contact, draft) {
   const id = here ? contact.id : contact.parent;
   const kept = here ? draft : { ...draft, internal: true, files: [] };
   const since = model.drafts.get(id) ?? { text: "", internal: false, files: [] };
-  if (!(kept.text || kept.files.length) || !model.contacts.has(id) || since.text) return;
+  if (!(kept.text || kept.files.length) || !model.contacts.has(id)) return;
   // What either was to be kept from the customer stays so.
   model.drafts.set(id, {
-    text: kept.text,
+    text: [kept.text, since.text].filter(Boolean).join("\n"),
     internal: kept.internal || since.internal,
     files: [...kept.files, ...since.files],
   });

@@ -130,7 +130,7 @@ class Connection {
     if (moved || !frame.resumed) this.last = this.chat = this.endedChat = 0;
     if (frame.secret || (moved && this.session)) {
       this.memory.change((kept) => {
-        Object.assign(kept, { session: frame.session, secret: frame.secret ?? secret });
+        Object.assign(kept, { session: frame.session, secret: frame.secret ?? secret, seen: 0 });
         for (const message of kept.outbox) message.chat = 0; // their conversation is not ours any more
       });
     }
@@ -195,6 +195,7 @@ class Memory {
       session: String(kept.session ?? ""),
       secret: String(kept.secret ?? ""),
       skipped: kept.skipped, // the conversation that was not to be rated
+      seen: Number(kept.seen) || 0, // the last message that was before the customer's eyes
       outbox: Array.isArray(kept.outbox) ? kept.outbox : [],
     };
   }

@@ -82,6 +82,7 @@ class Panel {
     this.panel.hidden = false;
     this.launcher.setAttribute("aria-expanded", "true");
     this.count(0);
+    this.see();
     this.log.toEnd();
     if (focus) this.composer.text.focus();
   }
@@ -103,6 +104,9 @@ class Panel {
     this.badge.hidden = n === 0;
     this.launcher.setAttribute("aria-label", n ? `${this.say.open} (${this.say.unread(n)})` : this.say.open);
   }
+
+  // All that is shown has been read: on the site's next page it is not new.
+  see() { this.memory.change((kept) => { kept.seen = this.connection.last; }); }
 
   // From the customer
 
@@ -170,9 +174,11 @@ class Panel {
   }
 
   take(frame) {
-    if (!this.log.add(frame)) return;
+    const news = this.log.add(frame);
+    if (!this.panel.hidden) this.see();
+    if (!news) return;
     this.log.setTyping(false);
-    if (this.panel.hidden) this.count(this.unread + 1);
+    if (this.panel.hidden && frame.sequence > this.memory.value.seen) this.count(this.unread + 1);
   }
 
   stand(frame) {
