@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from centralita import MemoryJournal
 from centralita.config import loads
+from centralita.errors import CustomerKept
 from centralita.journal import Batch
 from centralita.messages import (
     AdmitContact,
@@ -25,7 +26,7 @@ from centralita.messages import (
     Target,
     TransferContact,
 )
-from centralita.protocols import BotTurn, Classification, Outgoing, PastContact, Signal
+from centralita.protocols import BotTurn, Classification, Outgoing, PastContact, Person, Signal
 from centralita.runner.switchboard import LiveSwitchboard
 from tests.runner.house import CONFIG, START_NS, House, Scripted, sign_in
 
@@ -243,6 +244,31 @@ async def test_crm_with_a_broken_history_hides_no_other_crms(tmp_path: Path, ans
     house = House({"crms.first": answering("history", answer), "crms.second": answering("history", [PAST])})
     async with house.open(tmp_path, CRMS) as switchboard:
         assert await switchboard.history(None, handle="ana@example.org") == [PAST]
+
+
+@pytest.mark.parametrize("method", ["find_person", "export_person"])
+async def test_component_that_answers_nothing_about_a_person_is_named(tmp_path: Path, method: str) -> None:
+    async def give_nothing(person: Person) -> None: ...
+
+    give_nothing.__name__ = method
+
+    def prepare(crm: Any) -> None:
+        async def find_person(person: Person) -> Person:
+            return person
+
+        async def export_person(person: Person) -> dict[str, Any]:
+            return {}
+
+        async def erase_person(person: Person) -> int:
+            return 0
+
+        crm.find_person, crm.export_person, crm.erase_person = find_person, export_person, erase_person
+        setattr(crm, method, give_nothing)
+
+    house = House({"crms.first": prepare})
+    async with house.open(tmp_path, CRMS) as switchboard:
+        with pytest.raises(CustomerKept, match=rf"crms\.first: {method} gave a NoneType; must be a"):
+            await switchboard.export_customer(Person(handles=("ana@example.org",)))
 
 
 async def connected(house: House, switchboard: LiveSwitchboard, *, agent: str = "ana") -> int:

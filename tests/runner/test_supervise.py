@@ -80,6 +80,34 @@ async def test_crash_is_visible_with_its_place_and_without_a_customers_words(
     assert "tarjeta" not in capsys.readouterr().out
 
 
+async def test_method_that_does_not_take_what_it_is_given_is_told_which(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def run(inbox: Inbox) -> None:
+        raise AssertionError("entered")
+
+    async def connect(contact: object, *, agent: str) -> bool:
+        raise AssertionError("entered")
+
+    def prepare(channel: Any) -> None:
+        channel.connect = connect
+
+    def prepare_other(channel: Any) -> None:
+        channel.run = run
+
+    def accepting(desk: Any) -> None:
+        desk.accepts = True
+
+    house = House({"channels.shop": prepare, "channels.mail": prepare_other, "desks.floor": accepting})
+    async with house.open(tmp_path, OTHER) as switchboard:
+        await sign_in(switchboard, "ana")
+        await switchboard.submit(AdmitContact(channel="shop", provider_id="p1"))
+        await trio.testing.wait_all_tasks_blocked()
+        error = state(switchboard, "channels.mail")[2]
+    assert "run() got an unexpected keyword argument 'task_status'" in error
+    assert "connect() got an unexpected keyword argument 'callback_handle'" in capsys.readouterr().out
+
+
 async def test_component_whose_run_returns_has_crashed(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -68,7 +68,7 @@ class Customers:
             person = await self._whole(person)
             records = await self._in_journal(partial(_records_of, contacts=frozenset(person.contacts)))
             kept = {
-                one.path: await self._call(one, one.component.export_person, person)
+                one.path: await self._call(one, one.component.export_person, person, dict)
                 for one in self._keeping()
             }
         return {
@@ -96,7 +96,8 @@ class Customers:
                     'see [journal] type = "sealed"',
                 )
             erased = {
-                one.path: await self._call(one, one.component.erase_person, person) for one in self._keeping()
+                one.path: await self._call(one, one.component.erase_person, person, int)
+                for one in self._keeping()
             }
             readable = 0
             if person.contacts:
@@ -122,20 +123,28 @@ class Customers:
         for _ in range(ROUNDS_MAX):
             before = person
             for one in self._keeping():
-                person = _united(person, await self._call(one, one.component.find_person, person))
+                person = _united(person, await self._call(one, one.component.find_person, person, Person))
             contacts = await self._in_journal(partial(_contacts_of, person=person))
             person = _united(person, Person(contacts=tuple(contacts)))
             if person == before:
                 break
         return person
 
-    async def _call(self, one: Supervised, method: Callable[..., Any], person: Person) -> Any:
+    async def _call(
+        self, one: Supervised, method: Callable[..., Any], person: Person, kind: type[Result]
+    ) -> Result:
         if not one.is_up:
             raise CustomerKept("failed", f"{one.path} is not up; what it keeps can't be reached")
         try:
-            return await one.call(method, person, limit_s=COMPONENT_S)
+            answer = await one.call(method, person, limit_s=COMPONENT_S)
         except CallFailed as failure:
             raise CustomerKept("failed", f"{one.path}: {failure.reason}") from failure
+        if not isinstance(answer, kind):
+            got = type(answer).__name__
+            raise CustomerKept(
+                "failed", f"{one.path}: {method.__name__} gave a {got}; must be a {kind.__name__}"
+            )
+        return answer
 
     async def _in_journal(self, read: Callable[[Iterator[Record]], Result]) -> Result:
         first = getattr(self._journal, "first_seq", 1)

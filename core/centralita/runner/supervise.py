@@ -280,8 +280,8 @@ def must_await(name: str, made: Awaitable[Result]) -> Awaitable[Result]:
 
 
 def describe(error: BaseException) -> str:
-    """An exception's type and place. Its message only when it is ours or the system's: others may
-    quote a customer. What is raised as the root of ours says itself where and what, and that is all."""
+    """An exception's type and place. Its message only when it is ours or the system's, or Python's about a
+    method that can't be called as it is: others may quote a customer. What is raised as the root of ours says itself where and what, and that is all."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if type(error) is CentralitaError:
@@ -294,5 +294,8 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if frames and not isinstance(error, Returned):
         frame = frames[-1]
+        if type(error) is TypeError and frame.filename == __file__:
+            # The method was never entered, so Python speaks of its parameters.
+            text += f": {error}"
         text += f" at {'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno} in {frame.name}"
     return text[:ERROR_LENGTH_MAX]
