@@ -101,6 +101,16 @@ def company(tmp_path: Path) -> Iterator[Company]:
         yield running
 
 
+def carried(page: Page, holds: Callable[[], Any]) -> Callable[[], Any]:
+    """`holds`, looked at when Playwright has carried what is on its way."""
+
+    def look() -> Any:
+        page.wait_for_timeout(20)
+        return holds()
+
+    return look
+
+
 def write(page: Page, text: str) -> None:
     page.get_by_role("textbox", name="Write a message…").fill(text)
     page.keyboard.press("Enter")
@@ -323,7 +333,7 @@ def test_wish_that_a_breaking_line_swallowed_stays_before_the_customer(
     handle.fill("+34 600 111 222")
     line.at = "callback"
     page.keyboard.press("Enter")
-    company.until(lambda: page.wait_for_timeout(20) or line.opened == 2)
+    company.until(carried(page, lambda: line.opened == 2))
     expect(handle).to_have_value("+34 600 111 222")
     expect(page.get_by_role("button", name="End chat")).to_be_visible()
     handle.press("Enter")
@@ -333,7 +343,7 @@ def test_wish_that_a_breaking_line_swallowed_stays_before_the_customer(
     page.get_by_role("button", name="End chat").click()
     line.at = "end"
     page.get_by_role("button", name="Yes, end it").click()
-    company.until(lambda: page.wait_for_timeout(20) or line.opened == 3)
+    company.until(carried(page, lambda: line.opened == 3))
     expect(page.get_by_role("button", name="End chat")).to_be_visible()
     page.get_by_role("button", name="Yes, end it").click()
     expect(page.locator(".log")).to_contain_text("The conversation has ended.")
@@ -355,13 +365,13 @@ def test_rating_being_written_outlives_a_line_that_breaks(
     comment.press_sequentially("Quick and")
     told = line.said.count("ended")
     line.breaks()
-    company.until(lambda: page.wait_for_timeout(20) or line.said.count("ended") > told)
+    company.until(carried(page, lambda: line.said.count("ended") > told))
     page.keyboard.type(" kind")
     expect(comment).to_have_value("Quick and kind")
     expect(page.get_by_role("radio", name="4 of 5")).to_be_checked()
     line.at = "rate"
     comment.press("Enter")
-    company.until(lambda: page.wait_for_timeout(20) or line.opened == 3)
+    company.until(carried(page, lambda: line.opened == 3))
     expect(page.locator(".status")).to_be_hidden()
     expect(comment).to_have_value("Quick and kind")
     comment.press("Enter")
@@ -389,7 +399,7 @@ def test_timer_that_comes_late_breaks_no_line_that_lives(
     line.dead = True
     page.clock.fast_forward(61_000)
     page.clock.run_for(20_000)
-    company.until(lambda: page.wait_for_timeout(20) or line.opened == 2)
+    company.until(carried(page, lambda: line.opened == 2))
 
 
 def test_who_types_is_told_once_however_often_it_is_signalled(company: Company, pages: Open) -> None:
@@ -432,7 +442,7 @@ def test_file_that_could_not_be_sent_takes_the_keys_from_no_other_field(
         {"name": "a.png", "mimeType": "image/png", "buffer": b"MZ is no picture"}
     )
     page.get_by_label("Name (optional)").press_sequentially("Eva")
-    company.until(lambda: page.wait_for_timeout(20) or held)
+    company.until(carried(page, lambda: held))
     held[0].continue_()
     expect(page.get_by_role("alert").filter(has_text="can't be sent")).to_be_visible()
     page.keyboard.type(" Ruiz")
