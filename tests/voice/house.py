@@ -243,7 +243,11 @@ async def open_house(
         )
         house = House(switchboard, asterisk, nursery, folder, after_seq=after_seq)
         await nursery.start(house._follow)
-        yield house
+        try:
+            yield house
+        except Exception as error:
+            error.add_note(house.story())
+            raise
         if tidy:
             await house.quiet()
         nursery.cancel_scope.cancel()

@@ -351,7 +351,7 @@ async def test_agent_who_puts_down_while_told_whose_call_it_is_leaves_the_caller
         await house.until(lambda: ringing.frames > 25)
         await ringing.hang_up()
         failed = await house.event(ConnectionFailed, agent="ana")
-        assert "hung up" in failed.reason
+        assert failed.reason == "agent: hung up"
         assert house.events(ContactConnected) == []
         # She is asked again, and now stays.
         again = await ana.rings()

@@ -15,10 +15,12 @@ import centralita
 from centralita.messages import (
     CallbackRequested,
     CancelContact,
+    ConnectionFailed,
     ContactConnected,
     ContactEnded,
     ContactReturned,
     MessagePosted,
+    RequestCallback,
     SelfServiceStarted,
     WaitAnnounced,
 )
@@ -391,6 +393,38 @@ async def test_caller_is_answered_while_it_is_decided_that_the_agent_has_them(as
             journal.gate.set()
         await calling.hears(HZ["ana"])
         await calling.hang_up()
+
+
+@pytest.mark.parametrize("called_back", [False, True], ids=["caller", "callback"])
+async def test_agent_who_puts_down_before_it_is_known_that_they_accepted_is_not_rung_for_it_again(
+    asterisk: Asterisk, called_back: bool
+) -> None:
+    journal = HeldJournal()
+    journal.token = trio.lowlevel.current_trio_token()
+    async with open_house(asterisk, journal=journal) as house:
+        customer, carrier = await house.customer(NUMBER), await house.carrier()
+        ana = await house.phone("ana", sign_in=False)
+        await customer.call("sales")
+        if called_back:
+            await house.phase("waiting")
+            await house.do(RequestCallback(contact=house.only().id, handle=NUMBER))
+        await house.back("ana")
+        ringing = await ana.rings()
+        journal.gate = trio.Event()
+        try:
+            await ringing.answer()
+            await house.phase("connecting")
+            await ringing.hang_up()
+            await house.until(lambda: not exchange_of(house.switchboard, "phone").calls.legs)
+        finally:
+            journal.gate.set()
+        assert (await house.event(ConnectionFailed)).reason == "agent: hung up"
+        again = await ana.rings()
+        await again.answer()
+        if called_back:
+            await (await carrier.rings()).answer()
+        await house.phase("connected")
+        await again.hang_up()
 
 
 async def test_greeting_is_heard_first(asterisk: Asterisk) -> None:

@@ -186,6 +186,8 @@ class Calls:
         self._by_channel: dict[tuple[str, str], Call] = {}
         self.dialled: dict[str, Leg] = {}
         """Customers being called, by channel."""
+        self.put_down: dict[int, str] = {}
+        """By contact, the agent who accepted its last offer by picking up, and put down before anybody asked for them."""
         self._legs: dict[tuple[str, str], Leg] = {}
         self._of_contact: dict[int, dict[str, Leg]] = {}
 

@@ -32,6 +32,7 @@ from centralita.messages import (
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
+    ReportConnection,
     SelfServiceEnded,
     SelfServiceStarted,
     SelfServiceTurn,
@@ -49,7 +50,7 @@ from centralita_asterisk.hearing import Hearing
 from centralita_asterisk.incoming import Incoming
 from centralita_asterisk.mailbox import Mailbox
 from centralita_asterisk.outside import Outside
-from centralita_asterisk.phones import Phones
+from centralita_asterisk.phones import NotReached, Phones
 from centralita_asterisk.reconcile import Reconciliation
 from centralita_asterisk.recordings import Recordings
 from centralita_asterisk.rooms import arrange_or_later, arrange_soon, close_room, release_requests, released
@@ -208,11 +209,17 @@ class AsteriskChannel:
             if call is None or not call.up:
                 self._exchange.start(self._dialling.dial, contact, agent, callback_handle, seconds)
                 return None
-        return await self._dialling.join(contact, agent, seconds)
+        try:
+            return await self._dialling.join(contact, agent, seconds)
+        except NotReached as error:
+            report = ReportConnection(contact=contact.id, agent=agent, made=False, reason=f"agent: {error}")
+            await self._exchange.submit(report)
+            return None
 
     async def disconnect(self, contact: int, provider_id: str, *, reason: str) -> None:
         """The contact is over: the agents' phones are let go, and the customer."""
         exchange = self._exchange
+        exchange.calls.put_down.pop(contact, None)
         view = exchange.view(contact)
         if view is not None and view.parent:
             parent = exchange.calls.by_contact.get(view.parent)
@@ -336,6 +343,7 @@ class AsteriskChannel:
                     if server.connected:
                         exchange.start(watch_devices, exchange, server)
             case ContactOffered():
+                calls.put_down.pop(event.contact, None)
                 exchange.start(self._offered, event.contact, event.agent, event.offer, event.expires_ns)
             case CallbackRequested():
                 if (call := calls.by_contact.get(event.contact)) is not None:

@@ -85,6 +85,8 @@ class Phones:
         """The agent's leg, answered: the one that rings or talks already, or a new one. Raises NotReached."""
         exchange = self._exchange
         leg = exchange.calls.leg(view.id, agent)
+        if leg is None and exchange.calls.put_down.get(view.id) == agent:
+            raise NotReached("hung up")
         if leg is None:
             await self._wait_for_line(agent, call.server, seconds)
             leg = exchange.calls.leg(view.id, agent) or exchange.calls.kept_leg(agent, call.server)
@@ -131,6 +133,12 @@ class Phones:
             work.agent == agent and work.offer == offer and work.state == "offered" for work in works
         )
         return offered and not self._rings_with(contact, agent, offer)
+
+    def _works(self, agent: str, contact: int) -> str:
+        """What an agent does in a contact; empty when nothing."""
+        view = self._exchange.view(contact)
+        works = view.works if view is not None else ()
+        return next((work.state for work in works if work.agent == agent), "")
 
     async def keep(self, agent: str) -> None:
         """Ring a phone that is to stay off the hook from now on, on every server."""
@@ -213,9 +221,7 @@ class Phones:
         )
 
     async def _let_go_unless_wanted(self, leg: Leg) -> None:
-        view = self._exchange.view(leg.contact)
-        works = view.works if view is not None else ()
-        if not any(work.agent == leg.agent and work.state in ("connecting", *TALKING) for work in works):
+        if self._works(leg.agent, leg.contact) not in ("connecting", *TALKING):
             await self._exchange.end(leg.server, [Request("DELETE", f"channels/{leg.id}", known=(404,))])
 
     async def ended(self, leg: Leg, cause: int) -> None:
@@ -233,6 +239,8 @@ class Phones:
         if rang:
             await self._not_answered(leg, cause)
         else:
+            if self._works(leg.agent, contact) in ("offered", "connecting"):
+                exchange.calls.put_down[contact] = leg.agent
             await self.hung_up(leg.agent, contact)
 
     async def _not_answered(self, leg: Leg, cause: int) -> None:
@@ -268,10 +276,7 @@ class Phones:
 
     async def _line_lost(self, leg: Leg) -> None:
         agent = self._exchange.switchboard.agent(leg.agent)
-        view = self._exchange.view(leg.contact) if leg.contact else None
-        talking = view is not None and any(
-            work.agent == leg.agent and work.state in TALKING for work in view.works
-        )
+        talking = self._works(leg.agent, leg.contact) in TALKING
         # In a conversation putting down ends that; at any other moment it is leaving.
         if agent is not None and agent.desk in self._exchange.desks and not talking:
             await self._exchange.submit(SignOut(agent=leg.agent, by="phone"))
