@@ -1314,6 +1314,18 @@ def test_file_being_chosen_as_another_conversation_comes_to_the_front_stays_with
     expect(page.locator(".attached")).to_be_hidden()
 
 
+def test_file_whose_taking_is_said_by_half_is_not_on_its_way_for_ever(house: House, pages: Open) -> None:
+    page = desk(pages, house, "ana")
+    pages(f"{house.address}/chat/shop?lang=en").evaluate(CUSTOMER, {"picture": PICTURE})
+    take(page)
+    page.route("**/desk/contacts/*/attachments", lambda route: route.fulfill(status=201, body='{"id": "b'))
+    page.locator(".composer input[type=file]").set_input_files(
+        {"name": "answer.txt", "mimeType": "text/plain", "buffer": b"All is well."}
+    )
+    says(page, "The server can't be reached")
+    expect(page.locator(".attached li")).to_have_count(0)
+
+
 def test_refused_message_gives_back_its_files_as_well_as_its_words(house: House, pages: Open) -> None:
     page = desk(pages, house, "ana", allow=("ERR_INTERNET_DISCONNECTED", "WebSocket connection"))
     pages(f"{house.address}/chat/shop?lang=en").evaluate(CUSTOMER, {"picture": PICTURE})

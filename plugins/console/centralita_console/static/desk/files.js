@@ -30,5 +30,6 @@ export async function upload(contact, file) {
   const decoded = await answer.json().catch(() => null);
   if (!answer.ok)
     throw new Refused(decoded?.code ?? `http_${answer.status}`, decoded?.message ?? answer.statusText, answer.status);
+  if (!decoded) throw new Refused("unreachable", t("error.unreachable")); // the line broke within the answer
   return Object.fromEntries(FILE_FIELDS.map((field) => [field, decoded[field]]));
 }
