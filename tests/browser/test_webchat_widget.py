@@ -71,10 +71,11 @@ class Company:
         return live[0] if live else None
 
     def accept(self) -> int:
-        """Ana comes and takes the contact."""
+        """Ana comes and takes the contact, and is connected: the customer's page hears of it a moment sooner."""
         self.do(SignIn(agent="ana"))
         view = self.until(lambda: (v := self.look()) and v.phase == "offered" and v)
         self.do(AnswerOffer(contact=view.id, agent="ana", offer=view.works[0].offer, accept=True))
+        self.until(lambda: self.look().phase == "connected")
         return int(view.id)
 
     def say(self, contact: int, text: str, **fields: Any) -> None:
