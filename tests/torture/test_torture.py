@@ -47,6 +47,11 @@ def test_every_rule_holds(seed: int) -> None:
     assert report.steps >= STEPS
 
 
+def test_word_that_fails_after_others_were_owed_and_kept_no_longer_is_owed_anew() -> None:
+    report = torture(1796077968, 1, day=57)
+    assert report.violation is None, report.violation
+
+
 @pytest.mark.slow
 def test_every_command_and_every_event_comes_within_the_stated_steps() -> None:
     commands: Counter[type] = Counter()

@@ -386,7 +386,8 @@ class Books:
                 self.sent[event.contact], self.owed[event.contact] = [event.number], [event.number]
 
     def _delivery_failed(self, event: DeliveryFailed, at_ns: int) -> None:
-        if 0 < self.undelivered.get(event.contact, 0) <= event.number:
+        known = 0 if event.contact in self.unkept else self.undelivered.get(event.contact, 0)
+        if 0 < known <= event.number:
             raise Violation("messages", f"{event}, and all from an earlier one on was undelivered already")
         self._not_delivered_from(event.contact, event.number)
 
