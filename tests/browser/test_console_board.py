@@ -358,7 +358,9 @@ def test_board_says_that_it_is_stale_and_lives_again(tmp_path: Path, pages: Open
     with held_port() as port:
         with open_house(tmp_path, port=port) as before:
             page = board(
-                pages, before, allow=("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY_RESPONSE", "503")
+                pages,
+                before,
+                allow=("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY_RESPONSE", "status of 503"),
             )
             before.admit(text="Hi")
             expect(row(page, "Support").locator(".c-waiting")).to_have_text("1")

@@ -1215,7 +1215,7 @@ def test_desk_comes_back_after_the_daemon_was_started_anew(tmp_path: Path, pages
                 pages,
                 before,
                 "ana",
-                allow=("ERR_CONNECTION", "WebSocket connection", "ERR_EMPTY_RESPONSE", "503"),
+                allow=("ERR_CONNECTION", "WebSocket connection", "ERR_EMPTY_RESPONSE", "status of 503"),
             )
             contact = before.admit(text="Hi", **MARTA)
             take(page)

@@ -31,9 +31,6 @@ PHONE = {"width": 390, "height": 800}
 RECONNECT_S = 120
 """How long a page may take to come back: its pauses between tries grow to some twenty seconds."""
 LAUNCH_S = 180
-COME_AGAIN = "Unexpected response code: 503"
-"""What any page's console says of a door whose machine is so busy at present that it lets no customer in: the page
-tries again by itself."""
 KEEP_PASSING = """
 window.saidInPassing = [];
 new MutationObserver((changes) => {
@@ -105,7 +102,7 @@ def pages(browser: Browser) -> Iterator[Open]:
         page = context.new_page()
 
         def heard(message: ConsoleMessage) -> None:
-            if message.type == "error" and not any(part in message.text for part in (*allow, COME_AGAIN)):
+            if message.type == "error" and not any(part in message.text for part in allow):
                 complaints.append(f"{message.text} ({message.location['url']})")
 
         page.on("console", heard)

@@ -135,17 +135,11 @@ class Exchange:
         return self.daemon.log.read_text()
 
     def complaints(self) -> list[dict[str, Any]]:
-        """What the daemon logged of warnings and errors, in all lives; but not that a kill came in the midst of a commit,
-        which nobody was told of: docs/journal.md."""
+        """What the daemon logged of warnings and errors, in all lives."""
         logs = sorted(self.folder.glob("log-*.jsonl"))
         lines = [line for path in logs for line in path.read_text().splitlines()]
         said = [json.loads(line) for line in lines if line.startswith("{")]
-        return [
-            one
-            for one in said
-            if one["level"] in {"warning", "error", "critical"}
-            and one["event"] != "journal_unfinished_commit_dropped"
-        ]
+        return [one for one in said if one["level"] in {"warning", "error", "critical"}]
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         """A program that uses the interface; `token` None is the administrator's, "" is nobody's."""

@@ -119,12 +119,7 @@ async def test_door_that_crashed_serves_again_what_was_mounted(tmp_path: Path) -
             assert (await ana.say(ask="why"))["ok"]
 
 
-async def test_stop_with_open_windows_and_listeners_takes_no_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Whoever used up one of these would take longer than any busy machine does.
-    monkeypatch.setattr("centralita_http.listening.GOODBYE_S", 600.0)
-    monkeypatch.setattr("centralita.runner.service.STOP_PART_S", 600.0)
+async def test_stop_with_open_windows_and_listeners_takes_no_time(tmp_path: Path) -> None:
     async with AsyncExitStack() as clients:
         with structlog.testing.capture_logs() as logs:
             async with company(tmp_path) as shop:
@@ -141,7 +136,7 @@ async def test_stop_with_open_windows_and_listeners_takes_no_time(
                     await stream.send_all(opening.encode())
                 await eventually(lambda: shop.switchboard.agent("ana").state == "idle")  # type: ignore[union-attr]
                 began = trio.current_time()
-            assert trio.current_time() - began < 300
+            assert trio.current_time() - began < 4
         assert [
             line for line in logs if line["event"] in {"components_do_not_end", "connection_failed"}
         ] == []
